@@ -1,0 +1,1 @@
+"""The `vigilits` command: starts, feeds and looks after everything else."""
