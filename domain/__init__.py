@@ -1,0 +1,1 @@
+"""The rules: values in, values out; no IO, no clock; imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Contract 1: what is on the log."""

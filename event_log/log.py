@@ -1,0 +1,51 @@
+"""The log as the rest of vigilits sees it: partitions one can append to and read from the start."""
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple, Protocol
+
+from domain.events import Genesis
+
+
+class LogAway(Exception):
+    """The log could not be reached, or did not answer in time; whether an append was kept is not known."""
+
+
+class UnknownTopic(Exception):
+    """No such topic, or no such partition of it."""
+
+
+class NotAGenesis(Exception):
+    """Record 0 of a partition is something else than a genesis: this is not a log of ours."""
+
+
+class Record(NamedTuple):
+    """One record as it stands on the log; `timestamp` is the broker's, in milliseconds."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes | None
+
+
+class Log(Protocol):
+    """A Kafka, or its like in memory."""
+
+    async def append(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
+        """Return the offset at which the value was kept; raise LogAway within a bounded wait, or UnknownTopic."""
+        ...
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many partitions the topic has; raise UnknownTopic."""
+        ...
+
+    async def genesis(self, topic: str, partition: int) -> Genesis | None:
+        """Return the event at offset 0, None for an empty partition; raise NotAGenesis for anything else."""
+        ...
+
+    async def end(self, topic: str, partition: int) -> int:
+        """Return the offset that the next record will get (by a fetch: an engine's ListOffsets may be wrong)."""
+        ...
+
+    def read(self, topic: str, partition: int, start: int = 0) -> AsyncIterator[Record]:
+        """Yield the records from an offset to the end of the log as it was at the first fetch."""
+        ...

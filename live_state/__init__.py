@@ -1,0 +1,1 @@
+"""Contract 2: what is in Redis."""

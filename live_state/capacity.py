@@ -1,0 +1,172 @@
+"""The capacity shard in Redis: what a draft writes, what its feed entry says, and how both are read back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from domain.capacity.figures import Row
+from domain.capacity.fold import HOURS_KEPT, CapacityState, Draft, HourlyTotal, Said, Told
+from domain.capacity.picture import WardPicture
+from domain.capacity.totals import Total
+from domain.grants import Grant
+from domain.places import Region
+from live_state.state import Command, Position
+
+NAMES = ("meta", "wards", "totals", "settings", "grants", "offsets", "ids:*")
+MOST_ARGUMENTS = 800  # Lua's unpack ends at some thousands; a commit refuses a command of more than 1,000
+BY_DIGEST_ONLY = ("region", "boundaries")  # settings too large for a feed entry: readers fetch them by their digest
+
+_pack = msgspec.msgpack.Encoder().encode
+_picture = msgspec.msgpack.Decoder(WardPicture).decode
+_total = msgspec.msgpack.Decoder(Total).decode
+_grants = msgspec.msgpack.Decoder(tuple[Grant, ...]).decode
+_said = msgspec.msgpack.Decoder(Said).decode
+_region = msgspec.msgpack.Decoder(Region).decode
+
+
+class HistoryEntry(msgspec.Struct, frozen=True):
+    """One member of a ward's history: the row, and whether it became the live figure when it was folded."""
+
+    row: Row
+    stood: bool
+
+
+class Change(msgspec.Struct, frozen=True, rename={"start": "from"}):
+    """One feed entry: whole new values by key (None: gone), from which offset on, at what time of the shard's clock.
+
+    `reload` says that everything changed, and that a reader does better to load the state again.
+    """
+
+    start: int
+    at: int
+    rebuilding: bool = False
+    reload: bool = False
+    set: dict[str, msgspec.Raw | None] = {}
+    outcomes: dict[str, Said] = {}
+
+
+_change = msgspec.msgpack.Decoder(Change).decode
+_history = msgspec.msgpack.Decoder(HistoryEntry).decode
+
+
+def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> CapacityState:
+    """Return the state that these hashes hold."""
+    settings = dict(held.get("settings", {}))
+    state = CapacityState(
+        offset=position.offset,
+        clock=int(held.get("meta", {}).get("clock", 0)),
+        region=_region(settings["region"]) if "region" in settings else None,
+        wards={id_: _picture(packed) for id_, packed in held.get("wards", {}).items()},
+        totals={key: _total(packed) for key, packed in held.get("totals", {}).items()},
+        settings=settings,
+        grants={subject: _grants(packed) for subject, packed in held.get("grants", {}).items()},
+        first_offset_of={int(hour): int(offset) for hour, offset in held.get("offsets", {}).items()},
+    )
+    for name, said in held.items():
+        if name.startswith("ids:"):
+            state.remember(int(name.removeprefix("ids:")), {id_: _said(packed) for id_, packed in said.items()})
+    state.settle()
+    return state
+
+
+def writes(draft: Draft, *, rebuilding: bool) -> list[Command]:
+    """Return the commands that make the stored state what the draft says; absolute, so harmless to repeat."""
+    return [
+        *_overlay("wards", draft.wards),
+        *_overlay("totals", draft.totals),
+        *_overlay("grants", draft.grants),
+        *_hash("settings", draft.settings),
+        *_hash("offsets", {str(hour): _text(offset) for hour, offset in draft.first_offset_of.items()}),
+        *_hash("hours", {str(hour): _pack(totals) for hour, totals in draft.hours.items()}),
+        *_hash("hours", {str(hour - HOURS_KEPT - 1): None for hour in draft.hours}),
+        *_hash("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
+        *(["DEL", f"ids:{hour}"] for hour in sorted(draft.forgotten_hours)),
+        *(command for hour, said in draft.said.items() for command in _overlay(f"ids:{hour}", said)),
+        *_histories(draft),
+        ["HSET", "meta", "clock", draft.clock, "rebuilding", int(rebuilding)],
+    ]
+
+
+def _text(number: int | None) -> bytes | None:
+    return None if number is None else str(number).encode()
+
+
+def _overlay(name: str, overlay: Mapping[str, object | None]) -> Iterator[Command]:
+    return _hash(name, {key: None if value is None else _pack(value) for key, value in overlay.items()})
+
+
+def _hash(name: str, fields: Mapping[str, bytes | None]) -> Iterator[Command]:
+    pairs = [part for field, value in fields.items() if value is not None for part in (field, value)]
+    gone = [field for field, value in fields.items() if value is None]
+    for start in range(0, len(pairs), MOST_ARGUMENTS):
+        yield ["HSET", name, *pairs[start : start + MOST_ARGUMENTS]]
+    for start in range(0, len(gone), MOST_ARGUMENTS):
+        yield ["HDEL", name, *gone[start : start + MOST_ARGUMENTS]]
+
+
+def _histories(draft: Draft) -> Iterator[Command]:
+    by_ward: dict[str, list[Told]] = {}
+    for told in draft.history:
+        by_ward.setdefault(told.ward, []).append(told)
+    for ward, lines in by_ward.items():
+        members = [part for line in lines for part in (line.row.offset, _pack(HistoryEntry(line.row, line.stood)))]
+        for start in range(0, len(members), MOST_ARGUMENTS):
+            yield ["ZADD", f"history:{ward}", *members[start : start + MOST_ARGUMENTS]]
+        yield ["ZREMRANGEBYSCORE", f"history:{ward}", "-inf", f"({draft.history_from}"]
+
+
+def feed(draft: Draft, *, rebuilding: bool) -> bytes:
+    """Return the feed entry of a draft."""
+    changed: dict[str, Any] = {}
+    if not draft.anew:
+        changed |= {f"ward/{id_}": picture for id_, picture in draft.wards.items()}
+        changed |= {f"total/{key}": total for key, total in draft.totals.items()}
+        changed |= {f"grant/{subject}": held for subject, held in draft.grants.items()}
+        changed |= {f"setting/{name}": value for name, value in _settings(draft.settings)}
+    entry: dict[str, Any] = {"from": draft.base.offset, "at": draft.clock, "set": changed, "outcomes": draft.outcomes}
+    return _pack(entry | {"rebuilding": rebuilding, "reload": draft.anew})
+
+
+def _settings(changed: Mapping[str, bytes | None]) -> Iterator[tuple[str, Any]]:
+    """Yield the settings that came into force: their content (JSON), or for the large ones their digest."""
+    for name, content in changed.items():
+        if ":" in name:
+            continue
+        if content is None:
+            yield name, None
+        elif name in BY_DIGEST_ONLY:
+            yield name, {"digest": (changed[f"{name}:digest"] or b"").decode()}
+        else:
+            yield name, msgspec.json.decode(content)
+
+
+def read_feed(payload: bytes) -> Change:
+    """Return what a feed entry says."""
+    return _change(payload)
+
+
+def read_history(members: Sequence[bytes]) -> list[HistoryEntry]:
+    """Return the lines of a ward's history, in the order given."""
+    return [_history(member) for member in members]
+
+
+def read_hours(fields: Sequence[bytes | None]) -> list[dict[str, HourlyTotal] | None]:
+    """Return the hourly totals by key, None for an hour that was not kept."""
+    decode = msgspec.msgpack.Decoder(dict[str, HourlyTotal]).decode
+    return [None if packed is None else decode(packed) for packed in fields]
+
+
+def read_grants(packed: bytes) -> tuple[Grant, ...]:
+    """Return a subject's grants."""
+    return _grants(packed)
+
+
+def read_picture(packed: bytes | msgspec.Raw) -> WardPicture:
+    """Return a ward's picture."""
+    return _picture(packed)
+
+
+def read_total(packed: bytes | msgspec.Raw) -> Total:
+    """Return a total."""
+    return _total(packed)

@@ -1,0 +1,104 @@
+"""The live state as the rest of vigilits sees it: one build a shard, changed by whole commits only."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+Command = Sequence[str | bytes | int]
+
+
+class StateAway(Exception):
+    """The live state could not be reached, or refuses writes for now; wait and try again."""
+
+
+class StateRefused(Exception):
+    """The commit can never be written as it is (too large, a wrong command): nothing of it was."""
+
+
+class Position(NamedTuple):
+    """How far a shard is folded: the log's identity, the last offset folded (-1: none), and by which fold."""
+
+    epoch: str
+    offset: int
+    fold_version: int
+
+    def __str__(self) -> str:
+        """Return the one form in which positions are compared: `epoch:offset:fold_version`."""
+        return f"{self.epoch}:{self.offset}:{self.fold_version}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Position":
+        """Return the position that `str` wrote; raise ValueError for anything else."""
+        epoch, offset, fold_version = text.split(":")
+        return cls(epoch, int(offset), int(fold_version))
+
+
+class Build(NamedTuple):
+    """One life of a shard's state: a rebuild, or a log with another identity, takes the next number and new keys."""
+
+    shard: str
+    epoch: str
+    number: int
+
+    def key(self, name: str) -> str:
+        """Return the Redis key of a collection of this build; the hash tag keeps a shard in one slot."""
+        return f"{{{self.shard}}}:{self.epoch}.{self.number}:{name}"
+
+    @property
+    def label(self) -> str:
+        """Return what the shard's pointer holds."""
+        return f"{self.epoch}.{self.number}"
+
+
+class Commit(NamedTuple):
+    """One step: absolute, repeatable writes (a command's key is a bare name: `wards`), a feed entry, a position."""
+
+    at: Position
+    to: Position
+    writes: Sequence[Command]
+    feed: bytes
+
+
+class FeedEntry(NamedTuple):
+    """What one commit changed; `offset` is the last record of that commit, `payload` a msgpack map."""
+
+    offset: int
+    payload: bytes
+
+
+class State(Protocol):
+    """A Redis, or its like in memory. Every method raises StateAway within a bounded wait when it can't be reached."""
+
+    async def current(self, shard: str) -> Build | None:
+        """Return the build that readers are to read, None where the shard has never been folded."""
+        ...
+
+    async def begin(self, shard: str, epoch: str, fold_version: int, after: Build | None) -> Build | None:
+        """Return the next build, empty, at offset -1, the pointer on it; None if `after` is no longer current."""
+        ...
+
+    async def position(self, build: Build) -> Position | None:
+        """Return how far the build is folded, None if it is gone."""
+        ...
+
+    async def load(self, build: Build, names: Sequence[str]) -> tuple[Position, dict[str, dict[str, bytes]]] | None:
+        """Return the position and the named hashes as they stand together at it; None if the build is gone.
+
+        A name ending in `*` stands for every hash whose bare name begins so (`ids:*`).
+        """
+        ...
+
+    async def commit(self, build: Build, commit: Commit) -> bool:
+        """Return whether the commit was made; False: the position is another one. Raise StateAway or StateRefused."""
+        ...
+
+    async def feed(self, build: Build, after: int, wait_ms: int = 0, most: int = 500) -> list[FeedEntry]:
+        """Return the entries of the commits that ended after an offset, oldest first; wait for one if there is none."""
+        ...
+
+    async def fields(self, build: Build, name: str, fields: Sequence[str]) -> list[bytes | None]:
+        """Return the named fields of one hash."""
+        ...
+
+    async def latest(self, build: Build, name: str, most: int) -> list[bytes]:
+        """Return the members of a sorted set with the highest scores, highest first."""
+        ...
