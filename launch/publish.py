@@ -1,0 +1,150 @@
+"""Settings and grants onto the log: what is in force there, and the events that change it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from domain.capacity.fold import CapacityState, Item, fold
+from domain.errors import Unreadable
+from domain.events import AnyEvent, Event, GrantGiven, GrantRevoked, SettingsPublished
+from domain.grants import Grant
+from domain.places import Region
+from event_log.codec import decode, encode
+from event_log.log import Log
+from event_log.ids import new_id
+from live_state import capacity
+from live_state.state import State
+
+MOST_PART_BYTES = 512 * 1024  # half of what Kafka takes for one record by default
+OF_THE_DIRECTORY = ("region", "boundaries")
+
+
+class Place(NamedTuple):
+    """Where a region's capacity shard stands on the log."""
+
+    shard: str
+    region: str
+    topic: str
+    partition: int
+    epoch: str
+
+
+class Held(NamedTuple):
+    """What a shard holds that no report ever says again: its settings by name, and the grants of each subject."""
+
+    settings: Mapping[str, bytes]
+    grants: Mapping[str, tuple[Grant, ...]]
+
+    def digest(self, name: str) -> str | None:
+        """Return the digest of the setting in force, None where there is none."""
+        content = self.settings.get(name)
+        return None if content is None else digest_of(content)
+
+
+NOTHING = Held({}, {})
+
+
+def digest_of(content: bytes) -> str:
+    """Return what tells one content from another: its SHA-256, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def documents(region: Region, boundaries: bytes) -> dict[str, bytes]:
+    """Return the settings that a region directory is published as."""
+    return {"region": msgspec.msgpack.encode(region), "boundaries": boundaries}
+
+
+def parts(name: str, content: bytes, now: int, most: int = MOST_PART_BYTES) -> list[SettingsPublished]:
+    """Return the events that publish a setting, in parts small enough for the log."""
+    pieces = [content[start : start + most] for start in range(0, len(content), most)] or [b""]
+    digest = digest_of(content)
+    return [
+        SettingsPublished(
+            id=new_id(), received_at=now, name=name, digest=digest, content=piece, part=place, parts=len(pieces)
+        )
+        for place, piece in enumerate(pieces)
+    ]
+
+
+def given(subject: str, grants: tuple[Grant, ...], now: int) -> Iterator[GrantGiven]:
+    """Yield the events that give a subject these grants (again)."""
+    for grant in grants:
+        yield GrantGiven(
+            id=new_id(),
+            received_at=now,
+            subject=subject,
+            role=grant.role,
+            scope=grant.scope,
+            since=grant.since,
+            until=grant.until,
+        )
+
+
+async def held(log: Log, state: State, place: Place) -> Held:
+    """Return what is in force at the end of the log: the live state's word as far as it goes, then the log's own."""
+    settled = await _settled(state, place)
+    items = [
+        Item(record.offset, event)
+        async for record in log.read(place.topic, place.partition, settled.offset + 1)
+        if isinstance(event := _event(record.value), SettingsPublished | GrantGiven | GrantRevoked)
+    ]
+    while items:
+        draft = fold(settled, items)
+        settled.absorb(draft)
+        items = [item for item in items if item.offset > draft.offset]
+    return _of(settled)
+
+
+async def last_held(state: State, shard: str) -> Held:
+    """Return what the live state holds, whichever log it was folded from; nothing where there is no state."""
+    build = await state.current(shard)
+    loaded = None if build is None else await state.load(build, ("settings", "grants"))
+    return NOTHING if loaded is None else _of(capacity.load(*loaded))
+
+
+async def _settled(state: State, place: Place) -> CapacityState:
+    build = await state.current(place.shard)
+    if build is None or build.epoch != place.epoch:
+        return CapacityState()
+    loaded = await state.load(build, ("settings", "grants"))
+    return CapacityState() if loaded is None else capacity.load(*loaded)
+
+
+def _of(settled: CapacityState) -> Held:
+    # Names with a colon are digests, and parts of what is not whole yet.
+    return Held({name: content for name, content in settled.settings.items() if ":" not in name}, settled.grants)
+
+
+def _event(value: bytes | None) -> AnyEvent | None:
+    try:
+        return decode(value)
+    except Unreadable:  # the worker makes a dead letter of it
+        return None
+
+
+async def append(log: Log, place: Place, event: Event) -> int:
+    """Return the offset at which the event was kept."""
+    return await log.append(place.topic, place.partition, place.region.encode(), encode(event))
+
+
+async def publish(log: Log, place: Place, wanted: Mapping[str, bytes], in_force: Held, now: int) -> list[str]:
+    """Return the names of the settings that had to be published, because another content was in force."""
+    changed = [name for name, content in wanted.items() if in_force.digest(name) != digest_of(content)]
+    for name in changed:
+        for part in parts(name, wanted[name], now):
+            await append(log, place, part)
+    return changed
+
+
+async def give_again(log: Log, place: Place, wanted: Held, in_force: Held, now: int) -> int:
+    """Return how many grants had to be given again, because the log does not hold them."""
+    lost = [
+        event
+        for subject, grants in wanted.grants.items()
+        for event in given(subject, tuple(g for g in grants if g not in in_force.grants.get(subject, ())), now)
+    ]
+    for event in lost:
+        await append(log, place, event)
+    return len(lost)
