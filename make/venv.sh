@@ -2,6 +2,7 @@
 # Makes DIR, a virtual environment with the pinned uv in it, with whichever Python >= 3.11 the machine has.
 # usage: make/venv.sh DIR UV_VERSION
 set -euo pipefail
+export PIP_ROOT_USER_ACTION=ignore
 
 venv=$1 uv_version=$2
 
