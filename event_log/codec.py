@@ -3,7 +3,8 @@
 import msgspec
 
 from domain.errors import UnknownVersion, Unreadable
-from domain.events import VERSIONS, AnyEvent, Event
+from domain.events import VERSIONS, AnyEvent, Event, Genesis
+from event_log.log import NotAGenesis, Record
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyEvent] = msgspec.msgpack.Decoder(AnyEvent)
@@ -45,3 +46,14 @@ def _refuse(value: bytes, error: Exception) -> None:
     if head.v != VERSIONS.get(head.kind, head.v):
         raise UnknownVersion(f"{head.kind} in version {head.v}") from None
     raise Unreadable(f"not a readable {head.kind[:40]!r}: {error}") from None
+
+
+def genesis_of(record: Record) -> Genesis:
+    """Return the event of a partition's first record; raise NotAGenesis where it is none."""
+    try:
+        event = decode(record.value) if record.offset == 0 else None
+    except Unreadable:
+        event = None
+    if not isinstance(event, Genesis):
+        raise NotAGenesis(f"partition {record.partition} begins with something else, at offset {record.offset}")
+    return event

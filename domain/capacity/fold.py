@@ -19,8 +19,8 @@ from domain.capacity.picture import WardPicture, draw
 from domain.capacity.totals import Total, add_up, group_keys, groups
 from domain.errors import Unreadable
 from domain.events import (
-    AnyEvent,
     BedsReported,
+    Event,
     Genesis,
     GrantGiven,
     GrantRevoked,
@@ -71,7 +71,7 @@ class Item(NamedTuple):
     """One record as the fold wants it: an event, or why there is none."""
 
     offset: int
-    event: AnyEvent | Unreadable
+    event: Event | Unreadable
 
 
 @dataclass(slots=True)
@@ -240,7 +240,7 @@ class Draft:
     def _say(self, id_: str, said: Said) -> None:
         self.said.setdefault(self.clock // HOUR_MS, {})[id_] = said
 
-    def _apply(self, event: AnyEvent, offset: int) -> Said:
+    def _apply(self, event: Event, offset: int) -> Said:
         match event:
             case BedsReported():
                 return self._report(event, offset)

@@ -75,11 +75,11 @@ def _row(row: Row, sight: Sight) -> Any:
 
 def see_total(total: Total, sight: Sight) -> dict[str, Any]:
     """Return a total as a reader of these statuses may see it."""
-    seen = _only(msgspec.structs.asdict(total), sight)
-    if "state" in seen and "open" not in seen:
-        seen["state"] = standing(total.available, None)
-    return seen
+    return _only(msgspec.structs.asdict(total), sight)
 
 
 def _only(fields: dict[str, Any], sight: Sight) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if NEEDS.get(name, frozenset()) <= sight.statuses}
+    seen = {name: value for name, value in fields.items() if NEEDS.get(name, frozenset()) <= sight.statuses}
+    if "state" in seen and "open" not in seen:  # *nearly full* would tell of how many
+        seen["state"] = standing(fields["available"], None)
+    return seen

@@ -1,0 +1,78 @@
+"""What readers see of wards and totals: nothing that is hidden can be worked out from what is shown."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.capacity.fold import CapacityState, fold
+from domain.capacity.view import NEEDS, Sight, see_total, see_ward
+from domain.events import AVAILABLE, OCCUPIED, STATUSES, SUPPLEMENTARY, BedsReported, Event
+from tests.small_region import START, WARDS, events, items, opening, report
+
+SIGHTS = st.builds(
+    Sight,
+    statuses=st.frozensets(st.sampled_from(STATUSES)),
+    reporter=st.booleans(),
+    only_from=st.sampled_from([None, "anne"]),
+)
+
+
+def folded(run: Sequence[Event]) -> CapacityState:
+    """Return the state after an opening and a run."""
+    state = CapacityState()
+    state.absorb(fold(state, items([*opening(), *run])))
+    return state
+
+
+@given(events(), SIGHTS)
+def test_what_is_hidden_does_not_change_what_is_seen(run: list[Event], sight: Sight) -> None:
+    """The same log without the rows that a reader may not see gives the reader the same picture."""
+    hidden = [e for e in run if getattr(e, "status", None) in set(STATUSES) - sight.statuses]
+    whole, without = folded(run), folded([e for e in run if e not in hidden])
+    if any(isinstance(e, BedsReported) and sight.only_from not in (None, e.source.id) for e in run):
+        return  # hiding a source's rows may let an older row of another stand: not the same log
+    assert whole.region is not None
+    for id_, picture in whole.wards.items():
+        shown = see_ward(picture, sight, whole.region, whole.clock)
+        if shown is None or id_ not in without.wards:
+            continue
+        again = see_ward(without.wards[id_], sight, whole.region, whole.clock)
+        assert again is not None
+        assert shown == again
+
+
+@given(events(), SIGHTS)
+def test_a_field_whose_statuses_are_hidden_is_absent(run: list[Event], sight: Sight) -> None:
+    state = folded(run)
+    assert state.region is not None
+    shown = [see_ward(p, sight, state.region, state.clock, rows=True) or {} for p in state.wards.values()]
+    for row in (row for ward in shown for row in ward.get("rows", [])):
+        told = row if isinstance(row, dict) else {f: getattr(row, f) for f in row.__struct_fields__}
+        assert told["status"] in sight.statuses
+        assert sight.reporter or "id" not in told["source"]
+    for fields in [*shown, *(see_total(total, sight) for total in state.totals.values())]:
+        assert all(NEEDS.get(name, frozenset()) <= sight.statuses for name in fields)
+
+
+def test_a_reader_of_available_alone_sees_no_more() -> None:
+    run = [report("a", WARDS[0], AVAILABLE, 2, at=START), report("b", WARDS[0], OCCUPIED, 19, at=START - 1000)]
+    state = folded(run)
+    assert state.region is not None
+    seen = see_ward(state.wards[WARDS[0]], Sight(frozenset((AVAILABLE,))), state.region, state.clock)
+    assert seen == {
+        "id": WARDS[0],
+        "facility": "310000001",
+        "kind": "rea-adulte",
+        "state": "free",
+        "stale": False,
+        "told_at": START,
+        "stale_at": START + 86_400_000,
+        "available": 2,
+    }
+
+
+def test_a_ward_with_nothing_to_see_is_not_there() -> None:
+    state = folded([report("a", WARDS[0], SUPPLEMENTARY, 2, at=START, extra="01")])
+    assert state.region is not None
+    assert see_ward(state.wards[WARDS[0]], Sight(frozenset((AVAILABLE,))), state.region, state.clock) is None
