@@ -49,3 +49,15 @@ class Log(Protocol):
     def read(self, topic: str, partition: int, start: int = 0) -> AsyncIterator[Record]:
         """Yield the records from an offset to the end of the log as it was at the first fetch."""
         ...
+
+
+class LogKeeper(Log, Protocol):
+    """A log whose topics one may make and unmake: what `vigilits region init` needs, and nothing else does."""
+
+    async def create(self, topic: str, partitions: int) -> None:
+        """Return once the topic is there, empty or as it was; records are then kept without an end."""
+        ...
+
+    async def delete(self, topic: str) -> None:
+        """Return once the topic is gone."""
+        ...

@@ -1,0 +1,84 @@
+"""The topics, and which shard lives on which partition: the genesis records are that map, and it only grows."""
+
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import NamedTuple
+
+from domain.events import Genesis
+from event_log.codec import encode
+from event_log.ids import new_id
+from event_log.log import Log, LogKeeper, NotAGenesis, UnknownTopic
+
+CAPACITY = "vigilits.capacity"
+DEAD_LETTERS = "vigilits.dead-letters"
+PARTITIONS: Mapping[str, int] = {CAPACITY: 8, DEAD_LETTERS: 1}
+
+
+class NoRoom(Exception):
+    """Every partition of the topic has a shard already, or something that is none of ours."""
+
+
+class Founded(NamedTuple):
+    """Where a shard lives, the identity of its log, and whether it was only founded now."""
+
+    partition: int
+    epoch: str
+    new: bool
+
+
+def region_of(shard: str) -> str:
+    """Return the region's code of a shard such as `capacity:occitanie`; it is also the key of its records."""
+    return shard.partition(":")[2]
+
+
+async def shards(log: Log, topic: str = CAPACITY) -> dict[str, int]:
+    """Return the partition of every shard of the topic; an empty map where there is no such topic."""
+    found: dict[str, int] = {}
+    for partition, genesis in (await _beginnings(log, topic)).items():
+        if genesis is not None:
+            found.setdefault(genesis.shard, partition)
+    return found
+
+
+async def _beginnings(log: Log, topic: str) -> dict[int, Genesis | None]:
+    """Return what the partitions begin with, None for an empty one; those that begin otherwise are left out."""
+    found: dict[int, Genesis | None] = {}
+    try:
+        count = await log.partitions(topic)
+    except UnknownTopic:
+        return found
+    for partition in range(count):
+        with suppress(NotAGenesis):
+            found[partition] = await log.genesis(topic, partition)
+    return found
+
+
+async def init_shard(
+    log: LogKeeper, shard: str, now: int, topic: str = CAPACITY, partitions: int | None = None
+) -> Founded:
+    """Return where the shard lives, having made what was missing: topics, and its genesis on a free partition.
+
+    A topic without any genesis that holds something, or is of the wrong size, was made by a broker of its own accord
+    (Tansu does, asked for one it does not know): it is recreated. One that holds shards never is; raise NoRoom there.
+    """
+    wanted = partitions or PARTITIONS[topic]
+    await log.create(topic, wanted)
+    await log.create(DEAD_LETTERS, PARTITIONS[DEAD_LETTERS])
+    begin = await _beginnings(log, topic)
+    if not any(begin.values()) and len(begin) != wanted:
+        await log.delete(topic)
+        await log.create(topic, wanted)
+        begin = await _beginnings(log, topic)
+    for partition, genesis in begin.items():
+        if genesis is not None and genesis.shard == shard:
+            return Founded(partition, genesis.epoch, new=False)
+    for partition, genesis in begin.items():
+        if genesis is None:
+            made = Genesis(id=new_id(now), received_at=now, epoch=secrets.token_hex(8), shard=shard)
+            await log.append(topic, partition, region_of(shard).encode(), encode(made))
+            # Two who found shards at once may choose the same partition: its first record is the one that counts.
+            first = await log.genesis(topic, partition)
+            if first is not None and first.shard == shard:
+                return Founded(partition, first.epoch, new=first.epoch == made.epoch)
+    raise NoRoom(f"{topic} has no free partition for {shard}")
