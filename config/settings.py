@@ -1,0 +1,239 @@
+"""What a process of vigilits is told by its environment: one frozen type, checked as a whole before anything starts."""
+
+import ipaddress
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+# Read by the tests and the launcher alone; named here so that a misspelt setting still stands out.
+NOT_SETTINGS = frozenset(("VIGILITS_ENGINES", "VIGILITS_CHROMIUM"))
+
+
+class Mistakes(Exception):
+    """Everything that is wrong with the settings, one sentence each."""
+
+    def __init__(self, found: list[str]) -> None:
+        super().__init__("settings:\n" + "\n".join(f"  {line}" for line in found))
+        self.found = found
+
+
+def _home(environ: Mapping[str, str]) -> str:
+    if sys.platform == "darwin":
+        return str(Path.home() / "Library" / "Application Support" / "vigilits")
+    return str(Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "vigilits")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting: its environment variable is its name in capitals, `home` alone is VIGILITS_HOME."""
+
+    kafka_url: Annotated[str, Meta(description="Kafka's bootstrap servers, host:port separated by commas.")] = ""
+    redis_url: Annotated[str, Meta(description="Redis or Valkey, redis://host:port/db.")] = ""
+    host: Annotated[str, Meta(description="The address on which the API listens.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="The port on which the API listens; 0 takes a free one.")] = 8080
+    worker_host: Annotated[str, Meta(description="The address on which a worker serves its metrics.")] = "127.0.0.1"
+    worker_port: Annotated[int, Meta(description="The port for a worker's metrics and readiness; 0: none.")] = 0
+    public_url: Annotated[
+        str, Meta(description="The origin under which people reach the pages, where a proxy stands before the API.")
+    ] = ""
+    tile_url: Annotated[
+        str, Meta(description="A background map's tile address, https://…/{z}/{x}/{y}.png; none: outlines alone.")
+    ] = ""
+    oidc_issuer: Annotated[
+        str, Meta(description="The OpenID Connect issuer that says who people are; none: the local issuer does.")
+    ] = ""
+    oidc_client_id: Annotated[str, Meta(description="What the issuer knows vigilits' sign-in page by.")] = ""
+    oidc_client_secret: Annotated[str, Meta(description="The sign-in page's secret, where the issuer wants one.")] = ""
+    oidc_audience: Annotated[str, Meta(description="The audience that an access token must name.")] = "vigilits"
+    home: Annotated[
+        str, Meta(description="The directory of this vigilits' own small files: sign-in links, sessions, local keys.")
+    ] = ""
+    session_hours: Annotated[float, Meta(description="How long a person stays signed in.")] = 12.0
+    fetch_wait_ms: Annotated[
+        int, Meta(description="How long Kafka may hold a fetch open; an engine that answers late wants it small.")
+    ] = 20
+    group: Annotated[str, Meta(description="The consumer group of the workers.")] = "vigilits"
+    log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
+
+    @property
+    def secure(self) -> bool:
+        """Return whether people reach the pages over TLS, so that cookies must never travel without it."""
+        return self.public_url.startswith("https:")
+
+
+VARIABLES = {("VIGILITS_HOME" if name == "home" else name.upper()): name for name in Settings.__struct_fields__}
+
+
+def describe() -> Iterator[tuple[str, str, str]]:
+    """Yield every setting for a person to read: variable, default, sentence."""
+    hints = get_type_hints(Settings, include_extras=True)
+    defaults = msgspec.structs.asdict(Settings(home="the user's data directory"))
+    for variable, name in VARIABLES.items():
+        yield variable, str(defaults[name]), hints[name].__metadata__[0].description
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Return the settings that the environment tells; raise Mistakes with all that is wrong with them at once."""
+    found = [
+        f"{key} is no setting of vigilits" + _nearest(key)
+        for key in sorted(environ)
+        if key.startswith("VIGILITS_") and key not in VARIABLES and key not in NOT_SETTINGS
+    ]
+    told: dict[str, Any] = {}
+    types = get_type_hints(Settings)
+    for variable, name in VARIABLES.items():
+        text = environ.get(variable, "").strip()
+        if not text:
+            continue  # set to nothing is not set: so Compose hands down what its user left out
+        try:
+            told[name] = msgspec.convert(text, types[name], strict=False)
+        except msgspec.ValidationError:
+            found.append(f"{variable} {text!r} is not {_wanted(types[name])}")
+    told.setdefault("home", _home(environ))
+    settings = Settings(**told)
+    for variable, rule in RULES.items():
+        why = rule(getattr(settings, VARIABLES[variable]))
+        found += [f"{variable} {why}"] if why else []
+    found += [why for rule in PAIRS if (why := rule(settings))]
+    if found:
+        raise Mistakes(found)
+    return settings
+
+
+def _nearest(key: str) -> str:
+    bare = key.removeprefix("VIGILITS_")
+    return f": it is called {bare}" if bare in VARIABLES else ""
+
+
+def _wanted(kind: type) -> str:
+    return "a whole number" if kind is int else "a number"
+
+
+# --- one setting at a time -------------------------------------------------------------------------------------------
+
+
+def _addresses(value: str) -> str | None:
+    for part in filter(None, value.split(",")):
+        host, _, port = part.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            return f"{part!r} must be host:port"
+    return None
+
+
+def _redis(value: str) -> str | None:
+    if value and (urlsplit(value).scheme not in ("redis", "rediss", "unix")):
+        return "must begin with redis://, rediss:// or unix://"
+    return None
+
+
+def _port(value: int) -> str | None:
+    return None if 0 <= value < 65536 else f"{value} must be from 0 to 65535"
+
+
+def _origin(value: str) -> str | None:
+    if not value:
+        return None
+    address = _address(value)
+    if address is None or address.path not in ("", "/") or address.query or address.fragment:
+        return f"{value!r} must be an origin such as https://lits.example.fr"
+    if address.scheme == "http" and not _is_loopback(address.hostname or ""):
+        # A session's cookie would travel in the clear.
+        return f"{value!r} must be https, except on this machine itself"
+    return None
+
+
+def _issuer(value: str) -> str | None:
+    if not value:
+        return None
+    address = _address(value)
+    if address is None:
+        return f"{value!r} must be an address such as https://auth.example.fr/realms/sante"
+    if address.scheme == "http" and not _is_loopback(address.hostname or ""):
+        return f"{value!r} must be https: whoever can change its keys on the way can sign in as anyone"
+    return None
+
+
+def _tiles(value: str) -> str | None:
+    if not value:
+        return None
+    address = _address(value)
+    if address is None or not all(part in value for part in ("{z}", "{x}", "{y}")):
+        return f"{value!r} must be an address with {{z}}, {{x}} and {{y}}"
+    # It is named in the page's Content-Security-Policy, where a space or a semicolon would open a hole.
+    return None if re.fullmatch(r"[A-Za-z0-9.:\[\]-]+", address.netloc) else f"{value!r} has an odd host name"
+
+
+def _address(value: str) -> Any:
+    try:
+        address = urlsplit(value)
+        address.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return None
+    return address if address.scheme in ("http", "https") and address.hostname else None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+RULES: dict[str, Callable[[Any], str | None]] = {
+    "KAFKA_URL": _addresses,
+    "REDIS_URL": _redis,
+    "PORT": _port,
+    "WORKER_PORT": _port,
+    "PUBLIC_URL": _origin,
+    "OIDC_ISSUER": _issuer,
+    "TILE_URL": _tiles,
+    "SESSION_HOURS": lambda value: None if 0 < value <= 24 * 31 else "must be more than 0, and at most 744",
+    "FETCH_WAIT_MS": lambda value: None if 1 <= value <= 5000 else "must be from 1 to 5000",
+    "GROUP": lambda value: (
+        None if re.fullmatch(r"[A-Za-z0-9._-]{1,200}", value) else "may hold letters, digits, dots, _ and - alone"
+    ),
+    "LOG_LEVEL": lambda value: (
+        None if value in ("debug", "info", "warning", "error") else "must be debug, info, warning or error"
+    ),
+}
+
+
+# --- two that disagree, told together: which of them is meant, only the writer knows ---------------------------------
+
+
+def _engines_together(settings: Settings) -> str | None:
+    if bool(settings.kafka_url) == bool(settings.redis_url):
+        return None
+    given, missing = ("KAFKA_URL", "REDIS_URL") if settings.kafka_url else ("REDIS_URL", "KAFKA_URL")
+    return f"{given} is set and {missing} is not: give both, or neither for the embedded engines"
+
+
+def _sign_in_whole(settings: Settings) -> str | None:
+    if settings.oidc_issuer and not settings.oidc_client_id:
+        return "OIDC_ISSUER is set and OIDC_CLIENT_ID is not: nobody could sign in"
+    alone = [name for name in ("oidc_client_id", "oidc_client_secret") if getattr(settings, name)]
+    if alone and not settings.oidc_issuer:
+        return f"{' and '.join(name.upper() for name in alone)} without OIDC_ISSUER: the local issuer knows no clients"
+    return None
+
+
+def _way_back(settings: Settings) -> str | None:
+    if settings.oidc_issuer and not settings.public_url:
+        return "OIDC_ISSUER is set and PUBLIC_URL is not: the issuer must be told where to send people back"
+    return None
+
+
+def _ports_apart(settings: Settings) -> str | None:
+    if settings.port and settings.port == settings.worker_port and settings.host == settings.worker_host:
+        return f"PORT and WORKER_PORT are both {settings.port}"
+    return None
+
+
+PAIRS = (_engines_together, _sign_in_whole, _way_back, _ports_apart)

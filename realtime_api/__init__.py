@@ -1,0 +1,1 @@
+"""Process B: reports in over HTTP, the live picture out over HTTP and WebSockets."""

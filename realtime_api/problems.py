@@ -1,0 +1,136 @@
+"""The one table of what can go wrong at a door: our errors as HTTP problems (RFC 9457) and as close codes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from domain.errors import Unreadable
+from event_log.log import LogAway, UnknownTopic
+from live_state.state import StateAway
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class Mistake(NamedTuple):
+    """One wrong field: where it is in what was sent, and what is wrong with it."""
+
+    path: str
+    message: str
+
+
+class Kind(NamedTuple):
+    """A kind of problem: its HTTP status, its title, and after how many seconds to try again (None: don't)."""
+
+    status: int
+    title: str
+    retry_after_s: int | None = None
+
+
+KINDS: dict[str, Kind] = {
+    "unreadable": Kind(400, "The body cannot be read"),
+    "bad-parameter": Kind(400, "A parameter is missing or wrong"),
+    "not-signed-in": Kind(401, "Sign in first"),
+    "not-allowed": Kind(403, "This is not yours to see or do"),
+    "other-origin": Kind(403, "The request comes from another site"),
+    "unknown": Kind(404, "There is nothing of this name"),
+    "wrong-method": Kind(405, "This door does not know this method"),
+    "too-large": Kind(413, "The body is too large"),
+    "wrong-rows": Kind(422, "The report is wrong"),
+    "refused": Kind(422, "The report was read, and refused"),
+    "too-many": Kind(429, "Too many requests", 1),
+    "bug": Kind(500, "Something is wrong with vigilits itself"),
+    "log-away": Kind(503, "The event log cannot be reached: nothing was accepted for certain", 2),
+    "log-changed": Kind(503, "The event log is another one than before: nothing was accepted for certain", 2),
+    "state-away": Kind(503, "The live state cannot be reached", 2),
+    "busy": Kind(503, "Too much is under way", 1),
+    "rebuilding": Kind(503, "The live picture is being rebuilt", 2),
+    "not-ready": Kind(503, "This region has no live picture yet", 2),
+}
+
+
+class Problem(Exception):
+    """What a door answers instead of what was asked for; `detail` is for the person who asked, and holds no secret."""
+
+    def __init__(self, kind: str, detail: str = "", mistakes: Sequence[Mistake] = ()) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind, self.detail, self.mistakes = kind, detail, tuple(mistakes)
+
+    @property
+    def status(self) -> int:
+        """Return the HTTP status."""
+        return KINDS[self.kind].status
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """Return after how many seconds to try again, None where that would not help."""
+        return KINDS[self.kind].retry_after_s
+
+    @property
+    def document(self) -> "ProblemDocument":
+        """Return the problem as it is sent."""
+        return ProblemDocument(
+            type=f"urn:vigilits:problem:{self.kind}",
+            title=KINDS[self.kind].title,
+            status=self.status,
+            detail=self.detail or msgspec.UNSET,
+            errors=[WrongField(*mistake) for mistake in self.mistakes] or msgspec.UNSET,
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers that go with it."""
+        told = {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+        return told | ({"www-authenticate": 'Bearer realm="vigilits"'} if self.status == 401 else {})
+
+
+class WrongField(msgspec.Struct, frozen=True):
+    """One wrong field, by its path (`rows[3].count`)."""
+
+    path: str
+    message: str
+
+
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A problem (RFC 9457), with every wrong field at once."""
+
+    type: str
+    title: str
+    status: int
+    detail: str | msgspec.UnsetType = msgspec.UNSET
+    errors: list[WrongField] | msgspec.UnsetType = msgspec.UNSET
+
+
+# What our errors are at a door. A detail is shown only where the error was written to be shown.
+MEANS: dict[type[Exception], str] = {
+    Unreadable: "unreadable",
+    LogAway: "log-away",
+    UnknownTopic: "log-away",
+    StateAway: "state-away",
+}
+SHOWN = (Unreadable,)
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """Return what an error of ours is at a door, None for an error that is none of ours: a bug."""
+    if isinstance(error, Problem):
+        return error
+    kind = next((kind for known, kind in MEANS.items() if isinstance(error, known)), None)
+    if kind is None:
+        return None
+    return Problem(kind, str(error) if isinstance(error, SHOWN) else "")
+
+
+class Close(NamedTuple):
+    """How a socket is closed: its code, and words that say whether and when to come back."""
+
+    code: int
+    reason: str
+
+
+SIGN_IN_AGAIN = Close(4401, "sign in again")
+NOT_ALLOWED = Close(4403, "not allowed")
+TOO_SLOW = Close(4409, "too slow: take a snapshot and return")
+TOO_MANY_MESSAGES = Close(1008, "too many messages")
+FULL_UP = Close(1013, "retry after 5 s")
+GOING_AWAY = Close(1012, "restarting")

@@ -1,0 +1,1 @@
+"""From the feed of a region to its listeners: relay, hub, outbox, session, endpoint."""
