@@ -1,0 +1,1 @@
+"""What an operator sets, read from files and the environment and checked as a whole at start."""
