@@ -1,5 +1,6 @@
 """Settings and grants onto the log: what is in force there, and the events that change it."""
 
+import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -12,8 +13,8 @@ from domain.events import AnyEvent, Event, GrantGiven, GrantRevoked, SettingsPub
 from domain.grants import Grant
 from domain.places import Region
 from event_log.codec import decode, encode
-from event_log.log import Log
 from event_log.ids import new_id
+from event_log.log import Log
 from live_state import capacity
 from live_state.state import State
 
@@ -36,6 +37,7 @@ class Held(NamedTuple):
 
     settings: Mapping[str, bytes]
     grants: Mapping[str, tuple[Grant, ...]]
+    epoch: str | None = None
 
     def digest(self, name: str) -> str | None:
         """Return the digest of the setting in force, None where there is none."""
@@ -94,14 +96,14 @@ async def held(log: Log, state: State, place: Place) -> Held:
         draft = fold(settled, items)
         settled.absorb(draft)
         items = [item for item in items if item.offset > draft.offset]
-    return _of(settled)
+    return _of(settled, place.epoch)
 
 
 async def last_held(state: State, shard: str) -> Held:
     """Return what the live state holds, whichever log it was folded from; nothing where there is no state."""
     build = await state.current(shard)
     loaded = None if build is None else await state.load(build, ("settings", "grants"))
-    return NOTHING if loaded is None else _of(capacity.load(*loaded))
+    return NOTHING if build is None or loaded is None else _of(capacity.load(*loaded), build.epoch)
 
 
 async def _settled(state: State, place: Place) -> CapacityState:
@@ -112,9 +114,10 @@ async def _settled(state: State, place: Place) -> CapacityState:
     return CapacityState() if loaded is None else capacity.load(*loaded)
 
 
-def _of(settled: CapacityState) -> Held:
+def _of(settled: CapacityState, epoch: str) -> Held:
     # Names with a colon are digests, and parts of what is not whole yet.
-    return Held({name: content for name, content in settled.settings.items() if ":" not in name}, settled.grants)
+    whole = {name: content for name, content in settled.settings.items() if ":" not in name}
+    return Held(whole, settled.grants, epoch)
 
 
 def _event(value: bytes | None) -> AnyEvent | None:
@@ -138,13 +141,13 @@ async def publish(log: Log, place: Place, wanted: Mapping[str, bytes], in_force:
     return changed
 
 
-async def give_again(log: Log, place: Place, wanted: Held, in_force: Held, now: int) -> int:
-    """Return how many grants had to be given again, because the log does not hold them."""
-    lost = [
+async def give(log: Log, place: Place, wanted: Mapping[str, tuple[Grant, ...]], in_force: Held, now: int) -> int:
+    """Return how many grants had to be given, because they are not in force as they are wanted."""
+    lacking = [
         event
-        for subject, grants in wanted.grants.items()
+        for subject, grants in wanted.items()
         for event in given(subject, tuple(g for g in grants if g not in in_force.grants.get(subject, ())), now)
     ]
-    for event in lost:
-        await append(log, place, event)
-    return len(lost)
+    # Together: one after the other, each would wait for the broker.
+    await asyncio.gather(*(append(log, place, event) for event in lacking))
+    return len(lacking)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from launch import child
 
@@ -16,6 +17,7 @@ FIRST_WAIT_S = 0.25
 LONGEST_WAIT_S = 15.0
 STEADY_AFTER_S = 20.0  # a child that lived so long starts again as if for the first time
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -60,6 +62,11 @@ class Program:
         if self.process is not None and self.process.poll() is None:
             child.stop(self.process, self.stops_within_s)
 
+    def kill(self) -> None:
+        """Return once it is gone, without being asked."""
+        if self.process is not None:
+            child.kill(self.process)
+
     def how(self) -> str:
         """Return how it ended, in words."""
         code = self.process.poll() if self.process is not None else None
@@ -68,21 +75,34 @@ class Program:
 
 async def gone(pid_of: Callable[[], int | None]) -> None:
     """Return once there is no process any more."""
-    while pid_of() is not None:
+    while pid_of() is not None:  # noqa: ASYNC110 - nothing tells of a process's end on every platform
         await asyncio.sleep(LOOKS_EVERY_S)
 
 
-async def keep(program: Program, say: Say, *, again: Callable[[], Awaitable[None]] | None = None) -> None:
-    """Return never: start the program again whenever it ends; `again` is awaited before each new start."""
+async def keep(
+    program: Program, say: Say, *, again: Callable[[], Awaitable[None]] | None = None, started: Callable[[], None]
+) -> None:
+    """Return never: start the program again whenever it ends; `again` is awaited before, `started` called after."""
     failures = 0
     while True:
-        started = time.monotonic()
+        since = time.monotonic()
         await gone(lambda: program.pid)
-        failures = 0 if time.monotonic() - started > STEADY_AFTER_S else failures
+        failures = 0 if time.monotonic() - since > STEADY_AFTER_S else failures
         wait_s = backoff_s(failures)
         failures += 1
         say(f"{program.name} ended ({program.how()}); starting it again in {wait_s:.1f} s. Its log: {program.log}")
         await asyncio.sleep(wait_s)
         if again is not None:
             await again()
-        await asyncio.to_thread(program.start)
+        await finished(program.start)
+        started()
+
+
+async def finished(call: Callable[[], T]) -> T:
+    """Return what the call returns, in a thread; cancelled, wait for it first, or what it starts would outlive us."""
+    task = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

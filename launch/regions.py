@@ -1,0 +1,116 @@
+"""A region on the log: its shard opened, its directory read and put in force, and what was in force given again."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from config import region as directories
+from domain.places import Region
+from event_log.kafka import KafkaLog
+from event_log.log import Log, LogKeeper
+from event_log.topics import CAPACITY, init_shard, region_of, shards
+from launch import publish
+from launch.publish import NOTHING, Held, Place
+from live_state.redis import RedisState
+from live_state.state import State
+
+DIRECTORIES = Path(directories.__file__).parent / "regions"
+
+
+class UnknownRegion(Exception):
+    """No directory, or no shard on the log, of that name."""
+
+
+class Document(NamedTuple):
+    """A region directory, read and checked."""
+
+    region: Region
+    boundaries: bytes
+
+    @property
+    def code(self) -> str:
+        """Return the region's code."""
+        return self.region.code
+
+    @property
+    def settings(self) -> dict[str, bytes]:
+        """Return the settings that it is published as."""
+        return publish.documents(self.region, self.boundaries)
+
+
+def known() -> list[str]:
+    """Return the codes of the regions that come with vigilits."""
+    return sorted(path.name for path in DIRECTORIES.iterdir() if (path / directories.REGION).is_file())
+
+
+def read(code: str | None, directory: Path | None = None, divided_by: float = 1.0) -> Document:
+    """Return a region's directory; raise DirectoryErrors with all its mistakes, or UnknownRegion."""
+    if directory is None:
+        directory = DIRECTORIES / (code or "")
+        if code not in known():
+            raise UnknownRegion(f"no region {code!r}; there is {', '.join(known())}, or name a --directory")
+    found = directories.load(directory)
+    if code is not None and found.code != code:
+        raise UnknownRegion(f"{directory} is the directory of {found.code!r}, not of {code!r}")
+    fresh = msgspec.structs.replace(found.freshness, divided_by=found.freshness.divided_by * divided_by)
+    return Document(msgspec.structs.replace(found, freshness=fresh), directories.boundaries(directory))
+
+
+@asynccontextmanager
+async def stores(kafka_url: str, redis_url: str) -> AsyncIterator[tuple[KafkaLog, State]]:
+    """Give the log and the live state at these addresses."""
+    async with KafkaLog(kafka_url) as log, live_state(redis_url) as state:
+        yield log, state
+
+
+@asynccontextmanager
+async def live_state(redis_url: str) -> AsyncIterator[State]:
+    """Give the live state at this address."""
+    state = RedisState(redis_url)
+    try:
+        yield state
+    finally:
+        await state.close()
+
+
+def shard_of(code: str) -> str:
+    """Return the name of a region's capacity shard."""
+    return f"capacity:{code}"
+
+
+async def places(log: Log) -> dict[str, Place]:
+    """Return where every region on the log stands, by its code."""
+    standing = {}
+    for shard, partition in (await shards(log)).items():
+        genesis = await log.genesis(CAPACITY, partition)
+        if genesis is not None:
+            code = region_of(shard)
+            standing[code] = Place(shard, code, CAPACITY, partition, genesis.epoch)
+    return standing
+
+
+async def settle(log: LogKeeper, state: State, code: str, wanted: Held, before: Held = NOTHING) -> str:
+    """Return, in words, what had to be done for a region's shard to exist and all this to be in force on it.
+
+    Where the log turns out to be another one than `before` was folded from, its grants are given again too.
+    """
+    at, shard = now(), shard_of(code)
+    founded = await init_shard(log, shard, at)
+    place = Place(shard, code, CAPACITY, founded.partition, founded.epoch)
+    in_force = await publish.held(log, state, place)
+    lost = before.grants if before.epoch not in (None, place.epoch) else {}
+    published = await publish.publish(log, place, wanted.settings, in_force, at)
+    given = await publish.give(log, place, {**lost, **wanted.grants}, in_force, at)
+    words = [f"a new log ({place.epoch}) on partition {place.partition}"] if founded.new else []
+    words += [f"published {' and '.join(published)}"] if published else ["all settings in force already"]
+    words += [f"gave {given} grants"] if given else []
+    return ", ".join(words)
+
+
+def now() -> int:
+    """Return the machine's clock in milliseconds."""
+    return time.time_ns() // 1_000_000

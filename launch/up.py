@@ -1,0 +1,347 @@
+"""`vigilits up`: engines, workers and API as our children, kept up, and stopped in order when we are."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import httpx
+
+from domain.grants import Grant
+from event_log.log import LogAway
+from launch import home
+from launch.embedded import LOOPBACK, Engine, EngineFailed, Tansu, Valkey, listens
+from launch.publish import NOTHING, Held, last_held
+from launch.regions import Document, live_state, settle, shard_of, stores
+from launch.supervise import Program, Say, backoff_s, finished, gone, keep
+from live_state.state import StateAway
+
+READY_WITHIN_S = 60.0  # after that it is said, again and again, what is not ready
+ASKS_EVERY_S = 0.1
+PORTS_TRIED = 100
+MOST_LOG_BYTES = 16 * 1024 * 1024
+API_STOPS_WITHIN_S = 5.0
+
+T = TypeVar("T")
+
+
+class NoPort(Exception):
+    """No free port at or after the one asked for."""
+
+
+class Plan(NamedTuple):
+    """What is to run: where it keeps its things, the region directories, how many workers, and where its pages are."""
+
+    home: Path
+    documents: Sequence[Document]
+    host: str
+    port: int
+    workers: int = 1
+    kafka_url: str | None = None
+    redis_url: str | None = None
+    grants: Mapping[str, tuple[Grant, ...]] = {}
+    anew: bool = False  # forget what embedded engines kept from an earlier run
+
+
+class Stage(NamedTuple):
+    """Where everything is, once the pages are live."""
+
+    url: str
+    kafka_url: str
+    redis_url: str
+    home: Path
+
+
+Then = Callable[[Stage], Awaitable[None]]
+
+
+def free_port(host: str, wanted: int) -> int:
+    """Return the port, or the first free one after it; raise NoPort."""
+    if wanted == 0:
+        return _bound(host, 0) or 0
+    for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
+        if _bound(host, port):
+            return port
+    raise NoPort(f"no port from {wanted} to {min(wanted + PORTS_TRIED, 65536) - 1} is free on {host}")
+
+
+def _bound(host: str, port: int) -> int | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as s:
+        # As servers do: a port whose last connections are only fading away is free.
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind((host, port))
+            s.listen(1)
+        except OSError:
+            return None
+        bound: int = s.getsockname()[1]
+        return bound
+
+
+class Up:
+    """One vigilits on this machine, from start to end."""
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self.plan, self.say = plan, say
+        self.broker: Engine | None = None if plan.kafka_url else Tansu(plan.home / "tansu")
+        self.store: Engine | None = None if plan.redis_url else Valkey(plan.home / "valkey")
+        self.port = plan.port
+        self.api: Program | None = None
+        self.workers: list[Program] = []
+
+    @property
+    def kafka_url(self) -> str:
+        """Return where the broker is."""
+        return self.plan.kafka_url or (self.broker.url if self.broker else "")
+
+    @property
+    def redis_url(self) -> str:
+        """Return where the live state is."""
+        return self.plan.redis_url or (self.store.url if self.store else "")
+
+    @property
+    def url(self) -> str:
+        """Return the address of the pages."""
+        host = LOOPBACK if self.plan.host in ("0.0.0.0", "::", "") else self.plan.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    # -- one life
+
+    async def run(self, then: Then) -> None:
+        """Return never; `then` runs once, when the pages are live."""
+        await self._start_engines()
+        self._tell()
+        async with asyncio.TaskGroup() as tasks:
+            if self.store is not None:
+                tasks.create_task(self._keep_store(self.store))
+            await self._open_shards()
+            if self.broker is not None:
+                tasks.create_task(self._keep_broker(self.broker))
+            self._make_programs()
+            for program in self._programs():
+                await finished(program.start)
+                again = self._find_port if program is self.api else None
+                tasks.create_task(keep(program, self.say, again=again, started=self._tell))
+            self._tell()
+            await self._live()
+            await then(Stage(self.url, self.kafka_url, self.redis_url, self.plan.home))
+
+    async def stop(self) -> None:
+        """Return once every child has ended: first who takes reports, then who folds them, then the engines."""
+        if self.api is not None:
+            await asyncio.to_thread(self.api.stop)
+        await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in self.workers))
+        await asyncio.gather(*(asyncio.to_thread(engine.stop) for engine in (self.broker, self.store) if engine))
+        home.hush(self.plan.home)
+
+    def kill(self) -> None:
+        """Return once every child is gone, without asking them."""
+        for program in self._programs():
+            program.kill()
+        for engine in (self.broker, self.store):
+            if engine is not None:
+                engine.kill()
+        home.hush(self.plan.home)
+
+    # -- engines
+
+    async def _start_engines(self) -> None:
+        engines = [engine for engine in (self.broker, self.store) if engine is not None]
+        if self.plan.anew:
+            for name in ("valkey", "tansu"):
+                shutil.rmtree(self.plan.home / name, ignore_errors=True)
+        if engines:
+            self.say(f"Starting {' and '.join(type(engine).__name__ for engine in engines)}")
+        await asyncio.gather(*(finished(engine.start) for engine in engines))
+
+    async def _keep_store(self, store: Engine) -> None:
+        while True:
+            await gone(lambda: store.pid)
+            self.say("Valkey ended; starting it again with what it had written down")
+            await self._until_it_works("Valkey", lambda: finished(store.start))
+            self._tell()
+
+    async def _keep_broker(self, broker: Engine) -> None:
+        while True:
+            await gone(lambda: broker.pid)
+            self.say("Tansu ended, and with it the log, which it kept in memory; starting an empty one")
+            # What the old log said of settings and rights stands in the live state until a new log is folded.
+            held = await self._until_it_works("reading what was in force", self._last_held)
+            await self._until_it_works("Tansu", lambda: finished(broker.start))
+            self._tell()
+            await self._until_it_works("opening the new log", partial(self._begin_again, held))
+
+    async def _until_it_works(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        failures = 0
+        while True:
+            try:
+                return await attempt()
+            except (EngineFailed, LogAway, StateAway, OSError) as error:
+                wait_s = backoff_s(failures)
+                failures += 1
+                self.say(f"{what} failed ({error}); trying again in {wait_s:.1f} s")
+                await asyncio.sleep(wait_s)
+
+    # -- shards
+
+    async def _last_held(self) -> dict[str, Held]:
+        if self.broker is None:
+            return {}
+        async with live_state(self.redis_url) as state:
+            return {code: await last_held(state, shard_of(code)) for code in (one.code for one in self.plan.documents)}
+
+    async def _open_shards(self) -> None:
+        """Bring every region's directory in force, and from an earlier run what its files do not say."""
+        earlier = await self._last_held()
+        for document in self.plan.documents:
+            before = earlier.get(document.code, NOTHING)
+            wanted = Held({**before.settings, **document.settings}, self.plan.grants)
+            await self._settle(document, wanted, before)
+
+    async def _begin_again(self, held: Mapping[str, Held]) -> None:
+        """Put on the new log what was in force on the old one; it may be newer than the directory's files."""
+        for document in self.plan.documents:
+            before = held[document.code]
+            wanted = Held({**document.settings, **before.settings}, {**self.plan.grants, **before.grants})
+            await self._settle(document, wanted, before)
+
+    async def _settle(self, document: Document, wanted: Held, before: Held) -> None:
+        async with stores(self.kafka_url, self.redis_url) as (log, state):
+            told = await settle(log, state, document.code, wanted, before)
+        self.say(f"{document.region.name}: {told}")
+
+    # -- programs
+
+    def _programs(self) -> list[Program]:
+        return [*self.workers, *([self.api] if self.api else [])]
+
+    def _make_programs(self) -> None:
+        self.port = free_port(self.plan.host, self.plan.port)
+        if self.plan.port not in (0, self.port):
+            self.say(f"Port {self.plan.port} is taken; using {self.port}")
+        logs = self.plan.home / "logs"
+        logs.mkdir(exist_ok=True)
+        env = {
+            **os.environ,
+            "KAFKA_URL": self.kafka_url,
+            "REDIS_URL": self.redis_url,
+            "VIGILITS_HOME": str(self.plan.home),
+            "HOST": self.plan.host,
+        }
+        for number in range(1, self.plan.workers + 1):
+            log = _fresh(logs / f"worker-{number}.log")
+            self.workers.append(Program(f"worker {number}", [sys.executable, "-m", "streams"], env, log))
+        api = [sys.executable, "-m", "realtime_api"]
+        log = _fresh(logs / "api.log")
+        self.api = Program("api", api, {**env, "PORT": str(self.port)}, log, API_STOPS_WITHIN_S)
+
+    async def _find_port(self) -> None:
+        """Give the API another port where somebody took the one that it had."""
+        port = free_port(self.plan.host, self.port)
+        if self.api is not None and port != self.port:
+            self.say(f"Port {self.port} was taken meanwhile; the pages are now at port {port}")
+            self.port = port
+            self.api.env = {**self.api.env, "PORT": str(port)}
+
+    def _tell(self) -> None:
+        pids = {program.name: program.pid for program in self._programs()}
+        pids |= {name: engine.pid for name, engine in (("kafka", self.broker), ("redis", self.store)) if engine}
+        url = self.url if self.api else None
+        home.tell(self.plan.home, home.Running(os.getpid(), self.kafka_url, self.redis_url, url, pids))
+
+    async def _live(self) -> None:
+        """Return once the pages are live; say from time to time what they wait for."""
+        started = said = time.monotonic()
+        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
+            while True:
+                waits_for = await self._not_ready(client)
+                if waits_for is None:
+                    return
+                if time.monotonic() - said > READY_WITHIN_S:
+                    said = time.monotonic()
+                    self.say(f"Not ready after {said - started:.0f} s: {waits_for}")
+                await asyncio.sleep(ASKS_EVERY_S)
+
+    async def _not_ready(self, client: httpx.AsyncClient) -> str | None:
+        """Return what is not ready, None when all is; somebody else's server on our port is not ours to ask."""
+        pid = self.api.pid if self.api else None
+        if pid is None or not await asyncio.to_thread(listens, pid, self.port):
+            return "the API does not listen yet"
+        try:
+            answer = await client.get(f"{self.url}/readyz")
+        except httpx.HTTPError as error:
+            return f"the API does not answer ({type(error).__name__})"
+        return None if answer.status_code == 200 else answer.text[:500]
+
+
+def _fresh(log: Path) -> Path:
+    """Return a log file to append to, the last one put aside where it has grown large."""
+    if log.exists() and log.stat().st_size > MOST_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    return log
+
+
+@asynccontextmanager
+async def asked_to_stop() -> AsyncIterator[asyncio.Queue[signal.Signals]]:
+    """Give the queue in which Ctrl-C and the like arrive, instead of ending us where we stand."""
+    loop, arrived = asyncio.get_running_loop(), asyncio.Queue[signal.Signals]()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in signals:
+        loop.add_signal_handler(number, arrived.put_nowait, number)
+    try:
+        yield arrived
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def up(plan: Plan, say: Say, then: Then) -> None:
+    """Return once asked to stop and every child has ended; a second Ctrl-C stops them without asking."""
+    with home.taken(plan.home):
+        one = Up(plan, say)
+        async with asked_to_stop() as asked:
+            running = asyncio.ensure_future(one.run(then))
+            waiting = asyncio.ensure_future(asked.get())
+            try:
+                await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
+                running.cancel()
+                failure = await _settled(running)
+                await _stop(one, asked, say)
+        if failure is not None:
+            raise failure
+
+
+async def _settled(task: asyncio.Future[None]) -> BaseException | None:
+    """Return why the task ended, None where it was only cancelled."""
+    try:
+        await task
+    except asyncio.CancelledError:
+        return None
+    except BaseExceptionGroup as group:
+        return group.exceptions[0] if len(group.exceptions) == 1 else group
+    except Exception as error:  # noqa: BLE001 - raised again once the children have ended
+        return error
+    return None
+
+
+async def _stop(one: Up, asked: asyncio.Queue[signal.Signals], say: Say) -> None:
+    say("Stopping")
+    stopping = asyncio.ensure_future(one.stop())
+    again = asyncio.ensure_future(asked.get())
+    await asyncio.wait({stopping, again}, return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    if not stopping.done():
+        say("Stopping at once")
+        one.kill()
+    await stopping

@@ -1,0 +1,177 @@
+"""Settings and grants onto a log: cut into parts, only where they differ, and given again on another log."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.capacity.fold import FOLD_VERSION, CapacityState, Item, fold
+from domain.events import GrantGiven, GrantRevoked
+from domain.grants import Grant
+from event_log.codec import decode, encode
+from event_log.memory import MemoryLog
+from event_log.topics import CAPACITY, init_shard
+from launch import publish, regions
+from launch.publish import NOTHING, Held, Place
+from live_state import capacity
+from live_state.memory import MemoryState
+from live_state.state import Commit, Position
+from tests.small_region import START, region
+
+SHARD = "capacity:ici"
+OUTLINES = b'{"type":"FeatureCollection","features":[]}'
+
+
+async def folded(log: MemoryLog) -> CapacityState:
+    """Return the fold of the whole capacity log of the small region."""
+    state = CapacityState()
+    items = [Item(r.offset, decode(r.value)) async for r in log.read(CAPACITY, 0)]
+    while items:
+        draft = fold(state, items)
+        state.absorb(draft)
+        items = [item for item in items if item.offset > draft.offset]
+    return state
+
+
+async def commit(log: MemoryLog, state: MemoryState, epoch: str) -> None:
+    """Bring the live state to the end of the log, as a worker does."""
+    build = await state.begin(SHARD, epoch, FOLD_VERSION, await state.current(SHARD))
+    assert build is not None
+    items = [Item(r.offset, decode(r.value)) async for r in log.read(CAPACITY, 0)]
+    draft = fold(CapacityState(), items)
+    at, to = Position(epoch, -1, FOLD_VERSION), Position(epoch, draft.offset, FOLD_VERSION)
+    writes = capacity.writes(draft, rebuilding=False)
+    assert await state.commit(build, Commit(at, to, writes, capacity.feed(draft, rebuilding=False)))
+
+
+async def founded(log: MemoryLog) -> Place:
+    """Return where the small region stands on this log."""
+    made = await init_shard(log, SHARD, START)
+    return Place(SHARD, "ici", CAPACITY, made.partition, made.epoch)
+
+
+def wanted(**changes: Any) -> Held:
+    """Return the small region's settings."""
+    return Held(publish.documents(region(**changes), OUTLINES), {})
+
+
+@settings(max_examples=50)
+@given(content=st.binary(max_size=200), most=st.integers(1, 64))
+def test_the_parts_of_a_setting_are_small_enough_and_make_it_whole(content: bytes, most: int) -> None:
+    parts = publish.parts("boundaries", content, START, most)
+    assert b"".join(part.content for part in parts) == content
+    assert all(len(part.content) <= most for part in parts)
+    assert [part.part for part in parts] == list(range(len(parts)))
+    assert {(part.parts, part.digest) for part in parts} == {(len(parts), publish.digest_of(content))}
+
+
+async def test_a_setting_in_parts_is_in_force_with_its_last_part() -> None:
+    log = MemoryLog()
+    place = await founded(log)
+    parts = publish.parts("boundaries", OUTLINES, START, most=10)
+    for part in parts[:-1]:
+        await publish.append(log, place, part)
+    assert "boundaries" not in (await publish.held(log, MemoryState(), place)).settings
+    await publish.append(log, place, parts[-1])
+    assert (await publish.held(log, MemoryState(), place)).settings == {"boundaries": OUTLINES}
+
+
+async def test_a_directory_is_published_once_and_again_only_when_it_changed() -> None:
+    log, state = MemoryLog(), MemoryState()
+    first = await regions.settle(log, state, "ici", wanted())
+    assert "a new log" in first
+    assert "published region and boundaries" in first
+    end = await log.end(CAPACITY, 0)
+
+    assert await regions.settle(log, state, "ici", wanted()) == "all settings in force already"
+    assert await log.end(CAPACITY, 0) == end
+
+    assert await regions.settle(log, state, "ici", wanted(name="Là")) == "published region"
+    assert (await folded(log)).region == region(name="Là")
+
+
+async def test_what_is_in_force_is_the_live_states_word_and_then_the_logs() -> None:
+    log, state = MemoryLog(), MemoryState()
+    await regions.settle(log, state, "ici", wanted())
+    place = (await regions.places(log))["ici"]
+    anne = GrantGiven(id="1", received_at=START, subject="anne", role="ward", scope="ici", since=START)
+    await publish.append(log, place, anne)
+    await commit(log, state, place.epoch)
+    await publish.append(log, place, GrantRevoked(id="2", received_at=START, subject="anne", role="ward", scope="ici"))
+    await publish.publish(log, place, {"boundaries": b"[]"}, NOTHING, START)
+
+    held = await publish.held(log, state, place)
+
+    assert held.settings == {"region": msgspec.msgpack.encode(region()), "boundaries": b"[]"}
+    assert held.grants == {}
+    assert held == await publish.held(log, MemoryState(), place)
+
+
+async def test_a_state_of_another_log_says_nothing_of_this_one() -> None:
+    old, state = MemoryLog(), MemoryState()
+    await regions.settle(old, state, "ici", wanted())
+    await commit(old, state, (await regions.places(old))["ici"].epoch)
+
+    log = MemoryLog()
+    place = await founded(log)
+    assert (await publish.held(log, state, place)).settings == {}
+    assert (await publish.last_held(state, SHARD)).settings == wanted().settings
+
+
+async def test_a_new_log_is_given_the_settings_and_rights_of_the_lost_one() -> None:
+    old, state = MemoryLog(), MemoryState()
+    await regions.settle(old, state, "ici", wanted())
+    place = (await regions.places(old))["ici"]
+    right = Grant(role="regulator", scope="ici", since=START, until=START + 1000)
+    for event in publish.given("anne", (right,), START):
+        await publish.append(old, place, event)
+    await publish.publish(old, place, {"scenario": b"{}"}, NOTHING, START)
+    await commit(old, state, place.epoch)
+
+    before = await publish.last_held(state, SHARD)
+    log = MemoryLog()
+    told = await regions.settle(log, state, "ici", Held({**wanted().settings, **before.settings}, {}), before)
+
+    assert "a new log" in told
+    assert "gave 1 grants" in told
+    now = await folded(log)
+    assert now.region == region()
+    assert now.settings["scenario"] == b"{}"
+    assert now.grants == {"anne": (right,)}
+
+
+async def test_rights_are_not_given_again_on_the_log_that_revoked_them() -> None:
+    """A Redis restored from before a revocation must not bring the right back."""
+    log, state = MemoryLog(), MemoryState()
+    await regions.settle(log, state, "ici", wanted())
+    place = (await regions.places(log))["ici"]
+    for event in publish.given("anne", (Grant(role="ward", scope="ici", since=START),), START):
+        await publish.append(log, place, event)
+    await commit(log, state, place.epoch)
+    await publish.append(log, place, GrantRevoked(id="2", received_at=START, subject="anne", role="ward", scope="ici"))
+
+    await regions.settle(log, state, "ici", wanted(), await publish.last_held(state, SHARD))
+
+    assert (await folded(log)).grants == {}
+
+
+async def test_what_nobody_can_read_is_passed_over() -> None:
+    log = MemoryLog()
+    place = await founded(log)
+    await log.append(CAPACITY, 0, b"ici", b"\xc1 not an event")
+    await publish.publish(log, place, {"scenario": b"{}"}, NOTHING, START)
+    assert (await publish.held(log, MemoryState(), place)).settings == {"scenario": b"{}"}
+
+
+def test_an_event_survives_the_log() -> None:
+    [part] = publish.parts("scenario", b"{}", START)
+    assert decode(encode(part)) == part
+
+
+async def test_grants_are_appended_whatever_their_number() -> None:
+    log, state = MemoryLog(), MemoryState()
+    many = {"replay": tuple(Grant(role="source", scope=f"ej:{n:09}", since=START) for n in range(200))}
+    await asyncio.wait_for(regions.settle(log, state, "ici", Held(wanted().settings, many)), 20)
+    assert (await folded(log)).grants == many
