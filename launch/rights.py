@@ -17,9 +17,11 @@ from launch import publish
 from launch.publish import Place
 from launch.regions import now, places
 from live_state.state import State
+from realtime_api.access import MATRIX
 
-ROLES = ("crisis_cell", "regulator", "facility", "ward", "source", "placement", "physician", "nurse", "ops")
+ROLES = tuple(MATRIX.roles)
 SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,199}", re.ASCII)
+SCOPES = {"region": "a region's code", "et": "et:<FINESS>", "ej": "ej:<FINESS>", "ward": "ward:<id>"}
 LOOKS_EVERY_S = 0.05
 
 
@@ -40,12 +42,16 @@ def scope_is_in(region: Region, scope: str) -> bool:
     return scope == region.code
 
 
-def check(subject: str, role: str) -> None:
-    """Raise NotGranted where subject or role can't be meant."""
+def check(subject: str, role: str, scope: str) -> None:
+    """Raise NotGranted where the access matrix has no such right, or nobody can be called so."""
     if not SUBJECT.fullmatch(subject):
         raise NotGranted(f"subject {subject!r} may hold letters, digits and . _ @ : + - alone")
-    if role not in ROLES:
+    if role not in MATRIX.roles:
         raise NotGranted(f"no role {role!r}; there is {', '.join(ROLES)}")
+    sort = scope.partition(":")[0] if ":" in scope else "region"
+    scopes = MATRIX.roles[role].scopes
+    if sort not in scopes:
+        raise NotGranted(f"a {role} acts within {' or '.join(SCOPES[each] for each in scopes)}, not within {scope!r}")
 
 
 def instant(text: str, time_zone: str) -> int:
@@ -82,7 +88,7 @@ def concerned(found: Mapping[Place, Region], scope: str) -> tuple[Place, Region]
 
 def given(subject: str, role: str, scope: str, since: int | None = None, until: int | None = None) -> GrantGiven:
     """Return the event that gives a right, from now on where it is not said."""
-    check(subject, role)
+    check(subject, role, scope)
     at = now()
     since = at if since is None else since
     if until is not None and until <= since:
@@ -92,7 +98,7 @@ def given(subject: str, role: str, scope: str, since: int | None = None, until: 
 
 def revoked(subject: str, role: str, scope: str) -> GrantRevoked:
     """Return the event that ends a right."""
-    check(subject, role)
+    check(subject, role, scope)
     return GrantRevoked(id=new_id(), received_at=now(), subject=subject, role=role, scope=scope)
 
 
