@@ -5,6 +5,13 @@ from typing import NamedTuple, Protocol
 
 Command = Sequence[str | bytes | int]
 
+MOST_PARTS = 1_000  # of a command: Lua's unpack ends at some thousands, and then after the writes before it
+MOST_BYTES = 1 << 20  # of a commit: Redis answers nobody else meanwhile, so a longer batch is split between two records
+MOST_BYTES_ALONE = 8 << 20  # of a single record's: a region directory redraws every ward, and can't be split
+FEED_ENTRIES = 10_000  # some minutes under load, hours otherwise
+FEED_BYTES = 64 << 20
+FEED_FEWEST = 64
+
 
 class StateAway(Exception):
     """The live state could not be reached, or refuses writes for now; wait and try again."""
@@ -12,6 +19,10 @@ class StateAway(Exception):
 
 class StateRefused(Exception):
     """The commit can never be written as it is (too large, a wrong command): nothing of it was."""
+
+
+class TooLarge(StateRefused):
+    """The commit is larger than one may be: split it."""
 
 
 class Position(NamedTuple):
@@ -58,6 +69,16 @@ class Commit(NamedTuple):
     feed: bytes
 
 
+def most_bytes(commit: Commit) -> int:
+    """Return how large the writes and the feed entry of a commit may be together."""
+    return MOST_BYTES_ALONE if commit.to.offset - commit.at.offset == 1 else MOST_BYTES
+
+
+def feed_kept(payload: bytes) -> int:
+    """Return how many feed entries to keep beside this one: fewer of large ones, lest they fill the memory."""
+    return max(FEED_FEWEST, min(FEED_ENTRIES, FEED_BYTES // max(1, len(payload))))
+
+
 class FeedEntry(NamedTuple):
     """What one commit changed; `offset` is the last record of that commit, `payload` a msgpack map."""
 
@@ -73,7 +94,14 @@ class State(Protocol):
         ...
 
     async def begin(self, shard: str, epoch: str, fold_version: int, after: Build | None) -> Build | None:
-        """Return the next build, empty, at offset -1, the pointer on it; None if `after` is no longer current."""
+        """Return the next build, empty and at offset -1 and pointed to; None if `after` is no longer current.
+
+        What `after` holds stays until it is swept: the batch that begins a build is short whatever there was before.
+        """
+        ...
+
+    async def sweep(self, shard: str) -> None:
+        """Return once the builds that are no longer pointed to are gone, position first, in slices."""
         ...
 
     async def position(self, build: Build) -> Position | None:
