@@ -101,7 +101,9 @@ def read(body: bytes, now: int, places: Mapping[str, WardPlace]) -> Intake:
     if isinstance(document, dict):
         return Intake([_judge(document, "", now, places)], listed=False)
     if not isinstance(document, list):
-        raise Problem("wrong-rows", "a report is a row, or a list of rows", [Mistake("", "neither an object nor a list")])
+        raise Problem(
+            "wrong-rows", "a report is a row, or a list of rows", [Mistake("", "neither an object nor a list")]
+        )
     if not document:
         raise Problem("wrong-rows", "a list needs at least one row", [Mistake("rows", "the list is empty")])
     if len(document) > MOST_ROWS:
@@ -154,7 +156,7 @@ def _whole(
 
 
 def _told(wrong: Sequence[Mistake], path: str) -> list[Mistake]:
-    """Return the mistakes with their whole path: bounded, since a body that is wrong all over could swell the answer."""
+    """Return the mistakes with their whole path; bounded, so that a small body can't make a huge answer."""
     shown = [Mistake(path + at[:LONGEST], message[:LONGEST]) for at, message in wrong[:MOST_MISTAKES]]
     if len(wrong) > MOST_MISTAKES:
         shown.append(Mistake(path.removesuffix("."), f"and {len(wrong) - MOST_MISTAKES} more"))

@@ -1,0 +1,238 @@
+"""Who may see and do what: the access matrix, a subject's grants, and the view that follows from both."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+from ruamel.yaml import YAML
+
+from domain.capacity.view import Sight
+from domain.events import STATUSES
+from domain.grants import Grant
+from domain.places import Region
+
+MATRIX_FILE = Path(__file__).with_name("access_matrix.yaml")
+
+Relation = Literal["own", "other", "region"]
+Thing = Literal["wards", "totals"]
+Scope = Literal["region", "et", "ej", "ward"]
+
+
+class FieldClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What fields a class names: figures of these statuses, or who reported them."""
+
+    statuses: tuple[str, ...] = ()
+    reporter: bool = False
+
+
+class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a role sees by relation of its scope, and by which door its reports are said to come."""
+
+    scopes: tuple[Scope, ...]
+    wards: dict[Relation, tuple[str, ...]] = {}
+    totals: dict[Relation, tuple[str, ...]] = {}
+    only_what_it_wrote: bool = False
+    writes: dict[Relation, str] = {}
+
+
+class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"open_to": "for"}):
+    """Who may knock at a door, what they need, and what it shows."""
+
+    open_to: Literal["everyone", "signed-in", "granted"]
+    needs: Literal["wards", "totals", "writes"] | None = None
+    shows: tuple[str, ...] = ()
+
+
+class Matrix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole data file."""
+
+    version: int
+    classes: dict[str, FieldClass]
+    roles: dict[str, Role]
+    doors: dict[str, Door]
+
+
+def read_matrix(text: bytes) -> Matrix:
+    """Return the matrix; raise msgspec.ValidationError or ValueError for a file that does not hang together."""
+    matrix = msgspec.convert(YAML(typ="safe").load(text.decode()), Matrix)
+    for name, role in matrix.roles.items():
+        named = {given for table in (role.wards, role.totals) for classes in table.values() for given in classes}
+        if named - matrix.classes.keys():
+            raise ValueError(f"role {name} names classes that are none: {sorted(named - matrix.classes.keys())}")
+    return matrix
+
+
+_text = MATRIX_FILE.read_bytes()
+MATRIX = read_matrix(_text)
+DIGEST = hashlib.sha256(_text).hexdigest()[:12]  # part of every view's name: another matrix, another view
+
+NOTHING = Sight()
+
+
+class Right(NamedTuple):
+    """A grant as the matrix reads it: the role's tables, within a scope; `subject` where it sees only its own words."""
+
+    role: str
+    scope: str
+    subject: str | None
+
+
+class View(NamedTuple):
+    """What one or many readers see of a region: readers of equal views are sent the very same bytes."""
+
+    region: str
+    rights: tuple[Right, ...]
+
+    @property
+    def name(self) -> str:
+        """Return what tells this view from all others, in tokens and ETags; it tells nobody's name."""
+        return _name(self)
+
+    @property
+    def whole(self) -> bool:
+        """Return whether nothing of any ward or total is hidden."""
+        return any(
+            right.scope == self.region
+            and _sight(right, "wards", "own").whole
+            and _sight(right, "totals", "own").statuses >= set(STATUSES)
+            for right in self.rights
+        )
+
+    @property
+    def own_words(self) -> bool:
+        """Return whether some of it shows only what a source wrote itself, so that a ward can vanish from it."""
+        return any(right.subject is not None for right in self.rights)
+
+    def may(self, need: str | None) -> bool:
+        """Return whether a door's need is met by some right."""
+        return need is None or any(getattr(MATRIX.roles[right.role], need) for right in self.rights)
+
+
+@lru_cache(maxsize=4096)
+def _name(view: View) -> str:
+    return hashlib.blake2b(repr((DIGEST, view)).encode(), digest_size=8).hexdigest()
+
+
+def rights_of(subject: str, grants: Iterable[Grant], region: str, now: int) -> tuple[Right, ...]:
+    """Return what the grants in force mean; a role that the matrix lacks, or a scope that it can't have, is nothing."""
+    found = set()
+    for grant in grants:
+        role = MATRIX.roles.get(grant.role)
+        if role is None or not grant.holds(now) or _scope_kind(grant.scope, region) not in role.scopes:
+            continue
+        found.add(Right(grant.role, grant.scope, subject if role.only_what_it_wrote else None))
+    return tuple(sorted(found, key=repr))
+
+
+def view_of(subject: str, grants: Iterable[Grant], region: str, now: int) -> View | None:
+    """Return the subject's view of the region at this moment, None where they have none."""
+    rights = rights_of(subject, grants, region, now)
+    return View(region, rights) if rights else None
+
+
+def changes_at(grants: Iterable[Grant], now: int) -> int | None:
+    """Return the next instant at which a grant begins or ends, None where none does."""
+    edges = [at for grant in grants for at in (grant.since, grant.until) if at is not None and at > now]
+    return min(edges, default=None)
+
+
+def _scope_kind(scope: str, region: str) -> str | None:
+    if scope == region:
+        return "region"
+    kind, colon, _ = scope.partition(":")
+    return kind if colon else None
+
+
+class Eyes:
+    """A view applied to a region's directory: what it sees of a ward or a total."""
+
+    def __init__(self, view: View, region: Region) -> None:
+        self.view, self._region = view, region
+        self._wards: dict[str, Sight] = {}
+        self._totals: dict[str, Sight] = {}
+
+    def ward(self, id_: str) -> Sight:
+        """Return the sight of a ward, nothing for one that the directory does not know."""
+        sight = self._wards.get(id_)
+        if sight is None:
+            sight = self._wards[id_] = self._see_ward(id_)
+        return sight
+
+    def total(self, key: str) -> Sight:
+        """Return the sight of the total `<level>/<code>/<kind>`."""
+        level, code, _ = key.split("/", 2)
+        sight = self._totals.get(key)
+        if sight is None:
+            sight = self._totals[key] = _union(
+                _sight(right, "totals", self._relation_to_total(right.scope, level, code)) for right in self.view.rights
+            )
+        return sight
+
+    def _see_ward(self, id_: str) -> Sight:
+        ward = self._region.ward_of.get(id_)
+        if ward is None:
+            return NOTHING
+        entity = self._region.facility_of[ward.facility].finess_ej
+        return _union(
+            _sight(right, "wards", relation(right.scope, self._region.code, id_, ward.facility, entity))
+            for right in self.view.rights
+        )
+
+    def _relation_to_total(self, scope: str, level: str, code: str) -> Relation:
+        if scope == self._region.code:
+            return "own"
+        if level != "facility":
+            return "region"
+        facility = self._region.facility_of.get(code)
+        mine = facility is not None and scope in (f"et:{code}", f"ej:{facility.finess_ej}")
+        return "own" if mine else "other"
+
+
+def relation(scope: str, region: str, ward: str, facility: str, entity: str) -> Relation:
+    """Return how a scope stands to a ward."""
+    return "own" if scope in (region, f"ward:{ward}", f"et:{facility}", f"ej:{entity}") else "other"
+
+
+def writes_by(rights: Sequence[Right], region: str, ward: str, facility: str, entity: str) -> str | None:
+    """Return by which door a report for the ward is said to come, None where none of the rights allows it."""
+    for right in rights:
+        door = MATRIX.roles[right.role].writes.get(relation(right.scope, region, ward, facility, entity))
+        if door is not None:
+            return door
+    return None
+
+
+@cache
+def _given(role: str, thing: Thing, kind: Relation) -> Sight:
+    table: Mapping[Relation, tuple[str, ...]] = getattr(MATRIX.roles[role], thing)
+    classes = [MATRIX.classes[name] for name in table.get(kind, ())]
+    return Sight(
+        statuses=frozenset(status for each in classes for status in each.statuses),
+        reporter=any(each.reporter for each in classes),
+    )
+
+
+def _sight(right: Right, thing: Thing, kind: Relation) -> Sight:
+    sight = _given(right.role, thing, kind)
+    return sight if right.subject is None else msgspec.structs.replace(sight, only_from=right.subject)
+
+
+def _union(sights: Iterable[Sight]) -> Sight:
+    """Return one sight that shows no more than these do together.
+
+    What can't be said in one sight is left out rather than shown too widely: a reporter's name is shown only if one of
+    them shows it for all that is seen, and what someone sees of their own words only is dropped beside a wider sight.
+    """
+    some = [sight for sight in sights if sight.statuses]
+    wide = [sight for sight in some if sight.only_from is None] or some[:1]
+    if not wide:
+        return NOTHING
+    statuses = frozenset(status for sight in wide for status in sight.statuses)
+    return Sight(
+        statuses=statuses,
+        reporter=any(sight.reporter and sight.statuses >= statuses for sight in wide),
+        only_from=wide[0].only_from,
+    )

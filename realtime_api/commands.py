@@ -1,0 +1,144 @@
+"""Reports become events on the log, and a command is answered when it is applied: by its outcome, or a link to it."""
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from domain.capacity.fold import Said
+from domain.events import BedsReported
+from event_log.codec import encode
+from event_log.ids import new_id
+from event_log.log import LogAway
+from realtime_api.measures import Measures
+from realtime_api.problems import Problem
+from realtime_api.push.hub import Hub
+from realtime_api.shards import Shards
+
+OUTCOME_WITHIN_S = 2.0
+APPEND_WITHIN_S = 5.0
+MOST_IN_FLIGHT = 4_000  # events on their way to the log
+MOST_AT_ONCE = 250  # of one list: more would crowd out the single reports of others
+MOST_PENDING = 10_000
+MOST_KEY = 200  # characters of an Idempotency-Key
+OURS = uuid.UUID("6d1f0a3e-6f2b-5f0e-9b1d-76696769c3b1")  # namespace of sources: any fixed UUID, never to be changed
+
+log = structlog.get_logger("commands")
+
+
+class Report(NamedTuple):
+    """One event to be accepted, and the hub that will tell its outcome."""
+
+    event: BedsReported
+    hub: Hub
+
+
+def command_id(subject: str, key: str | None) -> str:
+    """Return the id of a command: the same for the same source and key, so that sending it again changes nothing."""
+    if key is None:
+        return new_id()
+    if not 0 < len(key) <= MOST_KEY or not key.isascii() or not key.isprintable():
+        raise Problem("bad-parameter", f"Idempotency-Key: 1 to {MOST_KEY} printable ASCII characters")
+    return str(uuid.uuid5(uuid.uuid5(OURS, subject), key))
+
+
+def row_id(list_id: str, place: int) -> str:
+    """Return the id of a row of a list."""
+    return str(uuid.uuid5(uuid.UUID(list_id), str(place)))
+
+
+class Commands:
+    """The way of every report from a door to the log and back as an outcome."""
+
+    def __init__(
+        self,
+        shards: Shards,
+        measures: Measures,
+        outcome_within_s: float = OUTCOME_WITHIN_S,
+        append_within_s: float = APPEND_WITHIN_S,
+    ) -> None:
+        self._shards, self._measures = shards, measures
+        self._outcome_within_s, self._append_within_s = outcome_within_s, append_within_s
+        self._in_flight = 0
+        self._pending: OrderedDict[str, None] = OrderedDict()
+
+    async def run(self, reports: Sequence[Report]) -> list[Said | Problem | None]:
+        """Return what became of each: its outcome, why it was not accepted, or None where that is not known yet."""
+        if self._in_flight + len(reports) > MOST_IN_FLIGHT:
+            raise Problem("busy", "too many reports are on their way to the log")
+        self._in_flight += len(reports)
+        waiting = [report.hub.expect(report.event.id) for report in reports]
+        try:
+            refused = await self._append_all(reports)
+            return await self._outcomes(reports, waiting, refused)
+        finally:
+            self._in_flight -= len(reports)
+            for report, future in zip(reports, waiting, strict=True):
+                report.hub.forget(report.event.id, future)
+
+    async def _append_all(self, reports: Sequence[Report]) -> list[Problem | None]:
+        """Return for each report why the log did not take it, None where it did."""
+        answers: list[Problem | None] = []
+        deadline = time.monotonic() + self._append_within_s
+        for start in range(0, len(reports), MOST_AT_ONCE):
+            if answers and answers[-1] is not None:  # the log is away: waiting for it once is enough
+                answers += [answers[-1]] * len(reports[start : start + MOST_AT_ONCE])
+                continue
+            appends = [self._append(report, deadline) for report in reports[start : start + MOST_AT_ONCE]]
+            answers += await asyncio.gather(*appends)  # begun in this order, and so kept in it
+        return answers
+
+    async def _append(self, report: Report, deadline: float) -> Problem | None:
+        event, region = report.event, report.hub.code
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(max(0.0, deadline - started)):
+                shard = await self._shards.of(region)
+                offset = await self._shards.append(shard, encode(event))
+        except (LogAway, TimeoutError):
+            log.warning("not kept", event=event.id, shard=report.hub.shard, why="the log is away")
+            return Problem("log-away")
+        except Problem as problem:
+            log.warning("not kept", event=event.id, shard=report.hub.shard, why=problem.detail)
+            return problem
+        self._measures.produce_seconds.observe(time.monotonic() - started)
+        self._measures.events.labels(event.source.door).inc()
+        log.debug("kept", event=event.id, shard=report.hub.shard, offset=offset)
+        return None
+
+    async def _outcomes(
+        self, reports: Sequence[Report], waiting: Sequence[asyncio.Future[Said]], refused: Sequence[Problem | None]
+    ) -> list[Said | Problem | None]:
+        started = time.monotonic()
+        kept = {future for future, problem in zip(waiting, refused, strict=True) if problem is None}
+        if kept:
+            await asyncio.wait(kept, timeout=self._outcome_within_s)
+        answers: list[Said | Problem | None] = []
+        for report, future, problem in zip(reports, waiting, refused, strict=True):
+            if problem is not None:
+                answers.append(problem)
+            elif future.done():
+                answers.append(future.result())
+                self._measures.outcome_seconds.observe(time.monotonic() - started)
+            else:
+                answers.append(None)
+                self._remember(report.event.id)
+        return answers
+
+    def _remember(self, id_: str) -> None:
+        self._measures.pending.inc()
+        self._pending[id_] = None
+        if len(self._pending) > MOST_PENDING:
+            self._pending.popitem(last=False)
+
+    def is_pending(self, id_: str) -> bool:
+        """Return whether this process accepted the event, and has answered for it before it knew the outcome."""
+        return id_ in self._pending
+
+    def known(self, id_: str, hubs: Mapping[str, Hub]) -> Said | None:
+        """Return an event's outcome if the feed told it lately."""
+        return next((said for hub in hubs.values() if (said := hub.outcomes.get(id_)) is not None), None)

@@ -1,0 +1,397 @@
+"""A region's picture as this process knows it: a mirror of the shard's state, and the messages that tell of it."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import heapify, heappop, heappush
+from typing import Any, NamedTuple
+
+import msgspec
+
+from domain.capacity.fold import Said
+from domain.capacity.picture import WardPicture
+from domain.capacity.search import Site, sites
+from domain.capacity.totals import Total
+from domain.capacity.view import Sight, see_total, see_ward
+from domain.events import AVAILABLE, CURRENT, OCCUPIED
+from domain.grants import Grant
+from domain.places import Region
+from live_state.capacity import Change, load, read_grants, read_picture, read_total
+from live_state.state import Build, Position
+from realtime_api.access import Eyes, View
+from realtime_api.push.codecs import Codec, Token, read_token
+
+MOST_OUTCOMES = 10_000  # the last ones; older ones are asked of the live state
+MOST_VIEWS = 2_000
+MOST_FRAMES = 256
+
+Message = dict[str, Any]
+
+
+class Effect(NamedTuple):
+    """What a feed entry changed for those who listen."""
+
+    keys: list[str]
+    advanced: bool
+
+
+class Seen:
+    """A region through a view: every ward and total as it is shown there, drawn once for all readers of the view."""
+
+    def __init__(self, hub: "Hub", view: View, region: Region) -> None:
+        self._hub, self._region, self.view = hub, region, view
+        self.eyes = Eyes(view, region)
+        self._whole = view.whole
+        self._wards: dict[str, Any] = {}
+        self._totals: dict[str, Any] = {}
+        self._upto: int | None = None
+
+    @property
+    def wards(self) -> Mapping[str, Any]:
+        """Return the wards that are shown."""
+        self._catch_up()
+        return self._hub.wards if self._whole else self._wards
+
+    @property
+    def totals(self) -> Mapping[str, Any]:
+        """Return the totals that are shown."""
+        self._catch_up()
+        return self._hub.totals if self._whole else self._totals
+
+    def _catch_up(self) -> None:
+        """Draw again what changed since it was last drawn."""
+        if self._whole or self._upto == self._hub.offset:
+            return
+        everything = (*(f"ward/{id_}" for id_ in self._hub.wards), *(f"total/{key}" for key in self._hub.totals))
+        for key in everything if self._upto is None else self._hub.changed_after(self._upto):
+            name, _, rest = key.partition("/")
+            if name == "ward":
+                self._show(self._wards, rest, self._ward(rest))
+            elif name == "total":
+                self._show(self._totals, rest, self._total(rest))
+        self._upto = self._hub.offset
+
+    @staticmethod
+    def _show(shown: dict[str, Any], key: str, value: Any) -> None:
+        if value is None:
+            shown.pop(key, None)
+        else:
+            shown[key] = value
+
+    def _ward(self, id_: str) -> Any:
+        picture, sight = self._hub.wards.get(id_), self.eyes.ward(id_)
+        return see_ward(picture, sight, self._region, self._hub.at) if picture and sight.statuses else None
+
+    def _total(self, key: str) -> Any:
+        total, sight = self._hub.totals.get(key), self.eyes.total(key)
+        return see_total(total, sight) if total and sight.statuses else None
+
+    def changes(self, keys: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what these keys are now: wards and totals, None for what is gone; without those that are not shown."""
+        wards, totals = {}, {}
+        for key in keys:
+            name, _, rest = key.partition("/")
+            if name == "ward" and self._may_have_shown(self.wards.get(rest), self.eyes.ward(rest)):
+                wards[rest] = self.wards.get(rest)
+            elif name == "total" and self.eyes.total(rest).statuses:
+                totals[rest] = self.totals.get(rest)
+        return wards, totals
+
+    def _may_have_shown(self, value: Any, sight: Sight) -> bool:
+        """Return whether a reader may hold something of a ward.
+
+        A ward's rows are replaced and never taken away, so one that shows nothing now never did; to say that it is
+        gone would tell that something was reported. Only who sees their own words alone can lose sight of it.
+        """
+        return value is not None or (bool(sight.statuses) and sight.only_from is not None)
+
+
+class Hub:
+    """The mirror of one region's capacity shard; changed by its relay alone, read by every door."""
+
+    def __init__(self, code: str) -> None:
+        self.code, self.shard, self.channel = code, f"capacity:{code}", f"capacity:{code}"
+        self.build: Build | None = None
+        self.offset, self.at, self.floor = -1, 0, -1
+        self.rebuilding = False
+        self.trouble: str | None = "not loaded yet"  # what keeps the relay from following, for `/readyz`
+        self.region: Region | None = None
+        self.region_digest: str | None = None
+        self.settings: dict[str, bytes] = {}
+        self.scenario: Any = None
+        self.wards: dict[str, WardPicture] = {}
+        self.totals: dict[str, Total] = {}
+        self.grants: dict[str, tuple[Grant, ...]] = {}
+        self.sites: dict[str, tuple[Site, ...]] = {}
+        self.outcomes: OrderedDict[str, Said] = OrderedDict()
+        self._changed: dict[str, int] = {}  # key → offset of its last change, in the order of those changes
+        self._waiting: dict[str, list[asyncio.Future[Said]]] = {}
+        self._due: list[tuple[int, str]] = []
+        self._due_of: dict[str, int] = {}
+        self._seen: OrderedDict[View, Seen] = OrderedDict()
+        self._frames: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
+
+    # -- what doors ask first
+
+    def why_not(self) -> str | None:
+        """Return the kind of problem that keeps doors from showing anything, None where they may."""
+        if self.region is None:
+            return "rebuilding" if self.rebuilding else "not-ready"
+        return "rebuilding" if self.rebuilding else None
+
+    # -- changed by the relay
+
+    def replace(self, build: Build, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Become what the live state holds."""
+        state = load(position, held)
+        if build != self.build:
+            self.outcomes.clear()
+        self.build, self.offset, self.at = build, state.offset, state.clock
+        self.rebuilding = held.get("meta", {}).get("rebuilding") == b"1"
+        self.region, self.settings = state.region, {k: v for k, v in state.settings.items() if ":" not in k}
+        self.region_digest = _digest(state.settings, "region")
+        self.scenario = _json(self.settings.get("scenario"))
+        self.wards, self.totals, self.grants = state.wards, state.totals, state.grants
+        self.sites = sites(state.region) if state.region else {}
+        self.floor, self._changed = state.offset, {}
+        self._seen.clear()
+        self._frames.clear()
+        self._due_of = {id_: due for id_, picture in self.wards.items() if (due := self._next_due(picture)) is not None}
+        self._due = [(due, id_) for id_, due in self._due_of.items()]
+        heapify(self._due)
+
+    def recall(self, entries: Iterable[tuple[int, Change]]) -> None:
+        """Take in the feed up to where the mirror stands: what changed after which offset, for tokens to resume by."""
+        self.floor, self._changed = self.offset, {}
+        expected = None
+        for offset, change in entries:
+            if offset > self.offset:
+                break
+            if expected != change.start or change.reload:  # whoever is from before has missed more than this tells
+                self.floor, self._changed = offset if change.reload else change.start, {}
+            for key in change.set:
+                self._mark(key, offset)
+            self._learn(change.outcomes)
+            expected = offset
+        if expected != self.offset:
+            self.floor, self._changed = self.offset, {}
+        for id_, picture in self.wards.items():
+            # In a view that hides some of its figures a ward may have grown stale without an entry that says so.
+            if any(due <= self.at for due in self._dues(picture)):
+                self._mark(f"ward/{id_}", self.offset)
+
+    def apply(self, offset: int, change: Change) -> Effect:
+        """Become what the next feed entry says, and return what that changed."""
+        keys = list(change.set)
+        for key, packed in change.set.items():
+            self._set(key, packed)
+        was, self.at, self.offset = self.at, change.at, offset
+        self.rebuilding = change.rebuilding
+        keys += [key for key in self._ripe() if key not in change.set]
+        for key in keys:
+            self._mark(key, offset)
+        self._frames.clear()
+        self._learn(change.outcomes)
+        return Effect(keys, advanced=self.at > was)
+
+    def _set(self, key: str, packed: msgspec.Raw | None) -> None:
+        name, _, rest = key.partition("/")
+        match name:
+            case "ward":
+                _put(self.wards, rest, None if packed is None else read_picture(packed))
+                if packed is not None:
+                    self._schedule(self.wards[rest])
+            case "total":
+                _put(self.totals, rest, None if packed is None else read_total(packed))
+            case "grant":
+                _put(self.grants, rest, None if packed is None else read_grants(bytes(packed)))
+            case "setting" if rest == "scenario":
+                self.scenario = None if packed is None else msgspec.msgpack.decode(packed)
+            case _:
+                pass  # a setting that no listener is told of
+
+    def _mark(self, key: str, offset: int) -> None:
+        self._changed.pop(key, None)  # so that it comes last
+        self._changed[key] = offset
+
+    def changed_after(self, offset: int) -> list[str]:
+        """Return the keys that changed after an offset, the latest first."""
+        found = []
+        for key, at in reversed(self._changed.items()):
+            if at <= offset:
+                break
+            found.append(key)
+        return found
+
+    # -- figures that grow stale: a view that hides some of a ward's figures judges by the others
+
+    def _dues(self, picture: WardPicture) -> Iterator[int]:
+        if self.region is None or picture.kind not in self.region.kind_of:
+            return
+        limit = self.region.freshness.limit_ms(self.region.kind_of[picture.kind])
+        for row in picture.rows:
+            if row.status in (AVAILABLE, OCCUPIED) and row.temporality == CURRENT:
+                yield row.happened_at + limit
+
+    def _next_due(self, picture: WardPicture) -> int | None:
+        return min((due for due in self._dues(picture) if due > self.at), default=None)
+
+    def _schedule(self, picture: WardPicture) -> None:
+        due = self._next_due(picture)
+        if due is not None and due < self._due_of.get(picture.id, due + 1):
+            self._due_of[picture.id] = due
+            heappush(self._due, (due, picture.id))
+
+    def _ripe(self) -> list[str]:
+        """Return the keys of the wards of which a figure grew stale by now."""
+        found: dict[str, None] = {}
+        while self._due and self._due[0][0] <= self.at:
+            due, id_ = heappop(self._due)
+            if self._due_of.get(id_) != due:
+                continue
+            del self._due_of[id_]
+            picture = self.wards.get(id_)
+            if picture is None:
+                continue
+            if any(due <= each <= self.at for each in self._dues(picture)):
+                found[f"ward/{id_}"] = None
+            self._schedule(picture)
+        return list(found)
+
+    # -- outcomes of commands
+
+    def _learn(self, outcomes: Mapping[str, Said]) -> None:
+        for id_, said in outcomes.items():
+            self.outcomes[id_] = said
+            self.outcomes.move_to_end(id_)
+            for waiting in self._waiting.pop(id_, ()):
+                if not waiting.done():
+                    waiting.set_result(said)
+        while len(self.outcomes) > MOST_OUTCOMES:
+            self.outcomes.popitem(last=False)
+
+    def expect(self, id_: str) -> asyncio.Future[Said]:
+        """Return what will hold the outcome of an event, once it is folded; give it back to `forget`."""
+        waiting: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(id_, []).append(waiting)
+        return waiting
+
+    def forget(self, id_: str, waiting: asyncio.Future[Said]) -> None:
+        """Stop waiting for an outcome."""
+        others = self._waiting.get(id_)
+        if others and waiting in others:
+            others.remove(waiting)
+            if not others:
+                del self._waiting[id_]
+
+    # -- read by doors
+
+    def seen(self, view: View) -> Seen:
+        """Return the region through a view; ask `why_not` first."""
+        if self.region is None:
+            raise LookupError(f"{self.code} has no directory")
+        seen = self._seen.get(view)
+        if seen is None:
+            seen = self._seen[view] = Seen(self, view, self.region)
+            if len(self._seen) > MOST_VIEWS:
+                self._seen.popitem(last=False)
+        self._seen.move_to_end(view)
+        return seen
+
+    def token(self, view: View) -> str:
+        """Return where a reader of this view is who was sent everything."""
+        build = self.build
+        return str(Token(view.name, ((self.shard, build.label if build else "", self.offset),)))
+
+    def picture(self, view: View) -> Message:
+        """Return all that the view shows."""
+        seen = self.seen(view)
+        return {
+            "at": self.at,
+            "rebuilding": self.rebuilding,
+            "region_digest": self.region_digest,
+            "scenario": self.scenario,
+            "wards": seen.wards,
+            "totals": seen.totals,
+        }
+
+    def offset_of(self, view: View, token: str) -> int | None:
+        """Return the offset from which a token's bearer can resume, None for one who must take a snapshot."""
+        told = read_token(token)
+        if told is None or self.build is None or told.view != view.name or len(told.at) != 1:
+            return None
+        shard, build, offset = told.at[0]
+        if (shard, build) != (self.shard, self.build.label) or not self.floor <= offset <= self.offset:
+            return None
+        return offset
+
+    def changes(self, view: View, keys: Iterable[str], *, even_none: bool = False) -> Message | None:
+        """Return the message that tells what these keys are now, None where the view shows none of them."""
+        keys = list(keys)
+        wards, totals = self.seen(view).changes(keys)
+        told: Message = {"at": self.at}
+        if "setting/scenario" in keys:
+            told["scenario"] = self.scenario
+        if wards:
+            told["wards"] = wards
+        if totals:
+            told["totals"] = totals
+        if len(told) == 1 and not even_none:
+            return None
+        return {"type": "changes", "channel": self.channel, "token": self.token(view), "changes": told}
+
+    def snapshot_frame(self, view: View, codec: Codec) -> bytes:
+        """Return the frame of a snapshot, made once for all who take it before the next change."""
+
+        def made() -> Message:
+            data = self.picture(view)
+            return {"type": "snapshot", "channel": self.channel, "token": self.token(view), "data": data}
+
+        return self._framed((view, codec.name, None), codec, made)
+
+    def resume_frame(self, view: View, codec: Codec, offset: int) -> bytes:
+        """Return the frame of all that changed after an offset, made once for all who return from there."""
+
+        def made() -> Message:
+            message = self.changes(view, self.changed_after(offset), even_none=True)
+            assert message is not None
+            return message
+
+        return self._framed((view, codec.name, offset), codec, made)
+
+    def body(self, view: View, encode: Any) -> bytes:
+        """Return the picture as the body of `GET …/capacity`, made once for all who ask before the next change."""
+        key = (view, "body", None)
+        held = self._frames.get(key)
+        if held is None:
+            held = encode({"region": self.code, "token": self.token(view), **self.picture(view)})
+            self._keep(key, held)
+        return held
+
+    def _framed(self, key: tuple[Any, ...], codec: Codec, made: Any) -> bytes:
+        frame = self._frames.get(key)
+        if frame is None:
+            frame = codec.frame(made())
+            self._keep(key, frame)
+        return frame
+
+    def _keep(self, key: tuple[Any, ...], value: bytes) -> None:
+        self._frames[key] = value
+        if len(self._frames) > MOST_FRAMES:
+            self._frames.popitem(last=False)
+
+
+def _put(held: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        held.pop(key, None)
+    else:
+        held[key] = value
+
+
+def _digest(settings: Mapping[str, bytes], name: str) -> str | None:
+    digest = settings.get(f"{name}:digest")
+    return None if digest is None else digest.decode()
+
+
+def _json(content: bytes | None) -> Any:
+    return None if content is None else msgspec.json.decode(content)

@@ -1,0 +1,278 @@
+"""What goes out to a region's listeners, and when: the first change at once, then newest values each 40 ms at most."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from realtime_api.access import View
+from realtime_api.measures import Measures
+from realtime_api.problems import TOO_SLOW, Close
+from realtime_api.push.codecs import Codec
+from realtime_api.push.hub import Effect, Hub
+
+GAP_S, GAP_OF_MANY_S, MANY = 0.040, 0.100, 2_000
+MOST_BUFFERED = 64 * 1024  # bytes that wait in a socket's buffer; with more it is skipped, not queued
+LIVE_EVERY_S = 1.0
+LOOK_EVERY_S = 0.25  # at those who are behind
+STAYS_SLOW_S = 15.0
+
+
+class Transport(Protocol):
+    """What is written to: asyncio's transport, or a test's."""
+
+    def write(self, data: bytes) -> None:
+        """Take the bytes, and send them when it can."""
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be sent."""
+
+
+class Listener:
+    """One socket's interest in one region: through which view and in which codec it is told."""
+
+    __slots__ = ("behind_since", "close", "codec", "edge", "grants", "offset", "subject", "transport", "view")
+
+    def __init__(
+        self, transport: Transport, subject: str, codec: Codec, view: View, close: Callable[[Close], None]
+    ) -> None:
+        self.transport, self.subject, self.codec, self.view, self.close = transport, subject, codec, view, close
+        self.offset: int | None = None  # how far it was told, once it is behind; None: from nothing
+        self.behind_since = 0.0
+        self.grants: object = None  # those that the view follows from
+        self.edge: int | None = None  # when one of them begins or ends
+
+
+class Audience:
+    """All who see the same in the same codec; `offset` is how far they were told."""
+
+    __slots__ = ("codec", "in_step", "offset", "view")
+
+    def __init__(self, view: View, codec: Codec, offset: int) -> None:
+        self.view, self.codec, self.offset = view, codec, offset
+        self.in_step: dict[Listener, Transport] = {}
+
+
+class Outbox:
+    """The listeners of one region. Nothing here awaits: a picture and who is sent it never come apart."""
+
+    def __init__(self, hub: Hub, measures: Measures, stays_slow_s: float = STAYS_SLOW_S) -> None:
+        self._hub, self._measures, self._stays_slow_s = hub, measures, stays_slow_s
+        self._audiences: dict[tuple[View, str], Audience] = {}
+        self._behind: dict[Listener, None] = {}
+        self._waiting: dict[Listener, None] = {}  # for a picture to be there at all
+        self._dirty: dict[str, None] = {}
+        self._flushed_at = self._live_at = -1e9
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._live_timer: asyncio.TimerHandle | None = None
+        self._look_timer: asyncio.TimerHandle | None = None
+        self.count = 0
+
+    # -- coming and going
+
+    def add(self, listener: Listener, since: str | None) -> None:
+        """Tell a listener what is, or what changed since their token, and from now on what changes."""
+        self.count += 1
+        why = self._hub.why_not()
+        if why is not None:
+            self._waiting[listener] = None
+            told = {"type": "error", "channel": self._hub.channel, "code": why, "detail": "a snapshot follows"}
+            self._say(listener, told)
+            return
+        listener.offset = None if since is None else self._hub.offset_of(listener.view, since)
+        if since is not None and listener.offset is None:
+            self._say(listener, self._reset("this token cannot be resumed from"))
+        self._start(listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Forget a listener."""
+        self.count -= 1
+        self._waiting.pop(listener, None)
+        self._behind.pop(listener, None)
+        audience = self._audiences.get((listener.view, listener.codec.name))
+        if audience is not None:
+            audience.in_step.pop(listener, None)
+            if not audience.in_step:
+                del self._audiences[listener.view, listener.codec.name]
+
+    def see_anew(self, listener: Listener, view: View) -> None:
+        """Give a listener another view, since what they are granted changed."""
+        self.remove(listener)
+        listener.view = view
+        self.count += 1
+        if self._hub.why_not() is not None:
+            self._waiting[listener] = None
+            return
+        self._say(listener, self._reset("what you may see changed"))
+        listener.offset = None
+        self._start(listener)
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Return everyone."""
+        told = [listener for audience in self._audiences.values() for listener in audience.in_step]
+        return [*told, *self._behind, *self._waiting]
+
+    def _start(self, listener: Listener) -> None:
+        """Bring a listener up to date and into step, or behind where their socket is full already."""
+        if listener.transport.get_write_buffer_size() > MOST_BUFFERED:
+            self._fall_behind(listener)
+            return
+        if listener.offset is not None and listener.offset >= self._hub.floor:
+            frame = self._hub.resume_frame(listener.view, listener.codec, listener.offset)
+            self._measures.resumes.inc()
+        else:
+            frame = self._hub.snapshot_frame(listener.view, listener.codec)
+            self._measures.snapshots.inc()
+        self._write(listener, frame)
+        self._in_step(listener)
+
+    def _in_step(self, listener: Listener) -> None:
+        key = (listener.view, listener.codec.name)
+        audience = self._audiences.get(key)
+        if audience is None:
+            audience = self._audiences[key] = Audience(listener.view, listener.codec, self._hub.offset)
+        audience.in_step[listener] = listener.transport
+
+    # -- what the relay says
+
+    def changed(self, effect: Effect) -> None:
+        """Take in what a feed entry changed, and send it when its time has come."""
+        if self._hub.why_not() is not None:
+            if self._audiences or self._behind:
+                self._suspend()
+            return
+        if self._waiting:
+            self._resume_all()
+        if self._audiences or self._behind:
+            for key in effect.keys:
+                self._dirty[key] = None
+        if self._dirty and self._flush_timer is None:
+            loop = asyncio.get_running_loop()
+            gap = GAP_OF_MANY_S if self.count > MANY else GAP_S
+            wait = self._flushed_at + gap - loop.time()
+            if wait <= 0:
+                self._flush()
+            else:
+                self._flush_timer = loop.call_later(wait, self._flush)
+        if effect.advanced and self._live_timer is None:
+            loop = asyncio.get_running_loop()
+            wait = self._live_at + LIVE_EVERY_S - loop.time()
+            if wait <= 0:
+                self._live()
+            else:
+                self._live_timer = loop.call_later(wait, self._live)
+
+    def reset(self, reason: str) -> None:
+        """Tell everyone that what they hold is void, and what is instead."""
+        if self._hub.why_not() is not None:
+            self._suspend()
+            return
+        self._waiting = dict.fromkeys(self.listeners)
+        self._dirty.clear()
+        self._audiences.clear()
+        self._behind.clear()
+        self._resume_all(reason)
+
+    def _suspend(self) -> None:
+        """Tell everyone that the picture is being rebuilt; they wait for a whole one."""
+        told = [*(each for audience in self._audiences.values() for each in audience.in_step), *self._behind]
+        for listener in told:
+            changes = {"at": self._hub.at, "rebuilding": True}
+            token = self._hub.token(listener.view)
+            message = {"type": "changes", "channel": self._hub.channel, "token": token, "changes": changes}
+            self._say(listener, message)
+        self._dirty.clear()
+        self._audiences.clear()
+        self._behind.clear()
+        self._waiting |= dict.fromkeys(told)
+
+    def _resume_all(self, reason: str = "the live picture was rebuilt") -> None:
+        waiting, self._waiting = self._waiting, {}
+        for listener in waiting:
+            self._say(listener, self._reset(reason))
+            listener.offset = None
+            self._start(listener)
+        self._measures.resets.inc(len(waiting))
+
+    def close(self) -> None:
+        """Send nothing more."""
+        for timer in (self._flush_timer, self._live_timer, self._look_timer):
+            if timer is not None:
+                timer.cancel()
+
+    # -- frames
+
+    def _flush(self) -> None:
+        """Send what changed: one frame for each (view, codec), encoded once and written to every transport."""
+        self._flush_timer = None
+        self._flushed_at = asyncio.get_running_loop().time()
+        keys, self._dirty = list(self._dirty), {}
+        messages = {view: self._hub.changes(view, keys) for view in {view for view, _ in self._audiences}}
+        for audience in list(self._audiences.values()):
+            message = messages[audience.view]
+            if message is not None:
+                self._send(audience, audience.codec.frame(message))
+            audience.offset = self._hub.offset
+
+    def _live(self) -> None:
+        self._live_timer = None
+        if self._hub.why_not() is not None:
+            return
+        self._live_at = asyncio.get_running_loop().time()
+        message = {"type": "live", "channel": self._hub.channel, "at": self._hub.at}
+        frames: dict[str, bytes] = {}
+        for audience in list(self._audiences.values()):
+            name = audience.codec.name
+            if name not in frames:
+                frames[name] = audience.codec.frame(message)
+            self._send(audience, frames[name])
+
+    def _send(self, audience: Audience, frame: bytes) -> None:
+        # The hot path (load_tests/fan_out.py): a look at the buffer and a write for each socket, nothing else.
+        full: list[Listener] = []
+        for listener, transport in audience.in_step.items():
+            if transport.get_write_buffer_size() > MOST_BUFFERED:
+                full.append(listener)
+            else:
+                transport.write(frame)
+        sent = len(audience.in_step) - len(full)
+        self._measures.frames.inc(sent)
+        self._measures.bytes.inc(sent * len(frame))
+        for listener in full:
+            del audience.in_step[listener]
+            listener.offset = audience.offset
+            self._fall_behind(listener)
+
+    def _write(self, listener: Listener, frame: bytes) -> None:
+        listener.transport.write(frame)
+        self._measures.frames.inc()
+        self._measures.bytes.inc(len(frame))
+
+    def _say(self, listener: Listener, message: object) -> None:
+        self._write(listener, listener.codec.frame(message))
+
+    def _reset(self, reason: str) -> dict[str, str]:
+        return {"type": "reset", "channel": self._hub.channel, "reason": reason}
+
+    # -- those whose sockets are full
+
+    def _fall_behind(self, listener: Listener) -> None:
+        listener.behind_since = asyncio.get_running_loop().time()
+        self._behind[listener] = None
+        self._measures.fallen_behind.inc()
+        if self._look_timer is None:
+            self._look_timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        """Bring those up to date whose sockets have room again, and close those that stay full."""
+        self._look_timer = None
+        now = asyncio.get_running_loop().time()
+        for listener in list(self._behind):
+            if listener.transport.get_write_buffer_size() <= MOST_BUFFERED:
+                del self._behind[listener]
+                self._start(listener)
+            elif now - listener.behind_since > self._stays_slow_s:
+                self._measures.closed_slow.inc()
+                listener.close(TOO_SLOW)
+        if self._behind:
+            self._look_timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)

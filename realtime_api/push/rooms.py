@@ -1,0 +1,102 @@
+"""The regions that sockets and doors can ask for: found on the log, each with its hub, its outbox and its relay."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+
+import structlog
+
+from event_log.log import LogAway
+from live_state.state import State
+from realtime_api.intake.bed_reports import WardPlace
+from realtime_api.measures import Measures
+from realtime_api.push.hub import Hub
+from realtime_api.push.outbox import Outbox
+from realtime_api.push.relay import Relay
+from realtime_api.push.session import Room
+from realtime_api.shards import Shards
+
+LEARN_EVERY_S = 10.0
+LEARN_AT_FIRST_S = 0.5
+
+log = structlog.get_logger("rooms")
+
+
+class Rooms(Mapping[str, Room]):
+    """Rooms by channel. A region that was found once stays: its log may only be away."""
+
+    def __init__(self, state: State, shards: Shards, measures: Measures, now: Callable[[], int]) -> None:
+        self._state, self._shards, self._measures, self._now = state, shards, measures, now
+        self._rooms: dict[str, Room] = {}
+        self._relays: list[asyncio.Task[None]] = []
+        self._wards: dict[str, WardPlace] = {}
+        self._wards_of: tuple[object, ...] = ()
+
+    def __getitem__(self, channel: str) -> Room:
+        """Return the room of a channel."""
+        return self._rooms[channel]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the channels."""
+        return iter(self._rooms)
+
+    def __len__(self) -> int:
+        """Return how many regions there are."""
+        return len(self._rooms)
+
+    @property
+    def hubs(self) -> dict[str, Hub]:
+        """Return the hubs by region."""
+        return {room.hub.code: room.hub for room in self._rooms.values()}
+
+    @property
+    def wards(self) -> Mapping[str, WardPlace]:
+        """Return where every ward is, over all regions."""
+        regions = tuple(room.hub.region for room in self._rooms.values())
+        if len(regions) != len(self._wards_of) or any(a is not b for a, b in zip(regions, self._wards_of, strict=True)):
+            self._wards_of = regions
+            self._wards = {
+                ward.id: WardPlace(
+                    region=region.code,
+                    facility=ward.facility,
+                    entity=region.facility_of[ward.facility].finess_ej,
+                    nature=region.kind_of[ward.kind].nature,
+                )
+                for region in regions
+                if region is not None
+                for ward in region.wards
+            }
+        return self._wards
+
+    async def keep(self) -> None:
+        """Find regions, and open a room for each: often until there is one, then now and then."""
+        while True:
+            try:
+                await self._shards.learn()
+            except LogAway:
+                log.warning("the log is away")
+            for region in self._shards.by_region:
+                self._open(region)
+            await asyncio.sleep(LEARN_EVERY_S if self._rooms and not self._shards.trouble else LEARN_AT_FIRST_S)
+
+    def _open(self, region: str) -> None:
+        hub = Hub(region)
+        if hub.channel in self._rooms:
+            return
+        outbox = Outbox(hub, self._measures)
+        self._rooms[hub.channel] = Room(hub, outbox)
+        relay = Relay(self._state, hub, outbox, self._measures, self._now)
+        self._relays.append(asyncio.create_task(relay.run(), name=f"relay {region}"))
+        log.info("region", region=region)
+
+    @property
+    def broken(self) -> list[str]:
+        """Return the relays that have ended, which none should: a bug."""
+        return [task.get_name() for task in self._relays if task.done()]
+
+    async def close(self) -> None:
+        """End the relays."""
+        for room in self._rooms.values():
+            room.outbox.close()
+        for task in self._relays:
+            task.cancel()
+        await asyncio.gather(*self._relays, return_exceptions=True)

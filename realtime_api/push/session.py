@@ -1,0 +1,183 @@
+"""One socket: what it asks for, what it may see, and when it must end."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from realtime_api.access import View, changes_at, view_of
+from realtime_api.problems import COME_BACK, NOT_ALLOWED, SIGN_IN_AGAIN, TOO_MANY_MESSAGES, Close
+from realtime_api.push.codecs import READ, Codec, Ping, Subscribe, Unsubscribe
+from realtime_api.push.hub import Hub
+from realtime_api.push.outbox import Listener, Outbox, Transport
+
+MOST_CHANNELS = 16
+MOST_MESSAGES_S, BURST = 20.0, 40.0
+MOST_MESSAGE = 16 * 1024  # bytes
+
+
+class Who(NamedTuple):
+    """Who is at the other end, until when that was proven (ms), and the sign-in that proved it, if a cookie did."""
+
+    subject: str
+    expires_at: int
+    cookie: str | None = None
+
+
+class Connection(Protocol):
+    """The socket as `protocol.PushProtocol` lends it."""
+
+    gone: Callable[[], None] | None
+
+    @property
+    def transport(self) -> Transport:
+        """Return what frames are written to."""
+
+    def cut(self, close: Close) -> None:
+        """Close the socket."""
+
+
+class Room(NamedTuple):
+    """A region as sockets know it."""
+
+    hub: Hub
+    outbox: Outbox
+
+
+class Session:
+    """One socket's subscriptions. All of it is synchronous: it runs in the step in which a message came in."""
+
+    def __init__(
+        self, connection: Connection, codec: Codec, who: Who, rooms: Mapping[str, Room], now: Callable[[], int]
+    ) -> None:
+        self.who = who
+        self._connection, self._codec, self._rooms, self._now = connection, codec, rooms, now
+        self._read = READ[codec.name]
+        self._held: dict[str, tuple[Room, Listener]] = {}
+        self._allowance, self._counted_at = BURST, time.monotonic()
+        self._ended = False
+        connection.gone = self.leave
+
+    def receive(self, raw: bytes | str) -> None:
+        """Do what a message asks for."""
+        if self._ended:  # it was waiting when the socket went
+            return
+        if not self._within_rate():
+            self._connection.cut(TOO_MANY_MESSAGES)
+            return
+        if len(raw) > MOST_MESSAGE:
+            self._error("unreadable", f"a message has at most {MOST_MESSAGE} bytes")
+            return
+        try:
+            asked = self._read(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError) as error:
+            self._error("unreadable", str(error)[:200])
+            return
+        match asked:
+            case Ping():
+                self._say({"type": "pong"})
+            case Subscribe():
+                self._subscribe(asked)
+            case Unsubscribe():
+                self._drop(asked.channel)
+
+    def _within_rate(self) -> bool:
+        now = time.monotonic()
+        self._allowance = min(BURST, self._allowance + (now - self._counted_at) * MOST_MESSAGES_S) - 1
+        self._counted_at = now
+        return self._allowance >= 0
+
+    def _subscribe(self, asked: Subscribe) -> None:
+        room = self._rooms.get(asked.channel)
+        if room is None and not self._rooms:  # the log was not reached yet: there may well be such a channel
+            self._connection.cut(COME_BACK)
+            return
+        if room is None:
+            self._error("unknown", "there is no such channel", asked.channel[:100])
+            return
+        if asked.channel not in self._held and len(self._held) >= MOST_CHANNELS:
+            self._error("too-many", f"at most {MOST_CHANNELS} channels", asked.channel)
+            return
+        self._drop(asked.channel)
+        view, grants, edge = self._view(room.hub)
+        if view is None:
+            self._connection.cut(NOT_ALLOWED if room.hub.why_not() is None else COME_BACK)
+            return
+        listener = Listener(self._connection.transport, self.who.subject, self._codec, view, self._connection.cut)
+        listener.grants, listener.edge = grants, edge
+        self._held[asked.channel] = (room, listener)
+        room.outbox.add(listener, asked.since)
+
+    def _view(self, hub: Hub) -> tuple[View | None, object, int | None]:
+        grants, now = hub.grants.get(self.who.subject, ()), self._now()
+        return view_of(self.who.subject, grants, hub.code, now), grants, changes_at(grants, now)
+
+    def check(self) -> None:
+        """End the socket if its proof has expired, or with the last of its grants; narrow or widen what it sees."""
+        now = self._now()
+        if now >= self.who.expires_at:
+            self._connection.cut(SIGN_IN_AGAIN)
+            return
+        for room, listener in list(self._held.values()):
+            held = room.hub.grants.get(self.who.subject, ())
+            if held is listener.grants and (listener.edge is None or now < listener.edge):
+                continue
+            if room.hub.why_not() is not None:
+                continue  # its grants may not be there yet; nothing is shown until they are
+            view, listener.grants, listener.edge = self._view(room.hub)
+            if view is None:
+                self._connection.cut(NOT_ALLOWED)
+                return
+            if view != listener.view:
+                room.outbox.see_anew(listener, view)
+
+    def end(self, close: Close) -> None:
+        """Close the socket."""
+        self._connection.cut(close)
+
+    def _drop(self, channel: str) -> None:
+        held = self._held.pop(channel, None)
+        if held is not None:
+            held[0].outbox.remove(held[1])
+
+    def leave(self) -> None:
+        """Give up every subscription: nothing is written to this socket from here on."""
+        self._ended = True
+        for channel in list(self._held):
+            self._drop(channel)
+
+    def _error(self, code: str, detail: str, channel: str | None = None) -> None:
+        told = {"type": "error", "code": code, "detail": detail}
+        self._say(told if channel is None else told | {"channel": channel})
+
+    def _say(self, message: object) -> None:
+        self._connection.transport.write(self._codec.frame(message))
+
+
+class Sessions:
+    """Every socket of this process."""
+
+    def __init__(self) -> None:
+        self.all: dict[Session, None] = {}
+
+    def check(self) -> None:
+        """Look after what time and revoked grants end."""
+        for session in list(self.all):
+            session.check()
+
+    def cookies(self) -> set[str]:
+        """Return the sign-ins by which sockets are here."""
+        return {session.who.cookie for session in self.all if session.who.cookie is not None}
+
+    def sign_out(self, cookies: Iterable[str]) -> None:
+        """Close the sockets of sign-ins that have ended."""
+        ended = set(cookies)
+        for session in list(self.all):
+            if session.who.cookie in ended:
+                session.end(SIGN_IN_AGAIN)
+
+    def end(self, close: Close) -> None:
+        """Close every socket."""
+        for session in list(self.all):
+            session.end(close)
