@@ -43,6 +43,7 @@ KINDS: dict[str, Kind] = {
     "log-away": Kind(503, "The event log cannot be reached: nothing was accepted for certain", 2),
     "log-changed": Kind(503, "The event log is another one than before: nothing was accepted for certain", 2),
     "state-away": Kind(503, "The live state cannot be reached", 2),
+    "issuer-away": Kind(503, "The identity provider cannot be reached", 5),
     "busy": Kind(503, "Too much is under way", 1),
     "rebuilding": Kind(503, "The live picture is being rebuilt", 2),
     "not-ready": Kind(503, "This region has no live picture yet", 2),

@@ -69,11 +69,16 @@ def base64url(value: bytes) -> str:
     return urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
+def unbase64url(text: str) -> bytes:
+    """Return the bytes that `base64url` wrote; raise ValueError for anything else."""
+    return urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+
+
 def read_token(text: str) -> Token | None:
     """Return the token, None for anything that is none of ours: its bearer takes a snapshot."""
     if len(text) > MOST_TOKEN:
         return None
     try:
-        return Token(*_token(urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))))
+        return Token(*_token(unbase64url(text)))
     except (ValueError, msgspec.MsgspecError):  # binascii.Error and UnicodeError are ValueErrors
         return None
