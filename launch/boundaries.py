@@ -83,14 +83,17 @@ def download() -> str:
 def make(map_js: str, departements: list[Departement]) -> bytes:
     """Return the GeoJSON of these départements, one feature a line; raises UnreadableMap where one is missing."""
     document = _object(map_js)
-    insets = [_inset(each) for each in document["insets"]]
-    paths = document["paths"]
+    try:
+        insets = [_inset(each) for each in document["insets"]]
+        paths = {code: str(shape["path"]) for code, shape in document["paths"].items()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnreadableMap(f"insets or paths are not as expected: {error!r}") from error
     lines = []
     for departement in departements:
         path = paths.get(f"FR-{departement.code}")
         if path is None:
             raise UnreadableMap(f"département {departement.code} is not on the map")
-        polygons = polygons_of(rings_of(path["path"], insets))
+        polygons = polygons_of(rings_of(path, insets))
         one = len(polygons) == 1
         feature = {
             "type": "Feature",
@@ -116,23 +119,16 @@ def _object(map_js: str) -> dict:  # type: ignore[type-arg]
         raise UnreadableMap(f"the map's object: {str(error)[:200]}") from error
     if not isinstance(document, dict) or not {"insets", "paths"} <= document.keys():
         raise UnreadableMap("the map has no insets or no paths")
-    if document.get("projection", {}).get("type") != "merc":
+    projection = document.get("projection")
+    if not isinstance(projection, dict) or projection.get("type") != "merc":
         raise UnreadableMap("the map is not in Mercator's projection")
     return document
 
 
 def _inset(inset: dict) -> Inset:  # type: ignore[type-arg]
-    (first, second) = inset["bbox"]
-    return Inset(
-        left=inset["left"],
-        top=inset["top"],
-        width=inset["width"],
-        height=inset["height"],
-        west_m=first["x"],
-        north_m=first["y"],
-        east_m=second["x"],
-        south_m=second["y"],
-    )
+    first, second = inset["bbox"]
+    edges = (first["x"], first["y"], second["x"], second["y"])
+    return Inset(*(float(each) for each in (inset["left"], inset["top"], inset["width"], inset["height"], *edges)))
 
 
 STEP = re.compile(r"([MlZ])|(-?\d+(?:\.\d+)?),(-?\d+(?:\.\d+)?)")

@@ -113,7 +113,7 @@ WORDS = {_plain(word): word for word in ACCENTED.split()}
 def commune(raw: str) -> str:
     """Return a commune's name: "SAINT GENIEZ D OLT" is Saint-Geniez-d'Olt, "LE GRAU DU ROI" is Le Grau-du-Roi."""
     tokens = _tokens(raw)
-    if tokens[-1:] == ["ARRONDISSEMENT"]:
+    if len(tokens) > 2 and tokens[-1] == "ARRONDISSEMENT":
         return " ".join([*(_word(token) for token in tokens[:-2]), tokens[-2].lower()])
     lead = ""
     if len(tokens) > 1 and tokens[0] in ARTICLES:
@@ -127,7 +127,7 @@ def commune(raw: str) -> str:
         written += _word(token).lower() if small else _word(token)
         if place < len(tokens) - 1:
             written += "'" if small and token in ("D", "L") else "-"
-    return lead + written
+    return (lead + written) or raw
 
 
 def facility(raw: str, raw_commune: str, communes: Iterable[str] = ()) -> str:
@@ -139,7 +139,7 @@ def facility(raw: str, raw_commune: str, communes: Iterable[str] = ()) -> str:
     places = _places([raw_commune, *communes])
     if len(raw) >= CUT_AT and "ARRONDISSEMENT" not in raw_commune:
         tokens = _completed(tokens, _tokens(raw_commune))
-    return _joined(_merged(tokens, places))
+    return _joined(_merged(tokens, places)) or raw
 
 
 def _tokens(raw: str) -> list[str]:
@@ -161,7 +161,7 @@ def _places(raw_communes: Iterable[str]) -> dict[tuple[str, ...], str]:
     for place in PLACES:
         found[tuple(_tokens(place))] = place
     for words, written in list(found.items()):
-        if words[0] in ARTICLES and len(words) > 2:
+        if len(words) > 2 and words[0] in ARTICLES:
             found.setdefault(words[1:], written.partition(" ")[2])
     return {words: written for words, written in found.items() if len(words) > 1}
 
@@ -169,7 +169,7 @@ def _places(raw_communes: Iterable[str]) -> dict[tuple[str, ...], str]:
 def _completed(tokens: list[str], commune_tokens: list[str]) -> list[str]:
     """Return the words with the last ones completed where they are the beginning of the commune's name."""
     wholes = [commune_tokens]
-    if commune_tokens[0] in ARTICLES:
+    if commune_tokens[:1] and commune_tokens[0] in ARTICLES:
         wholes.append(commune_tokens[1:])
     for begin in range(1, len(tokens)):
         tail = " ".join(tokens[begin:])

@@ -100,7 +100,7 @@ ORDINARY: dict[str, Ordinary] = {
 
 NOISE = 0.06  # the most by which a day's ordinary figure strays from its mean, as a share of it
 SOFTWARE_SITES = 0.12  # of the facilities whose software reports, all the others by hand
-NEVER_TELLS = 0.02  # of the wards that take no COVID patient: they never report, and stay unknown
+NEVER_TELLS = 0.03  # of the wards that take no COVID patient: they never report, and stay unknown
 SILENT_SPELLS = 0.06  # chance that such a ward falls silent past its limit in a ten-day period
 TELLS_NO_CLOSED = 0.12  # of the wards outside critical care: they never say 05, so that open is only a bound
 LATE = 0.05  # of the reports
@@ -391,14 +391,16 @@ class Scenario:
         ordinary = ORDINARY.get(ward.kind, Ordinary())
         beds, usual, depth = self.beds[ward.id], self._usual[ward.id], cancelled(day)
         level = 1 - depth * (1 - ordinary.left)
-        if day.weekday() >= 5:
+        weekend = day.weekday() >= 5
+        if weekend:
             level *= ordinary.weekend
         noise = 1 + NOISE * (2 * chance(self.seed, ward.id, day, "noise") - 1)
         patients = round(beds * usual * level * noise) + unlabelled
         # Beyond its beds only where the unit's real yearly mean is: an overcapacity that nobody declares.
         if covid or usual <= 1:
             patients = min(patients, max(0, beds + supplementary - covid))
-        closed = round(beds * ordinary.closed * (0.2 + 0.8 * depth))
+        # Day places that no one comes to at a weekend are closed, not free.
+        closed = beds if weekend and not ordinary.weekend else round(beds * ordinary.closed * (0.2 + 0.8 * depth))
         closed = max(0, min(closed, beds - patients - covid))
         free = max(0, beds - closed + supplementary - patients - covid)
         reserved = 0
