@@ -4,10 +4,10 @@ import asyncio
 import uuid
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import httpx
 import msgspec
@@ -22,10 +22,12 @@ LANES = 4  # lists under way at once when nothing paces them; a ward keeps to on
 GATHER_S = 0.2  # reports due within this time travel in one list
 PATIENCE_S = 300.0  # a door away for longer ends the replay
 OUTCOME_PATIENCE_S = 120.0
+OUTCOMES_AT_ONCE = 16
 REQUEST_TIMEOUT_S = 30.0
 
 OnDay = Callable[[date], Awaitable[None]]
 Token = Callable[[], str]
+T = TypeVar("T")
 
 
 class Away(Exception):
@@ -128,18 +130,9 @@ class Door:
     async def settle(self, pending: Sequence[str]) -> int:
         """Return how many of these rows became history, once every one has its outcome."""
         history = 0
-        try:
-            async with asyncio.timeout(self._outcome_patience_s):
-                for command in pending:
-                    pause = 0.02
-                    while (outcome := await self._outcome(command)) == "pending":
-                        await asyncio.sleep(pause)
-                        pause = min(1.0, pause * 2)
-                    if outcome not in ("applied", "history"):
-                        raise Refused(f"row {command}: {outcome}")
-                    history += outcome == "history"
-        except TimeoutError as error:
-            raise Away(f"no outcome of row {command} in {self._outcome_patience_s:g} s") from error
+        for begin in range(0, len(pending), OUTCOMES_AT_ONCE):
+            outcomes = await _all(self._settled(command) for command in pending[begin : begin + OUTCOMES_AT_ONCE])
+            history += sum(outcome == "history" for outcome in outcomes)
         return history
 
     async def capacity(self, region: str) -> dict[str, Any]:
@@ -152,6 +145,19 @@ class Door:
                     raise Refused(f"capacity of {region}: {response.status_code} {response.text[:300]}")
                 picture = _json(response)
         return picture
+
+    async def _settled(self, command: str) -> str:
+        pause = 0.02
+        try:
+            async with asyncio.timeout(self._outcome_patience_s):
+                while (outcome := await self._outcome(command)) == "pending":
+                    await asyncio.sleep(pause)
+                    pause = min(1.0, pause * 2)
+        except TimeoutError as error:
+            raise Away(f"no outcome of row {command} in {self._outcome_patience_s:g} s") from error
+        if outcome not in ("applied", "history"):
+            raise Refused(f"row {command}: {outcome}")
+        return outcome
 
     async def _outcome(self, command: str) -> str:
         outcome = "pending"
@@ -283,17 +289,21 @@ async def _at_once(reports: Sequence[BedReport], through: Door) -> tuple[Told, l
     lanes: dict[int, list[BedReport]] = defaultdict(list)
     for report in reports:
         lanes[zlib.crc32(report.ward.encode()) % LANES].append(report)
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_one_lane(lane, through)) for lane in lanes.values()]
-    except ExceptionGroup as failed:  # the first is why the others were cancelled
-        raise failed.exceptions[0] from failed
     told, pending = Told(), list[str]()
-    for task in tasks:
-        lane_told, lane_pending = task.result()
+    for lane_told, lane_pending in await _all(_one_lane(lane, through) for lane in lanes.values()):
         told += lane_told
         pending += lane_pending
     return told, pending
+
+
+async def _all(doing: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what all of these come to, done at once; the first that fails ends the others and is raised itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in doing]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
+    return [task.result() for task in tasks]
 
 
 async def _one_lane(reports: Sequence[BedReport], through: Door) -> tuple[Told, list[str]]:
