@@ -106,9 +106,10 @@ def _bed_days(rows: list[Row], region: Region, findings: Findings) -> dict[tuple
 def day_of(words: str) -> date | None:
     """Return the day of an ISO date, or None where the text is none."""
     try:
-        return date.fromisoformat(words) if len(words) == 10 else None
+        day = date.fromisoformat(words)
     except ValueError:
         return None
+    return day if day.isoformat() == words else None  # not 20200318, nor 2020-W12-3
 
 
 # --- making ----------------------------------------------------------------------------------------------------------
