@@ -97,6 +97,8 @@ class LoopbackServer(ABC):
             port = free_port()
             try:
                 self._start_on(port)
+            except NotInstalled:
+                raise
             except EngineFailed:  # most likely somebody else took the port since
                 if attempt == FIRST_STARTS:
                     raise
