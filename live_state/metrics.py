@@ -1,0 +1,106 @@
+"""Every metric of vigilits in one table: the processes register theirs from it, and docs/metrics.md is made from it."""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()  # a second series beside each counter, which nobody asks for
+
+Sort = Literal["counter", "gauge", "histogram"]
+
+BATCH_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+class Metric(NamedTuple):
+    """One metric: where it is served, its name, labels and sentence."""
+
+    process: Literal["worker", "api"]
+    name: str
+    sort: Sort
+    labels: tuple[str, ...]
+    sentence: str
+    buckets: tuple[float, ...] = ()
+
+
+TABLE: tuple[Metric, ...] = (
+    Metric("worker", "vigilits_events_folded_total", "counter", ("shard",), "Records folded and committed."),
+    Metric("worker", "vigilits_commits_total", "counter", ("shard",), "Commits made to the live state."),
+    Metric(
+        "worker", "vigilits_fold_seconds", "histogram", ("shard",), "Time to fold what goes into one commit.", BATCH_S
+    ),
+    Metric(
+        "worker",
+        "vigilits_commit_seconds",
+        "histogram",
+        ("shard",),
+        "Time until the live state took a commit.",
+        BATCH_S,
+    ),
+    Metric("worker", "vigilits_position", "gauge", ("shard",), "Offset of the last record folded."),
+    Metric(
+        "worker", "vigilits_position_lag", "gauge", ("shard",), "Records on the log, as far as seen, yet to be folded."
+    ),
+    Metric("worker", "vigilits_clock_age_seconds", "gauge", ("shard",), "Now, less the shard's clock as folded."),
+    Metric("worker", "vigilits_dead_letters_total", "counter", ("shard",), "Records that went to the dead letters."),
+    Metric("worker", "vigilits_ticks_total", "counter", ("shard",), "Ticks appended because nothing else was."),
+    Metric(
+        "worker",
+        "vigilits_reloads_total",
+        "counter",
+        ("partition", "reason"),
+        "Times a shard dropped its memory and began again from its position.",
+    ),
+    Metric("worker", "vigilits_shard_ready", "gauge", ("shard",), "1 while the shard is folded up to the log's end."),
+    Metric(
+        "worker",
+        "vigilits_oldest_figure_seconds",
+        "gauge",
+        ("region", "kind"),
+        "Age of the oldest figure that a region's total of one bed kind rests on.",
+    ),
+    Metric("api", "vigilits_reports_accepted_total", "counter", ("door",), "Report rows that the log has kept."),
+    Metric("api", "vigilits_produce_seconds", "histogram", (), "Time until the log had kept a row."),
+    Metric("api", "vigilits_outcome_seconds", "histogram", (), "Time from there to the row's outcome."),
+    Metric("api", "vigilits_pending_total", "counter", (), "Commands that were answered before their outcome."),
+    Metric("api", "vigilits_problems_total", "counter", ("kind",), "Requests that were answered with a problem."),
+    Metric("api", "vigilits_feed_entries_total", "counter", ("region",), "Feed entries taken in."),
+    Metric(
+        "api", "vigilits_feed_lag_seconds", "gauge", ("region",), "Age of the last feed entry when it was taken in."
+    ),
+    Metric("api", "vigilits_clients", "gauge", ("codec",), "Open sockets."),
+    Metric("api", "vigilits_frames_total", "counter", (), "Frames written to sockets."),
+    Metric("api", "vigilits_frame_bytes_total", "counter", (), "Bytes of those frames."),
+    Metric("api", "vigilits_snapshots_total", "counter", (), "Whole pictures sent to sockets."),
+    Metric("api", "vigilits_resumes_total", "counter", (), "Returns that were answered by the changes alone."),
+    Metric("api", "vigilits_resets_total", "counter", (), "Listeners that were told to forget what they held."),
+    Metric("api", "vigilits_slow_clients_total", "counter", (), "Times that a full socket was skipped."),
+    Metric("api", "vigilits_slow_clients_closed_total", "counter", (), "Sockets closed for having stayed full."),
+)
+
+Registered = dict[str, Counter | Gauge | Histogram]
+
+
+def register(process: str, registry: CollectorRegistry, table: Iterable[Metric] = TABLE) -> Registered:
+    """Return the process's metrics by name, registered."""
+    made: Registered = {}
+    for metric in table:
+        if metric.process != process:
+            continue
+        if metric.sort == "histogram":
+            made[metric.name] = Histogram(
+                metric.name, metric.sentence, metric.labels, registry=registry, buckets=metric.buckets or BATCH_S
+            )
+        else:
+            kind = Counter if metric.sort == "counter" else Gauge
+            made[metric.name] = kind(metric.name, metric.sentence, metric.labels, registry=registry)
+    return made
+
+
+def as_markdown(table: Iterable[Metric] = TABLE) -> str:
+    """Return the table as the documentation shows it."""
+    lines = ["| metric | served by | sort | labels | what it tells |", "| --- | --- | --- | --- | --- |"]
+    for metric in table:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+        lines.append(f"| `{metric.name}` | {metric.process} | {metric.sort} | {labels} | {metric.sentence} |")
+    return "\n".join(lines) + "\n"

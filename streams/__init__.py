@@ -1,0 +1,1 @@
+"""Process A: folds the log into the live state."""

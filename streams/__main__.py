@@ -1,0 +1,5 @@
+"""`python -m streams` runs a worker."""
+
+from streams.app import main
+
+main()

@@ -1,0 +1,323 @@
+"""The worker process: a Faust app whose agent hands partition batches to one task a partition."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faust
+import structlog
+import uvloop
+from faust.contrib.asgi import faust_app_running
+from faust.types import TP
+
+from config import settings as environment
+from event_log.kafka import KafkaLog
+from event_log.topics import CAPACITY, region_of
+from live_state.redis import RedisState
+from streams.batches import Consumer, PartitionBatches, Transport
+from streams.capacity import CapacityShard, Limits
+from streams.inlet import Batch
+from streams.measures import Measures
+from streams.serving import listen, pages, serve
+from streams.watchdog import Sight, watch
+
+STOPS_WITHIN_S = 8.0
+MAX_POLL = 1000  # records of one batch at most
+APPEND_TIME = 1  # Kafka's timestamp type for the broker's own stamp
+
+logger = structlog.get_logger("streams.app")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """All that a worker is told; times in seconds.
+
+    Tansu gathers a group for as long as the rebalance timeout, so short ones make a worker join in about 5 s; a worker
+    that is stopped for longer than its session loses its partitions.
+    """
+
+    kafka: str
+    redis: str
+    group: str = "vigilits"
+    fetch_wait_ms: int = 20
+    session_s: float = 6.0
+    rebalance_s: float = 6.0
+    heartbeat_s: float = 1.0
+    tick_s: float = 2.0
+    watchdog_s: float = 15.0
+    rebalanced_within_s: float = 60.0
+    host: str = "127.0.0.1"
+    port: int = 0
+    log_level: str = "info"
+
+
+class OfConsumer:
+    """Faust's consumer, as a partition's task wants it."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    @property
+    def _consumer(self) -> Consumer:
+        consumer = self._app.consumer
+        assert isinstance(consumer, Consumer)
+        return consumer
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """Return once batches of the partition come from this offset on."""
+        await self._consumer.begin_at(TP(CAPACITY, partition), offset)
+
+    def hold(self, partition: int) -> None:
+        """Fetch nothing more of the partition for now."""
+        self._consumer.hold(TP(CAPACITY, partition))
+
+    def resume(self, partition: int) -> None:
+        """Go on where it was held."""
+        self._consumer.let(TP(CAPACITY, partition))
+
+    def end(self, partition: int) -> int:
+        """Return the log's end as far as a fetch has seen it."""
+        tp = TP(CAPACITY, partition)
+        return int(self._consumer.highwater(tp) or 0) if tp in self._consumer.assignment() else 0
+
+
+class Worker:
+    """The partitions that are ours for now, each with its task."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.measures = Measures()
+        self.log = KafkaLog(settings.kafka, fetch_wait_ms=settings.fetch_wait_ms)
+        self.state = RedisState(settings.redis)
+        self.app = faust_app(settings)
+        self.shards: dict[int, CapacityShard] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._rebalancing_since: float | None = time.monotonic()
+        self._stopping = False
+        self._agree()
+
+    def _agree(self) -> None:
+        """Have Faust call us: with each batch, and when partitions come and go."""
+        app = self.app
+        topic = app.topic(CAPACITY, key_serializer="raw", value_serializer="raw", acks=False)
+
+        @app.agent(topic, name="vigilits.capacity.fold")
+        async def hand_on(batches: Any) -> None:
+            async for records in batches:
+                self.hand_on(records)
+
+        @app.on_partitions_revoked.connect(weak=False)
+        async def revoked(_: Any, partitions: Iterable[TP], **__: Any) -> None:
+            self._rebalancing_since = time.monotonic()
+            await self.lose({tp.partition for tp in partitions if tp.topic == CAPACITY})
+
+        @app.on_partitions_assigned.connect(weak=False)
+        async def assigned(_: Any, partitions: Iterable[TP], **__: Any) -> None:
+            self._rebalancing_since = None
+            await self.gain({tp.partition for tp in partitions if tp.topic == CAPACITY})
+
+    # -- partitions
+
+    def hand_on(self, records: list[Any]) -> None:
+        """Offer a batch to its partition's task."""
+        shard = self.shards.get(records[0].partition)
+        if shard is not None:
+            end = max(records[-1].offset + 1, shard.end)
+            shard.inlet.offer(Batch(records, end, stamped=records[-1].timestamp_type == APPEND_TIME))
+
+    async def gain(self, partitions: set[int]) -> None:
+        """Start a task for each partition that is ours, and for no other."""
+        await self.lose(set(self.shards))
+        reader = OfConsumer(self.app)
+        limits = Limits(self.settings.tick_s)
+        logger.info("assigned", partitions=sorted(partitions))
+        for partition in sorted(partitions):
+            shard = CapacityShard(partition, self.log, self.state, reader, self.measures, now=_now, limits=limits)
+            self.shards[partition] = shard
+            self._tasks[partition] = asyncio.create_task(shard.run(), name=f"capacity {partition}")
+
+    async def lose(self, partitions: set[int]) -> None:
+        """Return once the tasks of these partitions have ended and their memory is dropped."""
+        tasks = [self._tasks.pop(partition) for partition in partitions if partition in self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for partition in partitions:
+            shard = self.shards.pop(partition, None)
+            if shard is not None and shard.shard is not None:
+                self.measures.forget(shard.shard)
+
+    # -- what others ask
+
+    def not_ready(self) -> dict[str, str]:
+        """Return what is not ready, by name, and why."""
+        names = {
+            shard.shard or f"partition {partition}": why
+            for partition, shard in self.shards.items()
+            if (why := shard.why_not_ready) is not None
+        }
+        if self._rebalancing_since is not None:
+            names["partitions"] = "not assigned"
+        return names
+
+    def measure(self) -> None:
+        """Set what only a look can tell."""
+        now = _now()
+        for shard in self.shards.values():
+            if shard.shard is None:
+                continue
+            self.measures.position_lag.labels(shard.shard).set(shard.behind)
+            self.measures.shard_ready.labels(shard.shard).set(shard.why_not_ready is None)
+            if shard.capacity.clock:
+                self.measures.clock_age.labels(shard.shard).set((now - shard.capacity.clock) / 1000)
+            region = region_of(shard.shard)
+            for key, total in shard.capacity.totals.items():
+                if key.startswith("region/") and total.oldest_at is not None:
+                    kind = key.rpartition("/")[2]
+                    self.measures.oldest_figure.labels(region, kind).set((now - total.oldest_at) / 1000)
+
+    def sights(self) -> Iterator[Sight]:
+        """Yield what the watchdog wants to know of each partition."""
+        for partition, shard in self.shards.items():
+            yield Sight(partition, shard.offset, shard.behind, able=shard.trouble is None)
+
+    def ended(self) -> str | None:
+        """Return why this process is of no more use, None while it is."""
+        if self._stopping:
+            return None
+        if self.app.crashed or self.app.should_stop:
+            return "Faust has ended"
+        since = self._rebalancing_since
+        if since is not None and time.monotonic() - since > self.settings.rebalanced_within_s:
+            return f"no partitions were assigned in {self.settings.rebalanced_within_s:g} s"
+        return None
+
+    # -- its life
+
+    async def run(self, on: Any) -> None:
+        """Return once told to stop (SIGTERM, SIGINT), everything closed."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, stop.set)
+        shown = asyncio.create_task(serve(pages(self.measures.registry, self.measure, self.not_ready), on))
+        watched = asyncio.create_task(watch(self.settings.watchdog_s, self.sights, self.ended))
+        try:
+            async with faust_app_running(self.app, discover=False):
+                logger.info("started", group=self.settings.group)
+                await stop.wait()
+                logger.info("stopping")
+                self._stopping = True
+                # Faust may wait for a broker that is away; whatever it still holds was never promised to anybody.
+                loop.call_later(STOPS_WITHIN_S, os._exit, 0)
+                await self.lose(set(self.shards))
+        finally:
+            for task in (watched, shown):
+                task.cancel()
+            await asyncio.gather(watched, shown, return_exceptions=True)
+            await self.log.close()
+            await self.state.close()
+
+
+def faust_app(settings: WorkerSettings) -> faust.App:
+    """Return the Faust app, without agents yet."""
+    app = faust.App(
+        settings.group,
+        broker=f"kafka://{settings.kafka.replace(',', ';kafka://')}",
+        store="memory://",
+        datadir=str(Path(tempfile.gettempdir()) / f"vigilits-faust-{os.getuid()}"),
+        ConsumerScheduler=PartitionBatches,
+        stream_buffer_maxsize=8,  # it counts batches
+        stream_wait_empty=False,  # a batch that was not committed is read again
+        broker_max_poll_records=MAX_POLL,
+        broker_session_timeout=settings.session_s,
+        broker_rebalance_timeout=settings.rebalance_s,
+        broker_heartbeat_interval=settings.heartbeat_s,
+        broker_request_timeout=max(10.0, 2 * settings.session_s),
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.transport = Transport(app.conf.broker, app, fetch_wait_ms=settings.fetch_wait_ms)
+    return app
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def log_as_json(level: str) -> None:
+    """Have every log line be one JSON object, those of Faust, mode and aiokafka included."""
+    shared: list[Any] = [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for ours in ("streams", "event_log", "live_state"):
+        logging.getLogger(ours).setLevel(level.upper())
+    logging.getLogger("streams.batches").setLevel(logging.WARNING)  # there Faust speaks in our name
+
+
+def run(settings: WorkerSettings) -> None:
+    """Run a worker until it is told to stop."""
+    log_as_json(settings.log_level)
+    on = listen(settings.host, settings.port)
+    logger.info("listening", host=settings.host, port=on.getsockname()[1])
+
+    async def work() -> None:
+        await Worker(settings).run(on)
+
+    uvloop.run(work())
+
+
+def main() -> None:
+    """Run a worker as the environment says."""
+    try:
+        told = environment.read(os.environ)
+    except environment.Mistakes as mistakes:
+        sys.exit(str(mistakes))
+    if not told.kafka_url or not told.redis_url:
+        sys.exit("settings:\n  KAFKA_URL and REDIS_URL must name the engines (`vigilits up` starts some of its own)")
+    run(
+        WorkerSettings(
+            kafka=told.kafka_url,
+            redis=told.redis_url,
+            group=told.group,
+            fetch_wait_ms=told.fetch_wait_ms,
+            host=told.worker_host,
+            port=told.worker_port,
+            log_level=told.log_level,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

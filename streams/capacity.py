@@ -1,0 +1,329 @@
+"""One partition's capacity shard in this worker: loaded, folded, committed, and begun again where that must be."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from domain.capacity.fold import FOLD_VERSION, CapacityState, Draft, Item, fold
+from domain.errors import UnknownVersion, Unreadable
+from event_log.codec import decode, encode
+from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
+from event_log.topics import CAPACITY, region_of
+from live_state import capacity
+from live_state.state import Build, Commit, Position, State, StateAway, StateRefused, TooLarge
+from streams.dead_letters import DeadLetter, bury
+from streams.inlet import Astray, Batch, Inlet, Read, Reader
+from streams.measures import Measures
+from streams.ticks import OwnClock, tick
+
+MOST_ITEMS = 500  # records of one commit; fewer once they proved too large, then more again
+REBUILDING_MS = 10_000  # further than this behind the log's end nothing is shown as live
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 5.0
+LOOK_AGAIN_S = 1.0  # a log's end may be told too low for a moment, after a broker has lost its leader
+
+logger = structlog.get_logger("streams.capacity")
+
+
+class Limits(NamedTuple):
+    """How long things may take, in seconds."""
+
+    tick_s: float = 2.0
+    watchdog_s: float = 15.0
+
+
+class BeginAgain(Exception):
+    """What is held in memory is not what the live state or the log hold; the message is the reason's name."""
+
+
+class Stopped(Exception):
+    """This worker is too old for the shard; a newer one has to take it."""
+
+
+def backoff_s(failures: int) -> float:
+    """Return how long to wait after so many failures in a row: doubling, bounded, half of it by chance."""
+    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures, 16))
+    return longest * random.uniform(0.5, 1.0)
+
+
+class CapacityShard:
+    """One partition, and the shard that lives on it: this worker is its only writer while the partition is its own.
+
+    `trouble` names what keeps it from folding, None while nothing does.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        log: Log,
+        state: State,
+        reader: Reader,
+        measures: Measures,
+        *,
+        now: Callable[[], int],
+        limits: Limits = Limits(),  # noqa: B008 - a frozen value
+    ) -> None:
+        self.partition = partition
+        self.inlet = Inlet(partition, reader)
+        self.shard: str | None = None
+        self.epoch = ""
+        self.trouble: str | None = "starting"
+        self.rebuilding = False
+        self.capacity = CapacityState()
+        self._log, self._state, self._reader = log, state, reader
+        self._measures = measures
+        self._now, self._limits = now, limits
+        self._build: Build | None = None
+        self._position = Position("", -1, FOLD_VERSION)
+        self._most = MOST_ITEMS
+        self._clock = OwnClock()
+        self._stamped = False
+        self._own_tick = -1
+        self._quiet_since = time.monotonic()
+        self._known_end = 0
+
+    # -- what others ask
+
+    @property
+    def offset(self) -> int:
+        """Return the last offset folded."""
+        return self._position.offset
+
+    @property
+    def end(self) -> int:
+        """Return the log's end as far as it is known: fetched, or acknowledged to a tick of ours."""
+        return max(self._known_end, self._reader.end(self.partition))
+
+    @property
+    def behind(self) -> int:
+        """Return how many records are known to be on the log and not folded."""
+        return max(0, self.end - self.offset - 1)
+
+    @property
+    def why_not_ready(self) -> str | None:
+        """Return why nobody should rely on what this shard shows, None where they can."""
+        if self.trouble is not None:
+            return self.trouble
+        if self._clock.off_ms is not None:
+            return f"this machine's clock is {abs(self._clock.off_ms) / 1000:.1f} s off"
+        return "rebuilding" if self.rebuilding else None
+
+    # -- its life
+
+    async def run(self) -> None:
+        """Fold until cancelled. Nothing that happens here ends it: one region's trouble stops no other."""
+        failures = 0
+        while True:
+            before = self.offset, self.epoch
+            try:
+                await self._open()
+                while True:
+                    await self._step()
+            except Stopped as why:
+                self._say(str(why))
+                self.inlet.close()
+                logger.error("stopped", shard=self.shard, partition=self.partition, why=str(why))
+                await asyncio.get_running_loop().create_future()  # until the partition goes, or the process
+            except (BeginAgain, Astray) as why:
+                self._again("gap" if isinstance(why, Astray) else str(why), why)
+            except StateAway as why:
+                self._again("live state away", why)
+            except (LogAway, UnknownTopic) as why:
+                self._again("log away", why)
+            except NotAGenesis as why:
+                self._again("not a log of ours", why)
+            except StateRefused as why:
+                self._again("live state refuses the commit", why)
+            except Exception:  # a bug in one shard must not stop the others
+                logger.exception("failed", shard=self.shard, partition=self.partition)
+                self._again("failed", None)
+            failures = 0 if (self.offset, self.epoch) != before else failures + 1
+            self.inlet.close()
+            await asyncio.sleep(backoff_s(failures))
+
+    def _say(self, trouble: str | None) -> None:
+        self.trouble = trouble
+        if self.shard is not None:
+            self._measures.shard_ready.labels(self.shard).set(self.why_not_ready is None)
+
+    def _again(self, reason: str, why: Exception | None) -> None:
+        self._say(reason)
+        self._measures.reloads.labels(str(self.partition), reason).inc()
+        logger.warning(
+            "begins again", shard=self.shard, partition=self.partition, offset=self.offset, reason=reason, why=str(why)
+        )
+
+    # -- from the live state's position on
+
+    async def _open(self) -> None:
+        """Return once the shard is in memory as the live state has it, and is read on from there."""
+        genesis = await self._log.genesis(CAPACITY, self.partition)
+        while genesis is None:  # a free partition: whoever founds a shard here appends its genesis
+            self.shard = None
+            self._say(None)
+            await self.inlet.open(0)
+            await self.inlet.take()
+            genesis = await self._log.genesis(CAPACITY, self.partition)
+        self.inlet.close()
+        self._stands_on(genesis.shard, genesis.epoch)
+        self._build, self._position, self.capacity = await self._loaded(genesis.shard, genesis.epoch)
+        await self.inlet.open(self.offset + 1)
+        self._most = MOST_ITEMS
+        self._quiet_since = time.monotonic()
+        self._say(None)
+        self._measures.position.labels(self.shard).set(self.offset)
+        logger.info("folds", shard=self.shard, partition=self.partition, build=self._build.label, offset=self.offset)
+        await self._state.sweep(genesis.shard)
+
+    def _stands_on(self, shard: str, epoch: str) -> None:
+        if epoch != self.epoch:
+            self._known_end = 0
+        self.shard, self.epoch = shard, epoch
+
+    async def _loaded(self, shard: str, epoch: str) -> tuple[Build, Position, CapacityState]:
+        current = await self._state.current(shard)
+        if current is not None and current.epoch == epoch:
+            loaded = await self._state.load(current, capacity.NAMES)
+            if loaded is not None and loaded[0].fold_version > FOLD_VERSION:
+                raise Stopped(f"folded by version {loaded[0].fold_version}, this is version {FOLD_VERSION}")
+            if (
+                loaded is not None
+                and loaded[0].fold_version == FOLD_VERSION
+                and await self._on_the_log(loaded[0].offset)
+            ):
+                return current, loaded[0], capacity.load(*loaded)
+        build = await self._state.begin(shard, epoch, FOLD_VERSION, current)
+        if build is None:
+            raise BeginAgain("build")
+        logger.warning(
+            "rebuilds", shard=shard, partition=self.partition, build=build.label, instead=current and current.label
+        )
+        return build, Position(epoch, -1, FOLD_VERSION), CapacityState()
+
+    async def _on_the_log(self, offset: int) -> bool:
+        """Return whether the log reaches as far as the live state does."""
+        for look in range(2):
+            if offset < await self._log.end(CAPACITY, self.partition):
+                return True
+            if look == 0:
+                await asyncio.sleep(LOOK_AGAIN_S)
+        return False
+
+    # -- one step
+
+    async def _step(self) -> None:
+        waiting = self.behind == 0 or self._own_tick == self.offset + 1
+        batch = await self.inlet.take(max(0.0, self._limits.tick_s - (time.monotonic() - self._quiet_since)))
+        self._quiet_since = time.monotonic()
+        if batch is None:
+            await self._tick()
+            return
+        self._known_end = max(self._known_end, batch.end)
+        self._stamped = batch.stamped
+        if waiting:
+            last = batch.records[-1]
+            own = batch.records[0].offset <= self._own_tick <= last.offset
+            self._clock.compare(last.timestamp, self._now(), stamped=batch.stamped, own=own)
+        await self._fold(batch)
+        self._say(None)
+
+    async def _tick(self) -> None:
+        """Append the time, as nobody else appended anything."""
+        if self.behind > 0 and self.rebuilding:
+            return  # there is more than enough to fold
+        event = tick(self._now(), self.capacity.clock, self._clock, stamped=self._stamped)
+        try:
+            offset = await self._log.append(
+                CAPACITY, self.partition, region_of(self.shard or "").encode(), encode(event)
+            )
+        except UnknownTopic as why:
+            raise BeginAgain("log") from why
+        except LogAway as why:
+            if self.trouble is None:
+                logger.warning("log away", shard=self.shard, partition=self.partition, why=str(why))
+            self._say("log away")
+            return
+        self._measures.ticks.labels(self.shard).inc()
+        if offset <= self.offset:
+            raise BeginAgain("log")  # it has begun anew
+        self._own_tick = offset
+        self._known_end = max(self._known_end, offset + 1)
+        self._say(None)
+
+    # -- folding
+
+    async def _fold(self, batch: Batch) -> None:
+        items, newer = _items(batch.records)
+        done = 0
+        while done < len(items):
+            done += await self._commit_some(items, done, batch)
+        if newer is not None:
+            raise Stopped(f"{newer}, after offset {self.offset}")
+
+    async def _commit_some(self, items: list[Item], done: int, batch: Batch) -> int:
+        """Return how many items were folded and committed, or found to need another cut: then none."""
+        started = time.perf_counter()
+        draft = fold(self.capacity, items[done : done + self._most])
+        count = draft.offset - self.capacity.offset
+        self._measures.fold_seconds.labels(self.shard).observe(time.perf_counter() - started)
+        try:
+            await self._commit(draft, batch.records)
+        except TooLarge:
+            if count > 1:
+                self._most = count // 2
+            elif isinstance(items[done].event, Unreadable):
+                raise
+            else:
+                items[done] = items[done]._replace(event=Unreadable("it changes more than a commit may hold"))
+            return 0
+        self._most = min(MOST_ITEMS, self._most * 2)
+        return count
+
+    async def _commit(self, draft: Draft, records: Sequence[Read]) -> None:
+        """Return once the draft is in the live state, and then in memory."""
+        assert self._build is not None
+        for offset, reason in draft.dead.items():
+            await self._bury(offset, reason, records[offset - records[0].offset].value)
+        to = self._position._replace(offset=draft.offset)
+        rebuilding = self.end > draft.offset + 1 and self._now() - draft.clock > REBUILDING_MS
+        started = time.perf_counter()
+        writes = capacity.writes(draft, rebuilding=rebuilding)
+        feed = capacity.feed(draft, rebuilding=rebuilding)
+        if not await self._state.commit(self._build, Commit(self._position, to, writes, feed)):
+            raise BeginAgain("position")
+        folded = draft.offset - self.offset
+        self.capacity.absorb(draft)
+        self._position, self.rebuilding = to, rebuilding
+        self._measures.committed(self.shard or "", folded, draft.offset, time.perf_counter() - started)
+
+    async def _bury(self, offset: int, reason: str, value: bytes | None) -> None:
+        """Return once the record is with the dead letters: before the commit, so that none is lost between the two."""
+        letter = DeadLetter(
+            id=f"{self.shard}/{self.epoch}/{offset}",
+            shard=self.shard or "",
+            topic=CAPACITY,
+            partition=self.partition,
+            offset=offset,
+            reason=reason,
+            at=self._now(),
+            value=value,
+        )
+        await bury(self._log, letter)
+        self._measures.dead_letters.labels(self.shard).inc()
+        logger.error("dead letter", shard=self.shard, letter=letter.id, reason=reason)
+
+
+def _items(records: Sequence[Read]) -> tuple[list[Item], UnknownVersion | None]:
+    """Return the records as the fold wants them, up to the first that only a newer reader can read."""
+    items: list[Item] = []
+    for record in records:
+        try:
+            items.append(Item(record.offset, decode(record.value)))
+        except Unreadable as why:
+            items.append(Item(record.offset, why))
+        except UnknownVersion as why:
+            return items, why
+    return items, None

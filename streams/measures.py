@@ -1,0 +1,56 @@
+"""What a worker counts, under the names of the one table."""
+
+from contextlib import suppress
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from live_state.metrics import register
+
+
+class Measures:
+    """The metrics of one worker process; they are counted once a batch, never once a record."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        made = register("worker", self.registry)
+
+        def counter(name: str) -> Counter:
+            metric = made[name]
+            assert isinstance(metric, Counter)
+            return metric
+
+        def gauge(name: str) -> Gauge:
+            metric = made[name]
+            assert isinstance(metric, Gauge)
+            return metric
+
+        def histogram(name: str) -> Histogram:
+            metric = made[name]
+            assert isinstance(metric, Histogram)
+            return metric
+
+        self.events = counter("vigilits_events_folded_total")
+        self.commits = counter("vigilits_commits_total")
+        self.fold_seconds = histogram("vigilits_fold_seconds")
+        self.commit_seconds = histogram("vigilits_commit_seconds")
+        self.position = gauge("vigilits_position")
+        self.position_lag = gauge("vigilits_position_lag")
+        self.clock_age = gauge("vigilits_clock_age_seconds")
+        self.dead_letters = counter("vigilits_dead_letters_total")
+        self.ticks = counter("vigilits_ticks_total")
+        self.reloads = counter("vigilits_reloads_total")
+        self.shard_ready = gauge("vigilits_shard_ready")
+        self.oldest_figure = gauge("vigilits_oldest_figure_seconds")
+
+    def committed(self, shard: str, count: int, offset: int, seconds: float) -> None:
+        """Count a commit."""
+        self.events.labels(shard).inc(count)
+        self.commits.labels(shard).inc()
+        self.commit_seconds.labels(shard).observe(seconds)
+        self.position.labels(shard).set(offset)
+
+    def forget(self, shard: str) -> None:
+        """Tell nothing more of a shard that another worker has by now."""
+        for gauge in (self.position, self.position_lag, self.clock_age, self.shard_ready):
+            with suppress(KeyError):
+                gauge.remove(shard)

@@ -1,0 +1,143 @@
+"""The oracle of every fault test: the log folded in one go, beside what the live state holds at its position."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from domain.capacity.fold import HOURS_KEPT, CapacityState, HourlyTotal, Item, fold
+from domain.errors import Unreadable
+from event_log.codec import decode
+from event_log.log import Log
+from event_log.topics import CAPACITY
+from live_state import capacity
+from live_state.state import Build, Position, State
+
+SLICE = 500
+History = Mapping[str, list[tuple[int, bool]]]  # a ward's offsets, newest first, and whether each stood
+
+
+class Figures(NamedTuple):
+    """Everything that a shard shows, in a form that can be compared."""
+
+    offset: int
+    clock: int
+    wards: Mapping[str, Any]
+    totals: Mapping[str, Any]
+    settings: Mapping[str, bytes]
+    grants: Mapping[str, Any]
+    said: Mapping[str, Any]
+    dead: Mapping[int, str]
+    hours: Mapping[int, Mapping[str, HourlyTotal]]
+    history: History
+
+
+async def counted_again(log: Log, partition: int, upto: int, topic: str = CAPACITY) -> Figures:
+    """Return what the log makes of nothing, up to an offset."""
+    items = []
+    async for record in log.read(topic, partition):
+        if record.offset > upto:
+            break
+        try:
+            items.append(Item(record.offset, decode(record.value)))
+        except Unreadable as why:
+            items.append(Item(record.offset, why))
+    return of_fold(items)
+
+
+def of_fold(items: list[Item]) -> Figures:
+    """Return what a fold in one go makes of these records."""
+    held = CapacityState()
+    dead: dict[int, str] = {}
+    hours: dict[int, Mapping[str, HourlyTotal]] = {}
+    history: dict[str, list[tuple[int, bool]]] = {}
+    done, kept_from = 0, 0
+    while done < len(items):
+        draft = fold(held, items[done : done + SLICE])
+        done += draft.offset - held.offset
+        dead |= draft.dead
+        for hour, totals in draft.hours.items():
+            hours[hour] = totals
+            hours.pop(hour - HOURS_KEPT - 1, None)
+        for told in draft.history:
+            history.setdefault(told.ward, []).insert(0, (told.row.offset, told.stood))
+        if draft.history:
+            kept_from = draft.history_from
+        held.absorb(draft)
+    kept = {ward: [line for line in lines if line[0] >= kept_from] for ward, lines in history.items()}
+    return _figures(held, dead, hours, kept)
+
+
+async def shown(state: State, shard: str) -> tuple[Build, Figures] | None:
+    """Return what the live state holds of a shard, and in which build; None where there is nothing yet."""
+    build = await state.current(shard)
+    loaded = None if build is None else await state.load(build, (*capacity.NAMES, "hours", "dead"))
+    if build is None or loaded is None:
+        return None
+    position, hashes = loaded
+    held = capacity.load(position, hashes)
+    dead = {int(offset): reason.decode() for offset, reason in hashes.get("dead", {}).items()}
+    decode_hours = msgspec.msgpack.Decoder(dict[str, HourlyTotal]).decode
+    hours = {int(hour): decode_hours(packed) for hour, packed in hashes.get("hours", {}).items()}
+    history = {}
+    for ward in held.region.ward_of if held.region else ():
+        lines = capacity.read_history(await state.latest(build, f"history:{ward}", 1_000_000))
+        if lines:
+            history[ward] = [(line.row.offset, line.stood) for line in lines]
+    return build, _figures(held, dead, hours, history)
+
+
+def _figures(held: CapacityState, dead: Any, hours: Any, history: History) -> Figures:
+    return Figures(
+        held.offset,
+        held.clock,
+        held.wards,
+        held.totals,
+        held.settings,
+        held.grants,
+        held.said,
+        dead,
+        hours,
+        history,
+    )
+
+
+async def settled(
+    log: Log, state: State, shard: str, partition: int, offset: int, epoch: str | None = None, within_s: float = 30.0
+) -> Position:
+    """Return the position once the live state is past the offset; it then equals the recount of the log up to there.
+
+    Raise AssertionError where it does not get there in time, or differs.
+    """
+    give_up_at = time.monotonic() + within_s
+    build = at = None
+    while time.monotonic() < give_up_at:
+        build = await state.current(shard)
+        at = None if build is None else await state.position(build)
+        if at is not None and at.offset >= offset and epoch in (None, at.epoch):
+            break
+        await asyncio.sleep(0.05)
+    else:
+        raise AssertionError(f"{shard} is at {at} after {within_s} s, not at {offset} of {epoch or 'any epoch'}")
+    for _ in range(20):  # ticks go on: what was read in several steps is kept if nothing was folded meanwhile
+        found = await shown(state, shard)
+        assert found is not None
+        build, figures = found
+        now = await state.position(build)
+        if now is not None and now.offset == figures.offset:
+            same(figures, await counted_again(log, partition, figures.offset))
+            return now
+    raise AssertionError(f"{shard} never stood still")
+
+
+def same(figures: Figures, counted: Figures) -> None:
+    """Raise AssertionError with the first thing that differs."""
+    for name, one, other in zip(Figures._fields, figures, counted, strict=True):
+        if one != other:
+            if isinstance(one, Mapping) and isinstance(other, Mapping):
+                keys = [key for key in {*one, *other} if one.get(key) != other.get(key)]
+                detail = [(key, one.get(key), other.get(key)) for key in sorted(keys, key=str)[:3]]
+                raise AssertionError(f"{len(keys)} {name} differ (shown, counted): {detail}")
+            raise AssertionError(f"{name}: shown {one}, counted {other}")
