@@ -88,7 +88,7 @@ SAID: dict[type[Exception], int] = {
 def main() -> NoReturn:
     """Run the command."""
     try:
-        app()
+        app(prog_name="vigilits")
     except tuple(SAID) as error:
         typer.echo(f"vigilits: {error}", err=True)
         sys.exit(next(status for kind, status in SAID.items() if isinstance(error, kind)))

@@ -1,0 +1,112 @@
+"""`vigilits up` as a person meets it: live, kept up, started over, and gone without a trace."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from launch.embedded import Engine
+from tests.engines.chosen import EngineSet
+from tests.launch.running import Vigilits, none_left, up
+
+WARD = "310000001/medecine"
+CHANNEL = "capacity:ici"
+
+
+@contextmanager
+def watching(one: Vigilits, token: str) -> Iterator["Watcher"]:
+    """Give a subscribed WebSocket."""
+    address = one.url.replace("http", "ws") + "/ws"
+    headers = {"Authorization": f"Bearer {token}"}
+    with connect(address, subprotocols=["vigilits.v1+json"], additional_headers=headers, proxy=None) as socket:  # type: ignore[list-item]
+        socket.send(json.dumps({"type": "subscribe", "channel": CHANNEL}))
+        yield Watcher(socket)
+
+
+class Watcher:
+    """What a page would know, from a socket."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.wards: dict[str, Any] = {}
+        self.types: list[str] = []
+
+    def until(self, ready: Callable[["Watcher"], bool], within_s: float = 20.0) -> None:
+        """Return once the frames that came make it so."""
+        give_up_at = time.monotonic() + within_s
+        while not ready(self):
+            frame = json.loads(self._socket.recv(timeout=max(0.0, give_up_at - time.monotonic())))
+            self.types.append(frame["type"])
+            match frame["type"]:
+                case "snapshot":
+                    self.wards = frame["data"]["wards"]
+                case "changes":
+                    self.wards |= frame["changes"].get("wards", {})
+
+    def occupied(self, count: int) -> Callable[["Watcher"], bool]:
+        """Return whether the ward's occupied beds are as many."""
+        return lambda watcher: (watcher.wards.get(WARD) or {}).get("occupied") == count
+
+
+@pytest.fixture
+def addresses(engines: EngineSet, own_kafka: Callable[[], Engine], own_redis: Callable[[], Engine]) -> dict[str, str]:
+    """Return the settings of engines that are started already; none where `up` is to start the embedded ones."""
+    if not engines.kafka_persists:
+        return {}
+    return {"KAFKA_URL": own_kafka().url, "REDIS_URL": own_redis().url}
+
+
+@pytest.mark.engines
+def test_a_report_reaches_a_page_whatever_is_killed_and_ctrl_c_leaves_nothing(
+    tmp_path: Path, addresses: dict[str, str]
+) -> None:
+    with up(tmp_path / "home", addresses) as one:
+        token = one.token("crisis_cell", "ici")
+        with watching(one, token) as page:
+            page.until(lambda seen: "snapshot" in seen.types)
+            answer = one.report(token, WARD, 41)
+            assert answer.status_code == 201, answer.text
+            page.until(page.occupied(41))
+
+            before = one.pid("worker 1")
+            os.kill(before, signal.SIGKILL)
+            assert "killed by SIGKILL" in one.hear("worker 1 ended")
+            assert one.report(token, WARD, 42).status_code in (201, 202)
+            page.until(page.occupied(42), within_s=30)
+            assert one.pid("worker 1") != before
+
+        assert one.processes()
+        assert one.end(signal.SIGINT) == 0
+        assert none_left(one) == {}
+        assert not (one.home / "engines.json").exists()
+
+
+def test_a_broker_that_comes_back_empty_begins_a_new_epoch_and_says_so(tmp_path: Path) -> None:
+    with up(tmp_path / "home", {}) as one:
+        token = one.token("crisis_cell", "ici")
+        with watching(one, token) as page:
+            page.until(lambda seen: "snapshot" in seen.types)
+            assert one.report(token, WARD, 41).status_code == 201
+            page.until(page.occupied(41))
+
+            os.kill(one.pid("kafka"), signal.SIGKILL)
+            one.hear("Tansu ended, and with it the log")
+            assert "gave" in one.hear("a new log")
+            page.until(lambda seen: "reset" in seen.types, within_s=40)
+            page.until(lambda seen: WARD not in seen.wards)
+            give_up_at = time.monotonic() + 40
+            while (answer := one.report(token, WARD, 43)).status_code == 503 and time.monotonic() < give_up_at:
+                assert "Retry-After" in answer.headers
+                time.sleep(0.2)
+            assert answer.status_code in (201, 202), answer.text
+            page.until(page.occupied(43), within_s=30)
+
+        one.end(signal.SIGKILL)
+        assert none_left(one) == {}
