@@ -106,7 +106,7 @@ class Commands:
             log.warning("not kept", event=event.id, shard=report.hub.shard, why=problem.detail)
             return problem
         self._measures.produce_seconds.observe(time.monotonic() - started)
-        self._measures.events.labels(event.source.door).inc()
+        self._measures.reports.labels(event.source.door).inc()
         log.debug("kept", event=event.id, shard=report.hub.shard, offset=offset)
         return None
 

@@ -1,49 +1,44 @@
-"""What the API counts, for Prometheus."""
+"""What the API counts, under the names of the one table."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.3, 2.5, 5, 10)
+from live_state.metrics import register
 
 
 class Measures:
-    """Every measure of one API process; names are those of the table in `live_state/metrics.py`."""
+    """The metrics of one API process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.events = Counter("vigilits_api_events", "Events accepted", ["door"], registry=self.registry)
-        self.produce_seconds = Histogram(
-            "vigilits_api_produce_seconds", "An append to the log", buckets=SECONDS, registry=self.registry
-        )
-        self.outcome_seconds = Histogram(
-            "vigilits_api_outcome_seconds",
-            "From an append's end to its outcome",
-            buckets=SECONDS,
-            registry=self.registry,
-        )
-        self.pending = Counter("vigilits_api_pending", "Commands answered before their outcome", registry=self.registry)
-        self.problems = Counter("vigilits_api_problems", "Problems answered", ["kind"], registry=self.registry)
-        self.feed_entries = Counter("vigilits_api_feed_entries", "Entries read", ["region"], registry=self.registry)
-        self.feed_lag = Gauge(
-            "vigilits_api_feed_lag_seconds",
-            "Age of the last feed entry when it was read",
-            ["region"],
-            registry=self.registry,
-        )
-        self.clients = Gauge("vigilits_api_clients", "Open sockets", ["codec"], registry=self.registry)
-        self.frames = Counter("vigilits_api_frames", "Frames written to sockets", registry=self.registry)
-        self.bytes = Counter("vigilits_api_frame_bytes", "Bytes of those frames", registry=self.registry)
-        self.snapshots = Counter("vigilits_api_snapshots", "Snapshots sent", registry=self.registry)
-        self.resumes = Counter("vigilits_api_resumes", "Returns answered by changes alone", registry=self.registry)
-        self.resets = Counter("vigilits_api_resets", "Listeners told to forget what they hold", registry=self.registry)
-        self.fallen_behind = Counter(
-            "vigilits_api_slow_clients", "Times a socket was full and skipped", registry=self.registry
-        )
-        self.closed_slow = Counter(
-            "vigilits_api_slow_clients_closed", "Sockets closed for staying full", registry=self.registry
-        )
-        self.oldest = Gauge(
-            "vigilits_api_oldest_figure_seconds",
-            "Age of the oldest figure that counts in a region's total",
-            ["region", "kind"],
-            registry=self.registry,
-        )
+        made = register("api", self.registry)
+
+        def counter(name: str) -> Counter:
+            metric = made[name]
+            assert isinstance(metric, Counter)
+            return metric
+
+        def gauge(name: str) -> Gauge:
+            metric = made[name]
+            assert isinstance(metric, Gauge)
+            return metric
+
+        def histogram(name: str) -> Histogram:
+            metric = made[name]
+            assert isinstance(metric, Histogram)
+            return metric
+
+        self.reports = counter("vigilits_reports_accepted_total")
+        self.produce_seconds = histogram("vigilits_produce_seconds")
+        self.outcome_seconds = histogram("vigilits_outcome_seconds")
+        self.pending = counter("vigilits_pending_total")
+        self.problems = counter("vigilits_problems_total")
+        self.feed_entries = counter("vigilits_feed_entries_total")
+        self.feed_lag = gauge("vigilits_feed_lag_seconds")
+        self.clients = gauge("vigilits_clients")
+        self.frames = counter("vigilits_frames_total")
+        self.bytes = counter("vigilits_frame_bytes_total")
+        self.snapshots = counter("vigilits_snapshots_total")
+        self.resumes = counter("vigilits_resumes_total")
+        self.resets = counter("vigilits_resets_total")
+        self.fallen_behind = counter("vigilits_slow_clients_total")
+        self.closed_slow = counter("vigilits_slow_clients_closed_total")

@@ -100,6 +100,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     detail: str | msgspec.UnsetType = msgspec.UNSET
     errors: list[WrongField] | msgspec.UnsetType = msgspec.UNSET
+    sign_in: str | msgspec.UnsetType = msgspec.UNSET  # where a person can sign in, on a 401
 
 
 # What our errors are at a door. A detail is shown only where the error was written to be shown.

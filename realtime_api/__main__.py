@@ -1,0 +1,5 @@
+"""`python -m realtime_api`."""
+
+from realtime_api.app import main
+
+main()

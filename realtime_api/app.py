@@ -1,0 +1,237 @@
+"""Process B wired together: `python -m realtime_api`, or the application over engines that are handed to it."""
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from config import settings as environment
+from config.settings import Settings
+from event_log.kafka import KafkaLog
+from event_log.log import Log
+from live_state.redis import RedisState
+from live_state.state import State
+from realtime_api import asyncapi, openapi
+from realtime_api.commands import Commands
+from realtime_api.doors import DOORS, Doors, Entry, problem_response
+from realtime_api.health import Health
+from realtime_api.issuer import LocalIssuer
+from realtime_api.links import Links
+from realtime_api.measures import Measures
+from realtime_api.oidc import Issuer, SignInPage, Tokens, local_tokens
+from realtime_api.pages import Pages
+from realtime_api.problems import MEANS, Problem, problem_of
+from realtime_api.push.endpoint import Endpoint
+from realtime_api.push.protocol import PushProtocol
+from realtime_api.push.rooms import Rooms
+from realtime_api.push.session import Sessions
+from realtime_api.queries import Documents
+from realtime_api.shards import Shards
+from realtime_api.sign_in import CALLBACK, Desk
+
+DIST = Path(__file__).parent.parent / "dashboards" / "dist"
+CHECKS_EVERY_S = 1.0  # of what ends sockets: a revoked right must end them within 5 s
+COOKIES_EVERY = 3  # of these checks
+MOST_FRAME = 64 * 1024  # bytes of one message that comes in
+STOPS_WITHIN_S = 3
+BY_STATUS = {404: "unknown", 405: "wrong-method"}
+
+log = structlog.get_logger("api")
+
+
+def now() -> int:
+    """Return this machine's clock in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def application(settings: Settings, event_log: Log, state: State, *, dist: Path = DIST) -> Starlette:
+    """Return the whole API over a log and a live state."""
+    measures = Measures()
+    shards = Shards(event_log)
+    rooms = Rooms(state, shards, measures, now)
+    sessions = Sessions()
+    home = Path(settings.home)
+    client = httpx.AsyncClient(follow_redirects=False)
+    page: SignInPage | None = None
+    if settings.oidc_issuer:
+        issuer = Issuer(settings.oidc_issuer, client)
+        tokens = Tokens(issuer, settings.oidc_issuer, settings.oidc_audience, now)
+        callback = settings.public_url.rstrip("/") + CALLBACK
+        page = SignInPage(issuer, tokens, client, settings.oidc_client_id, settings.oidc_client_secret, callback)
+    else:
+        tokens = local_tokens(LocalIssuer(home), now)
+    desk = Desk(Links(home), tokens, settings.public_url, settings.session_hours, now)
+    commands = Commands(shards, measures)
+    documents = Documents(settings.tile_url)
+    doors = Doors(desk, rooms, sessions, commands, state, documents, measures, now, page)
+    health = Health(rooms, shards, measures, now)
+    endpoint = Endpoint(desk.identify, desk.same_origin, rooms, sessions, now, measures)
+    pages = Pages(dist, settings.tile_url)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(rooms.keep(), name="rooms"),
+            asyncio.create_task(_check(sessions, desk), name="checks"),
+        ]
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await rooms.close()
+        await client.aclose()
+
+    return Starlette(
+        routes=_routes(doors, health, pages, endpoint),
+        lifespan=lifespan,
+        exception_handlers=_handlers(measures, "/api/v1/sign-in" if page else None),
+    )
+
+
+def _routes(doors: Doors, health: Health, pages: Pages, endpoint: Endpoint) -> list[BaseRoute]:
+    described = {"/openapi.json": openapi.document(), "/asyncapi.json": asyncapi.document()}
+    plain: list[tuple[str, Callable[[Request], Awaitable[Response]]]] = [
+        ("/healthz", health.alive),
+        ("/readyz", health.ready),
+        ("/metrics", health.metrics),
+        *((path, _fixed(document)) for path, document in described.items()),
+    ]
+
+    async def ws(socket: WebSocket) -> None:
+        await endpoint(socket)
+
+    ways = sorted(DOORS, key=lambda door: door.path.endswith("{id}"))  # an id may hold slashes, so its door comes last
+    return [
+        *(Route(path, handler, methods=["GET"]) for path, handler in plain),
+        *(
+            Route(
+                door.path.replace("/wards/{id}", "/wards/{id:path}"),
+                getattr(doors, door.handler),
+                methods=[door.method],
+            )
+            for door in ways
+        ),
+        WebSocketRoute("/ws", ws),
+        Route("/{page:path}", pages.page, methods=["GET"]),
+    ]
+
+
+def _fixed(document: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+    body = msgspec.json.encode(document)
+
+    async def answer(_: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return answer
+
+
+def _handlers(measures: Measures, sign_in: str | None) -> dict[Any, Any]:
+    def told(problem: Problem) -> Response:
+        measures.problems.labels(problem.kind).inc()
+        return problem_response(problem, sign_in)
+
+    async def ours(_: Request, error: Exception) -> Response:
+        return told(problem_of(error) or Problem("bug"))
+
+    async def http(_: Request, error: HTTPException) -> Response:
+        response = told(Problem(BY_STATUS.get(error.status_code, "bad-parameter")))
+        response.headers.update(error.headers or {})
+        return response
+
+    async def bug(_: Request, error: Exception) -> Response:
+        log.error("bug", error=type(error).__name__)  # uvicorn writes the trace; a request's content is in neither
+        return told(Problem("bug"))
+
+    return {Problem: ours, **dict.fromkeys(MEANS, ours), HTTPException: http, Exception: bug}
+
+
+async def _check(sessions: Sessions, desk: Desk) -> None:
+    """End the sockets whose proof or right has ended, for ever."""
+    count = 0
+    while True:
+        await asyncio.sleep(CHECKS_EVERY_S)
+        sessions.check()
+        count += 1
+        if count % COOKIES_EVERY == 0:
+            sessions.sign_out(await desk.ended(sessions.cookies()))
+
+
+def configure_logs(level: str) -> None:
+    """Write logs as JSON lines, ours and those of what we stand on."""
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    first = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    last = [
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(),
+    ]
+    structlog.configure(
+        processors=[*first, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+    others = logging.StreamHandler(sys.stderr)
+    unmarked = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    others.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=[unmarked, *last]))
+    logging.basicConfig(level=max(numeric, logging.INFO), handlers=[others])
+    for name in ("httpx", "aiokafka"):  # the first writes whole addresses, and a sign-in's code is in one
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def server(app: Starlette, host: str, port: int, log_level: str = "warning") -> uvicorn.Server:
+    """Return the server of the application: one port for pages, doors and sockets."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            ws=PushProtocol,
+            ws_per_message_deflate=False,  # a frame is encoded once for all, and compressing is per socket
+            ws_max_size=MOST_FRAME,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
+            loop="uvloop",
+            log_level=log_level,
+            log_config=None,
+            access_log=False,  # an address may hold what is nobody's to read
+            server_header=False,
+            timeout_graceful_shutdown=STOPS_WITHIN_S,
+        )
+    )
+
+
+async def _serve(settings: Settings) -> None:
+    async with AsyncExitStack() as open_:
+        event_log = await open_.enter_async_context(KafkaLog(settings.kafka_url, fetch_wait_ms=settings.fetch_wait_ms))
+        state = await open_.enter_async_context(RedisState(settings.redis_url))
+        app = application(settings, event_log, state)
+        await server(app, settings.host, settings.port, settings.log_level).serve()
+
+
+def main() -> None:
+    """Run the API until it is told to stop."""
+    try:
+        settings = environment.read(os.environ)
+    except environment.Mistakes as mistakes:
+        sys.exit(str(mistakes))
+    if not settings.kafka_url or not settings.redis_url:
+        sys.exit("KAFKA_URL and REDIS_URL are needed; `vigilits up` starts the embedded engines and names them itself")
+    configure_logs(settings.log_level)
+    uvloop.run(_serve(settings))

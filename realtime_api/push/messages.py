@@ -1,0 +1,75 @@
+"""What the server says over `/ws`: shapes for those who read it; the hub writes plain dicts of the same keys."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from domain.capacity.picture import WardPicture
+from domain.capacity.totals import Total
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """All that a view shows of a region, at an instant of the region's clock."""
+
+    at: int
+    rebuilding: bool
+    region_digest: str | None
+    scenario: dict[str, Any] | None
+    wards: dict[str, WardPicture]
+    totals: dict[str, Total]
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed, whole new values by key: null is gone, and what is absent did not change."""
+
+    at: int
+    rebuilding: bool | UnsetType = UNSET
+    scenario: dict[str, Any] | UnsetType | None = UNSET
+    wards: dict[str, WardPicture | None] | UnsetType = UNSET
+    totals: dict[str, Total | None] | UnsetType = UNSET
+
+
+class Snapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """A whole picture, instead of whatever the client held."""
+
+    channel: str
+    token: str
+    data: Picture
+
+
+class Changes(msgspec.Struct, frozen=True, tag_field="type", tag="changes"):
+    """What changed since the last frame of this channel, or since the token that the client came back with."""
+
+    channel: str
+    token: str
+    changes: Changed
+
+
+class Reset(msgspec.Struct, frozen=True, tag_field="type", tag="reset"):
+    """What the client holds is void; a snapshot follows."""
+
+    channel: str
+    reason: str
+
+
+class Live(msgspec.Struct, frozen=True, tag_field="type", tag="live"):
+    """The region's clock as it was folded: at most once a second, at least every 5 s while it goes on."""
+
+    channel: str
+    at: int
+
+
+class Error(msgspec.Struct, frozen=True, tag_field="type", tag="error"):
+    """What was asked for can't be done, and why."""
+
+    code: str
+    detail: str
+    channel: str | UnsetType = UNSET
+
+
+class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
+    """The answer to a ping."""
+
+
+Told = Snapshot | Changes | Reset | Live | Error | Pong

@@ -1,0 +1,226 @@
+"""What doors answer from a region's mirror and from the live state, always through the asker's view."""
+
+import gzip
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from domain.capacity.fold import HOUR_MS, Said
+from domain.capacity.picture import WardPicture
+from domain.capacity.search import Found, Free, nearest
+from domain.capacity.view import NEEDS, Sight
+from domain.places import Region
+from live_state import capacity
+from live_state.capacity import HistoryEntry
+from live_state.state import State
+from realtime_api.access import View
+from realtime_api.problems import Mistake, Problem
+from realtime_api.push.hub import Hub
+from realtime_api.shapes import HoursShown, Nearby, WardShown
+
+MOST_HISTORY = 50
+MOST_HOURS, USUAL_HOURS = 720, 24
+MOST_RESULTS, USUAL_RESULTS = 50, 10
+OUTCOMES_KEPT_HOURS = 48
+
+encode = msgspec.json.Encoder().encode
+
+
+class Place(NamedTuple):
+    """A region as its asker sees it."""
+
+    hub: Hub
+    view: View
+
+
+class Document(NamedTuple):
+    """A body that is the same for everyone until it changes."""
+
+    body: bytes
+    packed: bytes
+    etag: str
+
+
+class Documents:
+    """Region directories and boundaries as they are sent, made once for each digest."""
+
+    def __init__(self, tile_url: str) -> None:
+        self._tile_url = tile_url or None
+        self._held: dict[tuple[str, str], tuple[object, Document]] = {}
+
+    def directory(self, hub: Hub) -> Document:
+        """Return the region's directory."""
+
+        def made() -> bytes:
+            told = msgspec.to_builtins(hub.region)
+            return encode(told | {"digest": hub.region_digest, "tile_url": self._tile_url})
+
+        return self._document(hub, "directory", hub.region, made)
+
+    def boundaries(self, hub: Hub) -> Document:
+        """Return the region's outlines (GeoJSON); raise Problem where none were published."""
+        content = hub.settings.get("boundaries")
+        if content is None:
+            raise Problem("unknown", "no boundaries were published for this region")
+        return self._document(hub, "boundaries", content, lambda: content)
+
+    def _document(self, hub: Hub, name: str, of: object, made: Callable[[], bytes]) -> Document:
+        held = self._held.get((hub.code, name))
+        if held is None or held[0] is not of:
+            body = made()
+            document = Document(body, gzip.compress(body, 6, mtime=0), f'"{name}-{_digest(body)}"')
+            held = self._held[hub.code, name] = (of, document)
+        return held[1]
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:16]
+
+
+async def ward(state: State, place: Place, id_: str) -> WardShown:
+    """Return a ward with its last rows, as far as they are the asker's to see."""
+    hub, seen = place.hub, place.hub.seen(place.view)
+    region = _region(hub)
+    directory = region.ward_of.get(id_)
+    if directory is None:
+        raise Problem("unknown", "the directory has no such ward")
+    sight = seen.eyes.ward(id_)
+    if not sight.statuses or hub.build is None:
+        raise Problem("not-allowed", "this ward is not yours to see")
+    entries = capacity.read_history(await state.latest(hub.build, f"history:{id_}", MOST_HISTORY))
+    lines = [_line(entry, sight) for entry in entries if _is_seen(entry, sight)]
+    return WardShown(seen.wards.get(id_), directory, lines)
+
+
+def _is_seen(entry: HistoryEntry, sight: Sight) -> bool:
+    return entry.row.status in sight.statuses and sight.only_from in (None, entry.row.source.id)
+
+
+def _line(entry: HistoryEntry, sight: Sight) -> dict[str, Any]:
+    row = msgspec.structs.asdict(entry.row)
+    source = entry.row.source
+    told: Any = source if sight.reporter else {"door": source.door, "type": source.type}
+    return row | {"source": told, "stands": entry.stood}
+
+
+async def hours(state: State, place: Place, kind: str, departement: str | None, most: int) -> HoursShown:
+    """Return a total at the last full hours, as far as its figures are the asker's to see."""
+    hub = place.hub
+    region = _region(hub)
+    wrong = []
+    if kind not in region.kind_of:
+        wrong.append(Mistake("kind", f"is not one of {', '.join(region.kind_of)}"))
+    if departement is not None and all(departement != known.code for known in region.departements):
+        wrong.append(Mistake("departement", "is not one of this region"))
+    if wrong:
+        raise Problem("bad-parameter", mistakes=wrong)
+    key = f"region/{hub.code}/{kind}" if departement is None else f"departement/{departement}/{kind}"
+    sight = hub.seen(place.view).eyes.total(key)
+    if not sight.statuses or hub.build is None:
+        raise Problem("not-allowed", "this total is not yours to see")
+    last = hub.at // HOUR_MS
+    wanted = list(range(last - most + 1, last + 1))
+    kept = capacity.read_hours(await state.fields(hub.build, "hours", [str(hour) for hour in wanted]))
+    found = [(hour, totals[key]) for hour, totals in zip(wanted, kept, strict=True) if totals and key in totals]
+    return HoursShown([{"at": hour * HOUR_MS} | _seen_of(total, sight) for hour, total in found])
+
+
+def _seen_of(total: Any, sight: Sight) -> dict[str, Any]:
+    told = msgspec.structs.asdict(total)
+    return {name: value for name, value in told.items() if NEEDS.get(name, frozenset()) <= sight.statuses}
+
+
+def search(places: Sequence[Place], lat: float, lon: float, kind: str, limit: int) -> Nearby:
+    """Return the nearest facilities with free beds of a kind, over all regions that the asker sees."""
+    if not any(kind in _region(place.hub).kind_of for place in places):
+        raise Problem("bad-parameter", mistakes=[Mistake("kind", "is no kind of bed of these regions")])
+    found: list[Found] = []
+    for place in places:
+        wards = place.hub.seen(place.view).wards
+        found += nearest(place.hub.sites.get(kind, ()), lat, lon, limit, _offers(wards))
+    found.sort(key=lambda facility: facility.distance_km)
+    return Nearby(found[:limit], min(place.hub.at for place in places))
+
+
+def _offers(wards: Mapping[str, Any]) -> Callable[[str], Free | None]:
+    """Return what tells what a ward offers, from its picture as it is shown."""
+
+    def offer(id_: str) -> Free | None:
+        shown = wards.get(id_)
+        if isinstance(shown, WardPicture):
+            return None if shown.available is None else Free(shown.available, shown.told_at, shown.stale)
+        if shown is None or shown.get("available") is None:
+            return None
+        return Free(shown["available"], shown["told_at"], shown["stale"])
+
+    return offer
+
+
+async def outcome(state: State, hubs: Sequence[Hub], id_: str) -> Said | None:
+    """Return what became of an event of the last 48 h, None for one that is not known."""
+    for hub in hubs:
+        told = hub.outcomes.get(id_)
+        if told is not None:
+            return told
+    for hub in hubs:
+        if hub.build is None:
+            continue
+        now = hub.at // HOUR_MS
+        for hour in range(now, now - OUTCOMES_KEPT_HOURS - 1, -1):  # newest first: that is what is asked for
+            (packed,) = await state.fields(hub.build, f"ids:{hour}", [id_])
+            if packed is not None:
+                return msgspec.msgpack.decode(packed, type=Said)
+    return None
+
+
+def _region(hub: Hub) -> Region:
+    if hub.region is None:
+        raise Problem("not-ready")
+    return hub.region
+
+
+# --- parameters ------------------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """A request's parameters, read one by one; `done` tells all that is wrong with them at once."""
+
+    def __init__(self, given: Mapping[str, str], known: Sequence[str]) -> None:
+        self._given = given
+        self._wrong = [Mistake(name[:40], "is no parameter of this door") for name in given if name not in known]
+
+    def number(self, name: str, low: float, high: float) -> float:
+        """Return a number within bounds."""
+        text = self.text(name)
+        try:
+            value = float(text or "nan")
+        except ValueError:
+            value = math.nan
+        if text is not None and not low <= value <= high:
+            self._wrong.append(Mistake(name, f"must be a number from {low:g} to {high:g}"))
+        return value
+
+    def count(self, name: str, usual: int, most: int) -> int:
+        """Return a whole number from 1, the usual one where none is given."""
+        text = self._given.get(name)
+        if text is None:
+            return usual
+        value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        if not 1 <= value <= most:
+            self._wrong.append(Mistake(name, f"must be a whole number from 1 to {most}"))
+        return value
+
+    def text(self, name: str) -> str | None:
+        """Return a text that must be there."""
+        value = self._given.get(name)
+        if value is None:
+            self._wrong.append(Mistake(name, "is missing"))
+        return value
+
+    def done(self) -> None:
+        """Raise Problem if anything was wrong."""
+        if self._wrong:
+            raise Problem("bad-parameter", mistakes=self._wrong)
