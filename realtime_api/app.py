@@ -117,17 +117,13 @@ def _routes(doors: Doors, health: Health, pages: Pages, endpoint: Endpoint) -> l
     async def ws(socket: WebSocket) -> None:
         await endpoint(socket)
 
-    ways = sorted(DOORS, key=lambda door: door.path.endswith("{id}"))  # an id may hold slashes, so its door comes last
+    def route(door: Entry) -> Route:
+        path = door.path.replace("/wards/{id}", "/wards/{id:path}")
+        return Route(path, getattr(doors, door.handler), methods=[door.method])
+
     return [
         *(Route(path, handler, methods=["GET"]) for path, handler in plain),
-        *(
-            Route(
-                door.path.replace("/wards/{id}", "/wards/{id:path}"),
-                getattr(doors, door.handler),
-                methods=[door.method],
-            )
-            for door in ways
-        ),
+        *(route(door) for door in DOORS),
         WebSocketRoute("/ws", ws),
         Route("/{page:path}", pages.page, methods=["GET"]),
     ]
@@ -176,8 +172,11 @@ async def _check(sessions: Sessions, desk: Desk) -> None:
 def configure_logs(level: str) -> None:
     """Write logs as JSON lines, ours and those of what we stand on."""
     numeric = logging.getLevelNamesMapping()[level.upper()]
-    first = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    last = [
+    first: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: list[structlog.typing.Processor] = [
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(),

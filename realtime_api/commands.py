@@ -100,14 +100,14 @@ class Commands:
                 shard = await self._shards.of(region)
                 offset = await self._shards.append(shard, encode(event))
         except (LogAway, TimeoutError):
-            log.warning("not kept", event=event.id, shard=report.hub.shard, why="the log is away")
+            log.warning("not kept", event_id=event.id, shard=report.hub.shard, why="the log is away")
             return Problem("log-away")
         except Problem as problem:
-            log.warning("not kept", event=event.id, shard=report.hub.shard, why=problem.detail)
+            log.warning("not kept", event_id=event.id, shard=report.hub.shard, why=problem.detail)
             return problem
         self._measures.produce_seconds.observe(time.monotonic() - started)
         self._measures.reports.labels(event.source.door).inc()
-        log.debug("kept", event=event.id, shard=report.hub.shard, offset=offset)
+        log.debug("kept", event_id=event.id, shard=report.hub.shard, offset=offset)
         return None
 
     async def _outcomes(
