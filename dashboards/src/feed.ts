@@ -13,6 +13,7 @@ export interface Line {
   facility: string;
   kind: string;
   reason: Reason;
+  told: Told;
   from: Figure;
   to: Figure;
   state: State;
@@ -26,21 +27,23 @@ export interface Line {
 /** How many lines are kept. */
 export const KEPT = 300;
 
+/** Which of a ward's figures a change is told by. */
+type Told = "available" | "occupied";
+
+/** Returns the figure to tell: free beds are what people look for, occupied ones all there is where nobody ever says those. */
+function toldOf(before: WardPicture | undefined, after: WardPicture | undefined): Told {
+  return before?.available == null && after?.available == null ? "occupied" : "available";
+}
+
 /** Returns why a ward's change deserves a line, or null when only its date moved. */
 export function reasonOf(before: WardPicture | undefined, after: WardPicture | undefined): Reason | null {
   if (after === undefined) return before === undefined ? null : "state";
-  const told = shown(before);
-  const tells = shown(after);
-  if (tells !== told && !(tells === undefined && told === undefined)) return "figure";
+  const told = toldOf(before, after);
+  if ((after[told] ?? null) !== (before?.[told] ?? null)) return "figure";
   if (before !== undefined && after.stale && !before.stale) return "stale";
   if (before !== undefined && !after.stale && before.stale) return "fresh";
   if (before !== undefined && stateOf(before) !== stateOf(after)) return "state";
   return null;
-}
-
-function shown(ward: WardPicture | undefined): Figure {
-  // Free beds are what people look for; where nobody ever says them, occupied beds are all there is to tell.
-  return ward?.available ?? ward?.occupied ?? (ward === undefined ? null : ward.available);
 }
 
 /** Returns the lines of one frame, newest first, numbered from `firstId`. */
@@ -60,13 +63,14 @@ export function linesOf(
     const wasFull = before !== undefined && stateOf(before) === "full";
     lines.push({
       id: firstId + lines.length,
-      at: after?.told_at && reason === "figure" && missed ? after.told_at : at,
+      at,
       ward: key,
       facility: ward.facility,
       kind: ward.kind,
       reason,
-      from: shown(before),
-      to: shown(after),
+      told: toldOf(before, after),
+      from: before?.[toldOf(before, after)] ?? null,
+      to: after?.[toldOf(before, after)] ?? null,
       state,
       stale: after?.stale ?? false,
       missed,

@@ -85,6 +85,9 @@ function Cell() {
           <Totals />
           {!wall.value && <Late />}
           <Sources />
+          <button type="button" class="quiet narrow-only" onClick={() => void signOut()}>
+            {words.signOut}
+          </button>
         </div>
         <Centre />
         <div class="column right" data-column="feed">
@@ -196,12 +199,9 @@ function Live() {
 }
 
 function TimeNow() {
-  const words = t.value;
   const text = useComputed(() => (now.value === null ? "" : timeOfDay(now.value, zone.value, t.value)));
   return (
-    <time class="clock wide-only" title={words.now}>
-      {text}
-    </time>
+    <time class="clock wide-only">{text}</time>
   );
 }
 

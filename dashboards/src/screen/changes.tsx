@@ -79,6 +79,7 @@ function FeedLine({ line, pinned }: { line: Line; pinned: boolean }) {
         </span>
         <span class="what">
           {known ? say(known.short) : line.kind}
+          {line.told === "occupied" && line.reason === "figure" && ` · ${words.occupied.toLowerCase()}`}
           {line.reason === "stale" && ` · ${words.becameStale}`}
           {line.reason === "fresh" && ` · ${words.becameFresh}`}
           {line.reason === "state" && ` · ${words.states[line.state]}`}

@@ -42,12 +42,12 @@ export function Late() {
       <div class="head">
         <h2 id="late-title">{words.late}</h2>
         <Pending waiting={waiting} apply={apply} />
+        <p class="sum">{rows.length ? words.lateCount(rows.length) : words.lateNone}</p>
         <label class="check">
           <input type="checkbox" checked={everyKind.value} onChange={() => (everyKind.value = !everyKind.value)} />
           {words.lateAllKinds}
         </label>
       </div>
-      <p class="sum">{rows.length ? words.lateCount(rows.length) : words.lateNone}</p>
       <ul onKeyDown={(event) => walk(event, "button")}>
         {drawn.map((id) => {
           const row = byId.get(id)!;

@@ -6,7 +6,7 @@ import { Clock, Glyph } from "./glyphs";
 
 const isOpen = signal(typeof matchMedia === "undefined" || matchMedia("(min-width: 1000px)").matches);
 
-export function Legend({ mode }: { mode: "rings" | "pins" }) {
+export function Legend({ mode, guessed }: { mode: "rings" | "pins"; guessed: number }) {
   const words = t.value;
   const steps = ["< 75", "75–85", "85–95", "95–100", "> 100"];
   return (
@@ -49,6 +49,7 @@ export function Legend({ mode }: { mode: "rings" | "pins" }) {
           </span>
         </span>
       </div>
+      {guessed > 0 && mode === "rings" && <p>{words.noPosition(guessed)}</p>}
     </details>
   );
 }

@@ -95,7 +95,7 @@ export function MapView() {
           const made = new GlMap({
             container: element,
             style: styleOf(shapes, directory.peek()?.tile_url ?? null),
-            bounds: boundsOf(shapes.features),
+            bounds: boundsOf(within(shapes, departement.peek())),
             fitBoundsOptions: { padding: roomAround(element) },
             attributionControl: false,
             dragRotate: false,
@@ -201,8 +201,7 @@ export function MapView() {
           <Maximize size={18} />
         </button>
       </div>
-      <Legend mode={mode} />
-      {guessed > 0 && mode === "rings" && <p class="map-note">{words.noPosition(guessed)}</p>}
+      <Legend mode={mode} guessed={guessed} />
     </div>
   );
 }
@@ -285,6 +284,12 @@ function roomAround(element: HTMLElement): { top: number; right: number; bottom:
   return { top: side, right: side, bottom: side + Math.min(120, legend), left: side };
 }
 
+/** Returns the outlines of a département, of all where it has none. */
+function within(shapes: Outlines, code: string | null): Outlines["features"] {
+  const found = shapes.features.filter((feature) => feature.properties.code === code);
+  return found.length ? found : shapes.features;
+}
+
 function lookAt(map: GlMap, wanted: { site?: string; departement?: string | null }, shapes: Outlines): void {
   const calm = still() ? { duration: 0 } : { duration: 450 };
   if (wanted.site) {
@@ -299,10 +304,7 @@ function lookAt(map: GlMap, wanted: { site?: string; departement?: string | null
     }
     return;
   }
-  const among = wanted.departement
-    ? shapes.features.filter((feature) => feature.properties.code === wanted.departement)
-    : shapes.features;
-  if (among.length) map.fitBounds(boundsOf(among), { padding: roomAround(map.getContainer()), ...calm });
+  map.fitBounds(boundsOf(within(shapes, wanted.departement ?? null)), { padding: roomAround(map.getContainer()), ...calm });
 }
 
 // --- where the marks go ---------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ export function SearchBox() {
         autocomplete="off"
         spellcheck={false}
         aria-label={words.searchLabel}
-        placeholder={words.searchLabel}
+        placeholder={words.searchHint}
         aria-expanded={shown}
         aria-controls="search-found"
         aria-autocomplete="list"

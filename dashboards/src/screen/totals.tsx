@@ -77,9 +77,11 @@ function Card({ kind: known, chosen }: { kind: BedKind; chosen: boolean }) {
       >
         <span class="name">{say(known.label)}</span>
         <FreeFigure total={total} />
-        <Line total={total} />
         <Bar total={total} />
-        <Honest total={total} />
+        <span class="text">
+          <Line total={total} />
+          <Honest total={total} />
+        </span>
       </div>
       {chosen && <More kind={known} total={total} />}
     </div>

@@ -154,6 +154,7 @@ export const en: Dictionary = {
   temporality: { "02": "in 1 h", "03": "in 24 h", "04": "in 48 h", "05": "in 7 days" },
 
   searchLabel: "Search a site, a town, a département",
+  searchHint: "Site, town, département…",
   searchNone: "Nothing found.",
   searchFound: (n) => `${n} result${s(n)}`,
   departement: "Département",

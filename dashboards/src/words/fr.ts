@@ -161,6 +161,7 @@ export const fr = {
 
   // Search and keys
   searchLabel: "Chercher un site, une commune, un département",
+  searchHint: "Site, commune, département…",
   searchNone: "Rien trouvé.",
   searchFound: (n: number) => `${n} résultat${s(n)}`,
   departement: "Département",
