@@ -46,7 +46,14 @@ class Change(msgspec.Struct, frozen=True, rename={"start": "from"}):
     outcomes: dict[str, Said] = {}
 
 
-_change = msgspec.msgpack.Decoder(Change).decode
+class _Change(Change, frozen=True, rename={"start": "from"}):
+    """A feed entry as its bytes are read: a Raw takes a nil too, and beside None msgspec would read nothing else."""
+
+    set: dict[str, msgspec.Raw] = {}  # type: ignore[assignment]
+
+
+_NIL = b"\xc0"
+_change = msgspec.msgpack.Decoder(_Change).decode
 _history = msgspec.msgpack.Decoder(HistoryEntry).decode
 
 
@@ -143,7 +150,9 @@ def _settings(changed: Mapping[str, bytes | None]) -> Iterator[tuple[str, Any]]:
 
 def read_feed(payload: bytes) -> Change:
     """Return what a feed entry says."""
-    return _change(payload)
+    change = _change(payload)
+    gone = [key for key, value in change.set.items() if value is not None and bytes(value) == _NIL]
+    return msgspec.structs.replace(change, set={**change.set, **dict.fromkeys(gone)}) if gone else change
 
 
 def read_history(members: Sequence[bytes]) -> list[HistoryEntry]:
