@@ -22,8 +22,6 @@ from streams.ticks import OwnClock, tick
 
 MOST_ITEMS = 500  # records of one commit; fewer once they proved too large, then more again
 REBUILDING_MS = 10_000  # further than this behind the log's end nothing is shown as live
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 5.0
-LOOK_AGAIN_S = 1.0  # a log's end may be told too low for a moment, after a broker has lost its leader
 
 logger = structlog.get_logger("streams.capacity")
 
@@ -31,8 +29,10 @@ logger = structlog.get_logger("streams.capacity")
 class Limits(NamedTuple):
     """How long things may take, in seconds."""
 
-    tick_s: float = 2.0
-    watchdog_s: float = 15.0
+    tick_s: float = 2.0  # without a record, before we append the time
+    first_wait_s: float = 0.05  # after a failure, doubling
+    longest_wait_s: float = 5.0
+    look_again_s: float = 1.0  # a log's end may be told too low for a moment, after a broker has lost its leader
 
 
 class BeginAgain(Exception):
@@ -43,9 +43,9 @@ class Stopped(Exception):
     """This worker is too old for the shard; a newer one has to take it."""
 
 
-def backoff_s(failures: int) -> float:
+def backoff_s(failures: int, limits: Limits) -> float:
     """Return how long to wait after so many failures in a row: doubling, bounded, half of it by chance."""
-    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(failures, 16))
+    longest = min(limits.longest_wait_s, limits.first_wait_s * 2.0 ** min(failures, 16))
     return longest * random.uniform(0.5, 1.0)
 
 
@@ -142,7 +142,7 @@ class CapacityShard:
                 self._again("failed", None)
             failures = 0 if (self.offset, self.epoch) != before else failures + 1
             self.inlet.close()
-            await asyncio.sleep(backoff_s(failures))
+            await asyncio.sleep(backoff_s(failures, self._limits))
 
     def _say(self, trouble: str | None) -> None:
         self.trouble = trouble
@@ -209,7 +209,7 @@ class CapacityShard:
             if offset < await self._log.end(CAPACITY, self.partition):
                 return True
             if look == 0:
-                await asyncio.sleep(LOOK_AGAIN_S)
+                await asyncio.sleep(self._limits.look_again_s)
         return False
 
     # -- one step

@@ -53,7 +53,7 @@ def of_fold(items: list[Item]) -> Figures:
     dead: dict[int, str] = {}
     hours: dict[int, Mapping[str, HourlyTotal]] = {}
     history: dict[str, list[tuple[int, bool]]] = {}
-    done, kept_from = 0, 0
+    done = 0
     while done < len(items):
         draft = fold(held, items[done : done + SLICE])
         done += draft.offset - held.offset
@@ -63,11 +63,8 @@ def of_fold(items: list[Item]) -> Figures:
             hours.pop(hour - HOURS_KEPT - 1, None)
         for told in draft.history:
             history.setdefault(told.ward, []).insert(0, (told.row.offset, told.stood))
-        if draft.history:
-            kept_from = draft.history_from
         held.absorb(draft)
-    kept = {ward: [line for line in lines if line[0] >= kept_from] for ward, lines in history.items()}
-    return _figures(held, dead, hours, kept)
+    return _figures(held, dead, hours, history)
 
 
 async def shown(state: State, shard: str) -> tuple[Build, Figures] | None:
@@ -82,14 +79,16 @@ async def shown(state: State, shard: str) -> tuple[Build, Figures] | None:
     decode_hours = msgspec.msgpack.Decoder(dict[str, HourlyTotal]).decode
     hours = {int(hour): decode_hours(packed) for hour, packed in hashes.get("hours", {}).items()}
     history = {}
-    for ward in held.region.ward_of if held.region else ():
+    for ward in _wards(held):
         lines = capacity.read_history(await state.latest(build, f"history:{ward}", 1_000_000))
-        if lines:
-            history[ward] = [(line.row.offset, line.stood) for line in lines]
+        history[ward] = [(line.row.offset, line.stood) for line in lines]
     return build, _figures(held, dead, hours, history)
 
 
 def _figures(held: CapacityState, dead: Any, hours: Any, history: History) -> Figures:
+    # A history is cut when its ward is told of again: what is past keeping may be there or not, by how batches fell.
+    kept_from = min(held.first_offset_of.values(), default=0)
+    kept = {ward: [line for line in history.get(ward, ()) if line[0] >= kept_from] for ward in _wards(held)}
     return Figures(
         held.offset,
         held.clock,
@@ -100,8 +99,12 @@ def _figures(held: CapacityState, dead: Any, hours: Any, history: History) -> Fi
         held.said,
         dead,
         hours,
-        history,
+        {ward: lines for ward, lines in kept.items() if lines},
     )
+
+
+def _wards(held: CapacityState) -> list[str]:
+    return list(held.region.ward_of) if held.region else []
 
 
 async def settled(
