@@ -11,11 +11,22 @@ function colours(theme: "day" | "night"): Record<string, string> {
   return Object.fromEntries([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map(([, name, hex]) => [name!, hex!]));
 }
 
+/** Returns what CSS's color-mix in sRGB makes of so much of one colour in another. */
+function mixed(ink: string, paper: string, part: number): string {
+  const at = (hex: string, i: number) => parseInt(hex.slice(1 + 2 * i, 3 + 2 * i), 16);
+  return `#${[0, 1, 2].map((i) => Math.round(at(ink, i) * part + at(paper, i) * (1 - part)).toString(16).padStart(2, "0")).join("")}`;
+}
+
 describe.each(["day", "night"] as const)("by %s", (theme) => {
   const c = colours(theme);
 
   it.each(["text", "soft", "accent", "free", "near", "full", "stale"])("%s can be read on every surface", (ink) => {
-    for (const paper of ["bg", "panel", "raised"]) expect(contrast(c[ink]!, c[paper]!), paper).toBeGreaterThanOrEqual(4.5);
+    for (const paper of ["bg", "panel", "raised"]) {
+      expect(contrast(c[ink]!, c[paper]!), paper).toBeGreaterThanOrEqual(4.5);
+      // What is chosen is tinted with the accent, what is pointed at with the text.
+      expect(contrast(c[ink]!, mixed(c.accent!, c[paper]!, 0.1)), `chosen ${paper}`).toBeGreaterThanOrEqual(4.5);
+      expect(contrast(c[ink]!, mixed(c.text!, c[paper]!, 0.05)), `hovered ${paper}`).toBeGreaterThanOrEqual(4.5);
+    }
   });
 
   it("writes on its filled surfaces legibly", () => {

@@ -209,6 +209,23 @@ class StandIn:
         self.changed.append((self.offset, told))
         await self._send(self._changes(told))
 
+    def report_all(self, free: Callable[[WardPicture], int]) -> None:
+        """Fold a report of every ward that ever told, and tell of them in one frame."""
+        self._do(self._report_all(free))
+
+    async def _report_all(self, free: Callable[[WardPicture], int]) -> None:
+        for ward, picture in list(self.wards.items()):
+            self._tell(ward, "02", free(picture), now_ms())
+            self._draw(ward)
+        for key in self.groups:
+            self._add_up(key)
+        told = {
+            "wards": {ward: self._see(picture) for ward, picture in self.wards.items()},
+            "totals": {key: self._see(total) for key, total in self.totals.items()},
+        }
+        self.changed.append((self.offset, told))
+        await self._send(self._changes(told))
+
     def stop_clock(self) -> None:
         """Let the shard's clock stand still: sockets stay open, nothing is said, as when the worker is stopped."""
         self.ticking, self.stopped_at = False, now_ms()

@@ -123,10 +123,11 @@ export function MapView() {
     if (!made || !shapes) return;
     const middles = new Map(shapes.features.map((feature) => [feature.properties.code, middleOf(feature)]));
     const place = () => {
-      if (overlay.current) position(made, layout.peek(), overlay.current, lines.current);
+      if (overlay.current && made.getContainer().clientWidth > 0) position(made, layout.peek(), overlay.current, lines.current);
     };
     const arrange = () => {
-      layout.value = arranged(made, middles);
+      // Behind the list the map has no size: it keeps what it had.
+      if (made.getContainer().clientWidth > 0) layout.value = arranged(made, middles);
     };
     const stops = [
       effect(() => paint(made, theme.value)),

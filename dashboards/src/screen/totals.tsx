@@ -1,6 +1,6 @@
 /** Free beds by kind where the reader looks, each number with its honesty beside it. */
 import { useRef } from "preact/hooks";
-import { honestyOf } from "../figures";
+import { honestyOf, type Honesty } from "../figures";
 import { count, openBeds, percent } from "../format";
 import { stepOf } from "../ramp";
 import { chosenKind, departement, departementName, directory, kind, kinds, scopeTotal } from "../state";
@@ -137,46 +137,48 @@ function Bar({ total }: { total: TotalPicture | undefined }) {
 
 /** The total's honesty: how many wards told, the oldest of them, how many are stale, unknown, beyond what they declared. */
 export function Honest({ total }: { total: TotalPicture | undefined }) {
-  const words = t.value;
   const parts = honestyOf(total);
   if (parts.length === 0) return null;
   return (
     <span class="honest">
-      {parts.map((part) => {
-        switch (part.says) {
-          case "told":
-            return <span key="told" class="plain">{words.wardsTold(count(part.told, words), count(part.wards, words))}</span>;
-          case "oldest":
-            return (
-              <span key="oldest" class="plain">
-                {words.oldest("")}
-                <Age at={part.at} />
-              </span>
-            );
-          case "stale":
-            return (
-              <span key="stale" class="stale">
-                <Clock />
-                {words.staleWards(part.wards)}
-              </span>
-            );
-          case "unknown":
-            return (
-              <span key="unknown" class="unknown">
-                <Glyph state="unknown" size={14} />
-                {words.unknownWards(part.wards)}
-              </span>
-            );
-          case "surge":
-            return (
-              <span key="surge" class="surge">
-                ▲ {words.surgeWards(part.wards)}
-              </span>
-            );
-        }
-      })}
+      {parts.map((part) => (
+        <>
+          <Part key={part.says} part={part} />{" "}
+        </>
+      ))}
     </span>
   );
+}
+
+function Part({ part }: { part: Honesty }) {
+  const words = t.value;
+  switch (part.says) {
+    case "told":
+      return <span class="plain">{words.wardsTold(count(part.told, words), count(part.wards, words))}</span>;
+    case "oldest":
+      return (
+        <span class="plain">
+          {words.oldest("")}
+          <Age at={part.at} />
+        </span>
+      );
+    case "stale":
+      return (
+        <span class="stale">
+          <Clock />
+          {words.staleWards(part.wards)}
+        </span>
+      );
+    case "unknown":
+      return (
+        <span class="unknown">
+          <Glyph state="unknown" size={14} />
+          {words.unknownWards(part.wards)}
+        </span>
+      );
+    case "surge":
+      return <span class="surge">▲ {words.surgeWards(part.wards)}</span>;
+  }
 }
 
 function More({ kind: known, total }: { kind: BedKind; total: TotalPicture | undefined }) {
