@@ -111,11 +111,11 @@ class CapacityState:
         _overlay(self.totals, draft.totals)
         _overlay(self.settings, draft.settings)
         _overlay(self.grants, draft.grants)
-        for hour, said in draft.said.items():
-            self.remember(hour, said)
-        for hour in draft.forgotten_hours:
+        for hour in draft.forgotten_hours:  # first, as an id that was forgotten may have been said anew since
             for id_ in self.said_in.pop(hour, ()):
                 self.said.pop(id_, None)
+        for hour, said in draft.said.items():
+            self.remember(hour, said)
         _overlay(self.first_offset_of, draft.first_offset_of)
         self.due = draft.due
 
@@ -142,6 +142,7 @@ class Draft:
         self.said: dict[int, dict[str, Said]] = {}
         self.repeated: dict[str, Said] = {}
         self.forgotten_hours: set[int] = set()
+        self._forgotten: set[str] = set()  # the ids of those hours, which the base still knows
         self.first_offset_of: dict[int, int | None] = {}
         self.history: list[Told] = []
         self.hours: dict[int, dict[str, HourlyTotal]] = {}
@@ -163,7 +164,7 @@ class Draft:
         for said in self.said.values():
             if id_ in said:
                 return said[id_]
-        return self.base.said.get(id_)
+        return None if id_ in self._forgotten else self.base.said.get(id_)
 
     @property
     def outcomes(self) -> dict[str, Said]:
@@ -194,7 +195,9 @@ class Draft:
         self.hours.pop(hour - HOURS_KEPT - 1, None)
         for old in [h for h in self.said if h < hour - IDS_KEPT_HOURS]:
             del self.said[old]
-        self.forgotten_hours |= {h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS}
+        for old in [h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS and h not in self.forgotten_hours]:
+            self.forgotten_hours.add(old)
+            self._forgotten.update(self.base.said_in[old])
         self.first_offset_of |= {h: None for h in self._offset_hours() if h < hour - HISTORY_KEPT_HOURS}
         self.first_offset_of[hour] = self.offset + 1
 

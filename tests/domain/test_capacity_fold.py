@@ -309,3 +309,17 @@ def test_history_is_kept_for_30_days() -> None:
         state.absorb(draft)
     assert kept_from[START + 30 * DAY] == 0
     assert kept_from[START + 31 * DAY] > 2
+
+
+@pytest.mark.parametrize("cuts", [[], [3], [4], [3, 4]], ids=str)
+def test_an_id_that_was_forgotten_and_comes_again_is_a_new_event_however_the_log_was_cut(cuts: list[int]) -> None:
+    run = [
+        *opening(),
+        report("twice", REA, AVAILABLE, 3, at=START),
+        report("twice", REA, AVAILABLE, 4, at=START + 60 * HOUR),
+        report("twice", REA, AVAILABLE, 5, at=START + 61 * HOUR),
+    ]
+    state, _ = folded(run, cuts)
+    assert state.wards[REA].available == 4
+    assert state.said["twice"].outcome == "applied"
+    assert list(state.said_in.values()) == [["twice"]]
