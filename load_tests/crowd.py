@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 ROOM = 1 << 20  # read at once
 ANSWERS_WITHIN_S = 20.0
-BINARY = 0x82
+BINARY, PONG = 0x82, 0x8A
 
 OnData = Callable[[int, memoryview], None]
 
@@ -40,6 +40,7 @@ class Crowd:
         self._poll = select.epoll()
         self._sockets: dict[int, tuple[int, socket.socket]] = {}
         self._view = memoryview(bytearray(ROOM))
+        self._number: dict[int, int] = {}
         self.early: list[bytes] = []  # what came in the same packet as the answer to the request
         for place in range(count):
             opened = socket.create_connection((host, port), timeout=ANSWERS_WITHIN_S)
@@ -59,11 +60,18 @@ class Crowd:
                 opened.sendall(then)
             opened.setblocking(False)
             self._sockets[opened.fileno()] = (place, opened)
+            self._number[place] = opened.fileno()
             self._poll.register(opened, select.EPOLLIN)
 
     def __len__(self) -> int:
         """Return how many are still open."""
         return len(self._sockets)
+
+    def pong(self, place: int, payload: bytes) -> None:
+        """Answer a server's ping, without which it believes that we are gone."""
+        held = self._sockets.get(self._number[place])
+        if held is not None:
+            held[1].send(masked(payload, PONG))  # a few bytes: there is room for them
 
     def read_once(self, wait_s: float, on_data: OnData) -> None:
         """Hand over what has come, after waiting a while for something."""

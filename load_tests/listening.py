@@ -17,6 +17,7 @@ from load_tests.crowd import Crowd, Frames, masked, upgrade
 
 NAMES_IT = 200  # bytes from the start, in which a message's type, channel and token are
 READY_WITHIN_S = 30.0
+CLOSE, PING = 8, 9
 
 
 class Seen(msgspec.Struct, array_like=True):
@@ -40,7 +41,10 @@ def main() -> None:
         now = time.monotonic()
         came[place] = 1
         for opcode, payload in streams[place].feed(data):
-            if opcode == 8:
+            if opcode == PING:
+                crowd.pong(place, bytes(payload))
+                continue
+            if opcode == CLOSE:
                 raise RuntimeError(f"client {place} was closed: {bytes(payload)!r}")
             name = (len(payload), bytes(payload[:NAMES_IT]))
             held = seen.get(name)

@@ -39,8 +39,7 @@ class Poster:
 
     async def _ask(self, request: bytes) -> Answer:
         async with asyncio.timeout(ANSWERS_WITHIN_S):
-            pair = self._free.pop() if self._free else await asyncio.open_connection(self._host, self._port)
-            reader, writer = pair
+            reader, writer = pair = self._idle() or await asyncio.open_connection(self._host, self._port)
             sent_at = time.monotonic()
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
@@ -51,6 +50,15 @@ class Poster:
             answer = Answer(status, await reader.readexactly(size), sent_at, time.monotonic())
         self._free.append(pair)
         return answer
+
+    def _idle(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """Return a connection that waits for a request; the server closes those that wait for long."""
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
     def close(self) -> None:
         """Close the connections."""

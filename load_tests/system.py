@@ -41,7 +41,8 @@ async def live(
             grants=grants,
         )
         plan.home.mkdir()
-        up = Up(plan, lambda line: None)
+        said: list[str] = []
+        up = Up(plan, said.append)
         reached: asyncio.Future[Stage] = asyncio.get_running_loop().create_future()
 
         async def then(stage: Stage) -> None:
@@ -54,6 +55,9 @@ async def live(
             if running.done():
                 await running
             yield up, await reached
+        except BaseException as error:
+            error.add_note("\n".join([*said, *(f"{p.name}: {p.log.read_text()[-1500:]}" for p in up._programs())]))
+            raise
         finally:
             running.cancel()
             await asyncio.wait({running})
