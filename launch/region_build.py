@@ -371,9 +371,8 @@ sources:
   - name: FINESS (ministère de la Santé), géocodage Eurostat GISCO
     licence: Licence Ouverte
     url: https://finess.esante.gouv.fr
-  - name: jvectormap-content (contours des départements)
+  - name: jvectormap-content, paquet npm (contours des départements)
     licence: MIT
-    url: https://www.npmjs.com/package/jvectormap-content
 
 # What these sources say nothing of: unknown, not zero.
 no_data:
