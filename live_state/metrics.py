@@ -98,9 +98,21 @@ def register(process: str, registry: CollectorRegistry, table: Iterable[Metric] 
 
 
 def as_markdown(table: Iterable[Metric] = TABLE) -> str:
-    """Return the table as the documentation shows it."""
-    lines = ["| metric | served by | sort | labels | what it tells |", "| --- | --- | --- | --- | --- |"]
+    """Return docs/metrics.md, which is the table."""
+    lines = [
+        "# Metrics",
+        "",
+        "Made from `live_state/metrics.py` by `python -m live_state.metrics > docs/metrics.md`.",
+        "A worker serves its own at `/metrics` on its port (`WORKER_PORT`), the API at `/metrics`.",
+        "",
+        "| metric | served by | sort | labels | what it tells |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for metric in table:
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
         lines.append(f"| `{metric.name}` | {metric.process} | {metric.sort} | {labels} | {metric.sentence} |")
     return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")

@@ -168,7 +168,8 @@ class CapacityShard:
             await self.inlet.take()
             genesis = await self._log.genesis(CAPACITY, self.partition)
         self.inlet.close()
-        self._stands_on(genesis.shard, genesis.epoch)
+        self.shard, self.epoch = genesis.shard, genesis.epoch
+        self._known_end = await self._log.end(CAPACITY, self.partition)
         self._build, self._position, self.capacity = await self._loaded(genesis.shard, genesis.epoch)
         await self.inlet.open(self.offset + 1)
         self._most = MOST_ITEMS
@@ -177,11 +178,6 @@ class CapacityShard:
         self._measures.position.labels(self.shard).set(self.offset)
         logger.info("folds", shard=self.shard, partition=self.partition, build=self._build.label, offset=self.offset)
         await self._state.sweep(genesis.shard)
-
-    def _stands_on(self, shard: str, epoch: str) -> None:
-        if epoch != self.epoch:
-            self._known_end = 0
-        self.shard, self.epoch = shard, epoch
 
     async def _loaded(self, shard: str, epoch: str) -> tuple[Build, Position, CapacityState]:
         current = await self._state.current(shard)
@@ -204,13 +200,11 @@ class CapacityShard:
         return build, Position(epoch, -1, FOLD_VERSION), CapacityState()
 
     async def _on_the_log(self, offset: int) -> bool:
-        """Return whether the log reaches as far as the live state does."""
-        for look in range(2):
-            if offset < await self._log.end(CAPACITY, self.partition):
-                return True
-            if look == 0:
-                await asyncio.sleep(self._limits.look_again_s)
-        return False
+        """Return whether the log reaches as far as the live state does; told that it does not, ask once more."""
+        if offset >= self._known_end:
+            await asyncio.sleep(self._limits.look_again_s)
+            self._known_end = await self._log.end(CAPACITY, self.partition)
+        return offset < self._known_end
 
     # -- one step
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from domain.events import Event
@@ -132,18 +133,22 @@ def shard_on(
     return CapacityShard(0, log, state, consumer, Measures(), now=now, limits=limits)
 
 
-async def run_until(
-    shard: CapacityShard, consumer: Consumer, done: Callable[[], bool], turns: int = 20_000
-) -> CapacityShard:
-    """Return the shard once something holds; raise where it does not come to hold."""
+@asynccontextmanager
+async def working(shard: CapacityShard) -> AsyncIterator[None]:
+    """Have the shard's task run meanwhile."""
     task = asyncio.create_task(shard.run())
     try:
-        for _ in range(turns):
-            if done():
-                return shard
-            await consumer.offer_next(shard)
-            await asyncio.sleep(0)
-        raise AssertionError(f"never came to hold: at {shard.offset} of {shard.epoch}, {shard.trouble}")
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(done: Callable[[], bool], shard: CapacityShard, consumer: Consumer, turns: int = 20_000) -> None:
+    """Return once something holds, the consumer offering what there is; raise where it does not come to hold."""
+    for _ in range(turns):
+        if done():
+            return
+        await consumer.offer_next(shard)
+        await asyncio.sleep(0)
+    raise AssertionError(f"never came to hold: at {shard.offset} of {shard.epoch!r}, {shard.trouble}")

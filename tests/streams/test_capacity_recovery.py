@@ -11,7 +11,7 @@ from event_log.topics import CAPACITY
 from live_state.memory import MemoryState
 from tests.recount import counted_again, same, shown
 from tests.small_region import START, events, opening, report
-from tests.streams.beside import BadDays, Consumer, log_of, run_until, shard_on
+from tests.streams.beside import BadDays, Consumer, log_of, shard_on, until, working
 
 DAYS = st.lists(st.sampled_from(["good"] * 3 + ["away", "unanswered", "back1", "back2", "back9", "empty"]), max_size=30)
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=40)
@@ -34,11 +34,12 @@ def test_after_any_bad_days_the_live_state_is_the_fold_of_the_log(
         state, consumer = BadDays(days), Consumer(log, iter(sizes))
         last = await log.end(CAPACITY, 0) - 1
         shard = shard_on(log, state, consumer)
-        await run_until(shard, consumer, lambda: shard.offset == last)
-        # The last commit may have been taken back since: what comes next finds out.
-        state.recover()
-        await log.append(CAPACITY, 0, b"ici", b"\xc1")
-        await run_until(shard, consumer, lambda: shard.offset == last + 1)
+        async with working(shard):
+            await until(lambda: shard.offset == last, shard, consumer)
+            # The last commit may have been taken back since: what comes next finds out.
+            state.recover()
+            await log.append(CAPACITY, 0, b"ici", b"\xc1")
+            await until(lambda: shard.offset == last + 1, shard, consumer)
         await _final(state, log, last + 1)
 
     asyncio.run(run())
@@ -56,15 +57,15 @@ def test_workers_that_come_and_go_leave_the_fold_of_the_log(
         state, last = BadDays(), await log.end(CAPACITY, 0) - 1
         for turns in stops:
             consumer = Consumer(log, iter(sizes))
-            task = asyncio.create_task((shard := shard_on(log, state, consumer)).run())
-            for _ in range(turns):
-                await consumer.offer_next(shard)
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            shard = shard_on(log, state, consumer)
+            async with working(shard):
+                for _ in range(turns):
+                    await consumer.offer_next(shard)
+                    await asyncio.sleep(0)
         consumer = Consumer(log)
         shard = shard_on(log, state, consumer)
-        await run_until(shard, consumer, lambda: shard.offset == last)
+        async with working(shard):
+            await until(lambda: shard.offset == last, shard, consumer)
         await _final(state, log, last)
 
     asyncio.run(run())
@@ -78,7 +79,8 @@ def test_an_event_twice_is_an_event_once(follow: list[Event], again: list[int], 
         state, consumer = MemoryState(), Consumer(log, iter(sizes))
         last = await log.end(CAPACITY, 0) - 1
         shard = shard_on(log, state, consumer)
-        await run_until(shard, consumer, lambda: shard.offset == last)
+        async with working(shard):
+            await until(lambda: shard.offset == last, shard, consumer)
         held = shard.capacity
         wards = {id_: [(row.key, row.count) for row in ward.rows] for id_, ward in held.wards.items()}
         return wards, held.totals, held.grants, held.said
@@ -98,15 +100,12 @@ async def test_two_writers_of_one_shard_never_mix() -> None:
     state = MemoryState()
     consumers = [Consumer(log, iter([3, 1, 4, 1, 5, 9] * 9)), Consumer(log, iter([2, 7, 1, 8, 2, 8] * 9))]
     shards = [shard_on(log, state, consumer) for consumer in consumers]
-    tasks = [asyncio.create_task(shard.run()) for shard in shards]
-    for turn in range(400):
-        if turn % 3 == 0 and turn < 300:
-            event = report(f"b{turn}", "310000001/medecine", "03", turn, at=START + 100 + turn)
-            await log.append(CAPACITY, 0, b"ici", encode(event))
-        for shard, consumer in zip(shards, consumers, strict=True):
-            await consumer.offer_next(shard)
-        await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async with working(shards[0]), working(shards[1]):
+        for turn in range(400):
+            if turn % 3 == 0 and turn < 300:
+                event = report(f"b{turn}", "310000001/medecine", "03", turn, at=START + 100 + turn)
+                await log.append(CAPACITY, 0, b"ici", encode(event))
+            for shard, consumer in zip(shards, consumers, strict=True):
+                await consumer.offer_next(shard)
+            await asyncio.sleep(0)
     await _final(state, log, await log.end(CAPACITY, 0) - 1)
