@@ -17,7 +17,7 @@ from realtime_api.push.outbox import Outbox
 HASHES = ("meta", "wards", "totals", "settings", "grants")
 WAIT_MS = 1_000  # of one look at the feed; after each the pointer is looked at
 MOST_ENTRIES = 500
-LONGEST_BACKOFF_S = 5.0
+LONGEST_BACKOFF_S = 1.0  # a look is cheap, and a page waits for it
 
 log = structlog.get_logger("relay")
 
