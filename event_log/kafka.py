@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
 
@@ -55,7 +55,7 @@ class KafkaLog:
         if producer is not None:
             with suppress(KafkaError, TimeoutError, OSError):
                 async with asyncio.timeout(self._within_s):
-                    await producer.stop()
+                    await _closed(producer.stop())
 
     # -- appending
 
@@ -89,7 +89,7 @@ class KafkaLog:
                 try:
                     await producer.start()
                 except BaseException:
-                    await producer.stop()
+                    await _closed(producer.stop())
                     raise
                 self._producer = producer
             return self._producer
@@ -172,7 +172,7 @@ class KafkaLog:
             yield consumer, records, end
         finally:
             with suppress(KafkaError, OSError):
-                await consumer.stop()
+                await _closed(consumer.stop())
 
     # -- topics
 
@@ -218,12 +218,17 @@ class KafkaLog:
                     yield admin
             finally:
                 with suppress(KafkaError, OSError):
-                    await admin.close()
+                    await _closed(admin.close())
 
 
 async def _fetch(consumer: AIOKafkaConsumer, wait_ms: int) -> list[Any]:
     # Little more than a fetch takes: where there is nothing, it waits to the end.
     return [record for batch in (await consumer.getmany(timeout_ms=wait_ms + 5)).values() for record in batch]
+
+
+async def _closed(closing: Coroutine[Any, Any, None]) -> None:
+    """Return once it is closed. aiokafka takes a cancellation that comes meanwhile for its own tasks': not ours."""
+    await asyncio.shield(asyncio.ensure_future(closing))
 
 
 @contextmanager
