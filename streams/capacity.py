@@ -31,7 +31,7 @@ class Limits(NamedTuple):
 
     tick_s: float = 2.0  # without a record, before we append the time
     first_wait_s: float = 0.05  # after a failure, doubling
-    longest_wait_s: float = 5.0
+    longest_wait_s: float = 2.0
     look_again_s: float = 1.0  # a log's end may be told too low for a moment, after a broker has lost its leader
 
 

@@ -1,10 +1,10 @@
 """What we override in Faust is still there, as it was: a new version that moves it fails here first."""
 
 import inspect
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
 
-import faust
 import pytest
 from aiokafka.structs import ConsumerRecord
 from faust.tables.recovery import Recovery
@@ -22,12 +22,13 @@ def record(partition: int, offset: int) -> Any:
     return ConsumerRecord("t", partition, offset, 5, 0, b"k", b"v", None, 1, 1, ())
 
 
-def made() -> tuple[faust.App, Consumer]:
-    """Return the app and the consumer that it would start."""
-    app = faust_app(SETTINGS)
-    consumer = app.consumer
-    assert isinstance(consumer, Consumer)
-    return app, consumer
+@pytest.fixture
+async def consumer() -> AsyncIterator[Consumer]:
+    """Return the consumer that a worker's app would start."""
+    made = faust_app(SETTINGS).consumer
+    assert isinstance(made, Consumer)
+    yield made
+    made._thread.thread_loop.close()
 
 
 def test_the_overrides_were_written_for_this_version() -> None:
@@ -69,20 +70,19 @@ def test_faust_asks_what_we_answer() -> None:
     assert "self._read_offset.__setitem__" in drains
 
 
-async def test_the_fetch_wait_is_ours() -> None:
-    app, consumer = made()
-    assert isinstance(app.transport, Transport)
+async def test_the_fetch_wait_is_ours(consumer: Consumer) -> None:
+    transport = consumer.transport
+    assert isinstance(transport, Transport)
     assert isinstance(consumer._read_offset, NoOffsets)
-    aiokafka_consumer = consumer._thread._create_worker_consumer(app.transport)
+    aiokafka_consumer = consumer._thread._create_worker_consumer(transport)
     assert aiokafka_consumer._fetch_max_wait_ms == 17
     assert "fetch_max_wait_ms=1500" in inspect.getsource(driver.AIOKafkaConsumerThread._create_worker_consumer)
     assert aiokafka_consumer._group_id == "vigilits"
     await aiokafka_consumer.stop()
-    assert [f"{url.host}:{url.port}" for url in app.conf.broker] == ["127.0.0.1:1", "127.0.0.2:2"]
+    assert [f"{url.host}:{url.port}" for url in transport.url] == ["127.0.0.1:1", "127.0.0.2:2"]
 
 
-async def test_nothing_is_handed_on_of_a_partition_that_nobody_wants() -> None:
-    _, consumer = made()
+async def test_nothing_is_handed_on_of_a_partition_that_nobody_wants(consumer: Consumer) -> None:
     ours, others = TP("t", 0), TP("t", 1)
     consumer.resume_partitions({ours, others})
     assert consumer._get_active_partitions() == set()
