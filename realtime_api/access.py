@@ -10,7 +10,6 @@ import msgspec
 from ruamel.yaml import YAML
 
 from domain.capacity.view import Sight
-from domain.events import STATUSES
 from domain.grants import Grant
 from domain.places import Region
 
@@ -90,21 +89,6 @@ class View(NamedTuple):
     def name(self) -> str:
         """Return what tells this view from all others, in tokens and ETags; it tells nobody's name."""
         return _name(self)
-
-    @property
-    def whole(self) -> bool:
-        """Return whether nothing of any ward or total is hidden."""
-        return any(
-            right.scope == self.region
-            and _sight(right, "wards", "own").whole
-            and _sight(right, "totals", "own").statuses >= set(STATUSES)
-            for right in self.rights
-        )
-
-    @property
-    def own_words(self) -> bool:
-        """Return whether some of it shows only what a source wrote itself, so that a ward can vanish from it."""
-        return any(right.subject is not None for right in self.rights)
 
     def may(self, need: str | None) -> bool:
         """Return whether a door's need is met by some right."""

@@ -98,11 +98,13 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
         await rooms.close()
         await client.aclose()
 
-    return Starlette(
+    app = Starlette(
         routes=_routes(doors, health, pages, endpoint),
         lifespan=lifespan,
         exception_handlers=_handlers(measures, "/api/v1/sign-in" if page else None),
     )
+    app.state.rooms, app.state.measures = rooms, measures
+    return app
 
 
 def _routes(doors: Doors, health: Health, pages: Pages, endpoint: Endpoint) -> list[BaseRoute]:

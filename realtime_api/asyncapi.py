@@ -22,6 +22,8 @@ def document() -> dict[str, Any]:
     _, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     for kind in (WardPicture, Total):
         components[kind.__name__].pop("required", None)  # a view may leave keys out
+    del components[WardPicture.__name__]["properties"]["rows"]  # they are asked of the ward's own door
+    del components["Row"], components["Source"], components["Split"]
     names = [kind.__name__ for kind in (*ASKED, *TOLD)]
     closes = [close for close in vars(problems).values() if isinstance(close, Close)]
     return {

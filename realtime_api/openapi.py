@@ -76,6 +76,7 @@ def _tell_pictures(components: dict[str, Any]) -> None:
     """Say of the filtered parts what they are filtered from."""
     picture = {"$ref": f"#/components/schemas/{WardPicture.__name__}"}
     total = {"$ref": f"#/components/schemas/{Total.__name__}"}
+    # In the whole picture wards come without the rows that they follow from.
     components[CapacityShown.__name__]["properties"]["wards"] = {"type": "object", "additionalProperties": picture}
     components[CapacityShown.__name__]["properties"]["totals"] = {"type": "object", "additionalProperties": total}
     components[WardShown.__name__]["properties"]["ward"] = {"anyOf": [picture, {"type": "null"}]}

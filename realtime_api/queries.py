@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.capacity.fold import HOUR_MS, Said
-from domain.capacity.picture import WardPicture
 from domain.capacity.search import Found, Free, nearest
-from domain.capacity.view import NEEDS, Sight
+from domain.capacity.view import NEEDS, Sight, see_ward
 from domain.places import Region
 from live_state import capacity
 from live_state.capacity import HistoryEntry
@@ -82,17 +81,19 @@ def _digest(body: bytes) -> str:
 
 async def ward(state: State, place: Place, id_: str) -> WardShown:
     """Return a ward with its last rows, as far as they are the asker's to see."""
-    hub, seen = place.hub, place.hub.seen(place.view)
+    hub = place.hub
     region = _region(hub)
     directory = region.ward_of.get(id_)
     if directory is None:
         raise Problem("unknown", "the directory has no such ward")
-    sight = seen.eyes.ward(id_)
+    sight = hub.seen(place.view).eyes.ward(id_)
     if not sight.statuses or hub.build is None:
         raise Problem("not-allowed", "this ward is not yours to see")
     entries = capacity.read_history(await state.latest(hub.build, f"history:{id_}", MOST_HISTORY))
     lines = [_line(entry, sight) for entry in entries if _is_seen(entry, sight)]
-    return WardShown(seen.wards.get(id_), directory, lines)
+    picture = hub.wards.get(id_)
+    shown = None if picture is None else see_ward(picture, sight, region, hub.at, rows=True)
+    return WardShown(shown, directory, lines)
 
 
 def _is_seen(entry: HistoryEntry, sight: Sight) -> bool:
@@ -150,8 +151,6 @@ def _offers(wards: Mapping[str, Any]) -> Callable[[str], Free | None]:
 
     def offer(id_: str) -> Free | None:
         shown = wards.get(id_)
-        if isinstance(shown, WardPicture):
-            return None if shown.available is None else Free(shown.available, shown.told_at, shown.stale)
         if shown is None or shown.get("available") is None:
             return None
         return Free(shown["available"], shown["told_at"], shown["stale"])

@@ -41,7 +41,6 @@ class Seen:
     def __init__(self, hub: "Hub", view: View, region: Region) -> None:
         self._hub, self._region, self.view = hub, region, view
         self.eyes = Eyes(view, region)
-        self._whole = view.whole
         self._wards: dict[str, Any] = {}
         self._totals: dict[str, Any] = {}
         self._upto: int | None = None
@@ -50,17 +49,17 @@ class Seen:
     def wards(self) -> Mapping[str, Any]:
         """Return the wards that are shown."""
         self._catch_up()
-        return self._hub.wards if self._whole else self._wards
+        return self._wards
 
     @property
     def totals(self) -> Mapping[str, Any]:
         """Return the totals that are shown."""
         self._catch_up()
-        return self._hub.totals if self._whole else self._totals
+        return self._totals
 
     def _catch_up(self) -> None:
         """Draw again what changed since it was last drawn."""
-        if self._whole or self._upto == self._hub.offset:
+        if self._upto == self._hub.offset:
             return
         everything = (*(f"ward/{id_}" for id_ in self._hub.wards), *(f"total/{key}" for key in self._hub.totals))
         for key in everything if self._upto is None else self._hub.changed_after(self._upto):

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.capacity.picture import WardPicture
+from domain.capacity.picture import WardPicture  # on this way without its rows
 from domain.capacity.totals import Total
 
 

@@ -1,0 +1,15 @@
+"""A house of one's own for every test that needs one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.realtime_api.house import House, open_house
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """Return a running API over a small region."""
+    async with open_house(tmp_path / "home") as opened:
+        yield opened

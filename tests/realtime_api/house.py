@@ -1,0 +1,357 @@
+"""The whole API on engines in memory: a small region, a shard that folds in this process, a real server on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from config.settings import Settings
+from domain.capacity.fold import FOLD_VERSION, CapacityState, Item, fold
+from domain.errors import Unreadable
+from domain.events import Event, GrantGiven, GrantRevoked, SettingsPublished, Tick
+from domain.places import Region
+from event_log.codec import decode, encode
+from event_log.ids import new_id
+from event_log.log import LogAway
+from event_log.memory import MemoryLog
+from event_log.topics import CAPACITY, init_shard
+from launch.publish import parts
+from live_state import capacity
+from live_state.memory import MemoryState
+from live_state.state import Build, Commit, FeedEntry, Position, StateAway
+from realtime_api.app import application, now, server
+from realtime_api.issuer import LocalIssuer
+from realtime_api.push.codecs import JSON, MSGPACK
+from realtime_api.push.rooms import Rooms
+from tests.small_region import region as small_region
+
+SHARD = "capacity:ici"
+BOUNDARIES = b'{"type":"FeatureCollection","features":[]}'
+WITHIN_S = 5.0
+PEOPLE = {
+    "crisis": [("crisis_cell", "ici")],
+    "regulator": [("regulator", "ici")],
+    "facility": [("facility", "et:310000001")],
+    "entity": [("facility", "ej:310000010")],
+    "ward": [("ward", "ward:310000001/rea-adulte")],
+    "placement": [("placement", "ward:310000002/had")],
+    "software": [("source", "ej:310000010")],
+    "physician": [("physician", "ici")],
+    "nurse": [("nurse", "ici")],
+    "ops": [("ops", "ici")],
+    "unknown-role": [("astrologer", "ici")],
+}
+
+
+class Log(MemoryLog):
+    """A log whose appends can be waited for, and which can be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appended = asyncio.Event()
+        self.away = False
+        self.hangs: asyncio.Event | None = None  # appends wait for it
+
+    async def append(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
+        """Return the offset, or raise LogAway while the log is away."""
+        if self.away:
+            raise LogAway("away")
+        if self.hangs is not None:
+            await self.hangs.wait()
+        offset = await super().append(topic, partition, key, value)
+        self.appended.set()
+        return offset
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many partitions there are, or raise LogAway while the log is away."""
+        if self.away:
+            raise LogAway("away")
+        return await super().partitions(topic)
+
+
+class State(MemoryState):
+    """A live state that can be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+
+    async def current(self, shard: str) -> Build | None:
+        """Return the build, or raise StateAway while the state is away."""
+        if self.away:
+            raise StateAway("away")
+        return await super().current(shard)
+
+    async def feed(self, build: Build, after: int, wait_ms: int = 0, most: int = 500) -> list[FeedEntry]:
+        """Return entries, or raise StateAway while the state is away."""
+        if self.away:
+            raise StateAway("away")
+        return await super().feed(build, after, min(wait_ms, 50), most)
+
+
+class Shard:
+    """A worker in small: folds one partition into the state, commit by commit."""
+
+    def __init__(self, log: Log, state: State, partition: int, epoch: str) -> None:
+        self.log, self.state, self.partition, self.epoch = log, state, partition, epoch
+        self.memory = CapacityState()
+        self.build: Build | None = None
+        self.rebuilding = False
+        self.working = asyncio.Event()  # cleared: what is appended waits
+        self.working.set()
+
+    async def step(self) -> None:
+        """Fold what is there."""
+        if self.build is None:
+            self.build = await self.state.begin(SHARD, self.epoch, FOLD_VERSION, await self.state.current(SHARD))
+        start = self.memory.offset + 1
+        items = [_item(r.offset, r.value) async for r in self.log.read(CAPACITY, self.partition, start)]
+        while items:
+            await self.commit(items)
+            items = [item for item in items if item.offset > self.memory.offset]
+
+    async def commit(self, items: Sequence[Item]) -> None:
+        """Fold these, and commit."""
+        assert self.build is not None
+        draft = fold(self.memory, items)
+        at = Position(self.epoch, self.memory.offset, FOLD_VERSION)
+        to = Position(self.epoch, draft.offset, FOLD_VERSION)
+        writes = capacity.writes(draft, rebuilding=self.rebuilding)
+        made = await self.state.commit(
+            self.build, Commit(at, to, writes, capacity.feed(draft, rebuilding=self.rebuilding))
+        )
+        assert made
+        self.memory.absorb(draft)
+
+    async def run(self) -> None:
+        """Fold for ever."""
+        while True:
+            await self.working.wait()
+            self.log.appended.clear()
+            await self.step()
+            await self.log.appended.wait()
+
+    async def put(self, *events: Event) -> None:
+        """Append events."""
+        for event in events:
+            await self.log.append(CAPACITY, self.partition, b"ici", encode(event))
+
+    async def tick(self) -> None:
+        """Let the clock go on."""
+        await self.put(Tick(id=new_id(), received_at=now()))
+
+
+def _item(offset: int, value: bytes | None) -> Item:
+    try:
+        return Item(offset, decode(value))
+    except Unreadable as error:
+        return Item(offset, error)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, saying when it listens."""
+
+    listening: asyncio.Event
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.listening.set()
+
+
+class House:
+    """A running API and its surroundings."""
+
+    def __init__(self, home: Path, settings: Settings, document: Region) -> None:
+        self.home, self.settings, self.document = home, settings, document
+        self.log, self.state = Log(), State()
+        self.issuer = LocalIssuer(home)
+        self.url = ""
+        self.shard: Shard
+        self.app: Starlette
+        self._open = AsyncExitStack()
+        self._folding: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Return the house, once it shows its region."""
+        await self._open.__aenter__()
+        await self.found()
+        self.app = application(self.settings, self.log, self.state, dist=self.home / "dist")
+        await self._open.enter_async_context(_serving(self))
+        self.http = await self._open.enter_async_context(
+            httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False)
+        )
+        await self.until_ready()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """End everything."""
+        await self._open.__aexit__(None, None, None)
+        if self._folding is not None:
+            await _end(self._folding)
+
+    async def found(self) -> None:
+        """Make the log's shard, publish the region and what people may, and begin to fold."""
+        founded = await init_shard(self.log, SHARD, now())
+        self.shard = Shard(self.log, self.state, founded.partition, founded.epoch)
+        await self.publish("region", msgspec.msgpack.encode(self.document))
+        await self.publish("boundaries", BOUNDARIES)
+        for subject, held in PEOPLE.items():
+            for role, scope in held:
+                await self.grant(subject, role, scope)
+        await self.shard.step()
+        if self._folding is not None:
+            await _end(self._folding)
+        self._folding = asyncio.create_task(self.shard.run())
+
+    async def publish(self, name: str, content: bytes) -> None:
+        """Publish a setting."""
+        events: list[SettingsPublished] = parts(name, content, now())
+        await self.shard.put(*events)
+
+    async def grant(self, subject: str, role: str, scope: str, until: int | None = None) -> None:
+        """Give a right, since a moment ago."""
+        at = now()
+        given = {"subject": subject, "role": role, "scope": scope, "since": at - 1000, "until": until}
+        await self.shard.put(GrantGiven(id=new_id(), received_at=at, **given))
+
+    async def revoke(self, subject: str, role: str, scope: str) -> None:
+        """Take a right away."""
+        await self.shard.put(GrantRevoked(id=new_id(), received_at=now(), subject=subject, role=role, scope=scope))
+
+    @property
+    def rooms(self) -> Rooms:
+        """Return the regions as the API knows them."""
+        return self.app.state.rooms  # type: ignore[no-any-return]
+
+    async def begin_anew(self) -> None:
+        """Lose the log, and found it again: another epoch, the same region and rights, no report."""
+        await self.log.delete(CAPACITY)
+        await self.found()
+
+    async def until_ready(self) -> None:
+        """Return once the API says that it is ready."""
+        async with asyncio.timeout(WITHIN_S):
+            while (await self.http.get("/readyz")).status_code != 200:
+                await self.shard.tick()
+
+    def bearer(self, subject: str, minutes: float = 10) -> dict[str, str]:
+        """Return the header that says who asks."""
+        return {"authorization": f"Bearer {self.issuer.issue(subject, minutes)}"}
+
+    async def get(self, subject: str, path: str, **params: Any) -> httpx.Response:
+        """Ask a door as someone."""
+        return await self.http.get(f"/api/v1{path}", params=params, headers=self.bearer(subject))
+
+    async def report(self, subject: str, rows: Any, key: str | None = None) -> httpx.Response:
+        """Report as someone."""
+        headers = self.bearer(subject) | ({} if key is None else {"idempotency-key": key})
+        body = rows if isinstance(rows, bytes) else msgspec.json.encode(rows)
+        return await self.http.post("/api/v1/bed-reports", content=body, headers=headers)
+
+    async def picture(self, subject: str = "crisis") -> dict[str, Any]:
+        """Return the whole picture as someone sees it."""
+        answer = await self.get(subject, "/regions/ici/capacity")
+        assert answer.status_code == 200, answer.text
+        return answer.json()  # type: ignore[no-any-return]
+
+    def socket(self, subject: str, codec: str = MSGPACK.name, **more: Any) -> "Socket":
+        """Return a socket, to be entered."""
+        return Socket(self, codec, {"additional_headers": self.bearer(subject), **more})
+
+
+class Socket:
+    """A client of `/ws`: the real `websockets` library."""
+
+    def __init__(self, house: House, codec: str, more: dict[str, Any]) -> None:
+        self._house, self._codec, self._more = house, codec, more
+        self.raw: ClientConnection
+
+    async def __aenter__(self) -> Self:
+        """Return the socket, connected."""
+        address = self._house.url.replace("http", "ws") + "/ws"
+        self.raw = await connect(
+            address, subprotocols=[self._codec], compression=None, max_size=None, proxy=None, **self._more
+        )
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Close it."""
+        await self.raw.close()
+
+    async def say(self, **message: Any) -> None:
+        """Send a message."""
+        if self._codec == JSON.name:
+            await self.raw.send(msgspec.json.encode(message).decode())
+        else:
+            await self.raw.send(msgspec.msgpack.encode(message))
+
+    async def hear(self) -> dict[str, Any]:
+        """Return the next message."""
+        async with asyncio.timeout(WITHIN_S):
+            raw = await self.raw.recv()
+        if isinstance(raw, str):
+            return msgspec.json.decode(raw)  # type: ignore[no-any-return]
+        return msgspec.msgpack.decode(raw)  # type: ignore[no-any-return]
+
+    async def hear_a(self, *kinds: str) -> dict[str, Any]:
+        """Return the next message of one of these kinds."""
+        while True:
+            message = await self.hear()
+            if message["type"] in kinds:
+                return message
+
+    async def subscribe(self, since: str | None = None, region: str = "ici") -> dict[str, Any]:
+        """Subscribe, and return the first picture or changes."""
+        told = {} if since is None else {"since": since}
+        await self.say(type="subscribe", channel=f"capacity:{region}", **told)
+        return await self.hear_a("snapshot", "changes")
+
+    async def until_closed(self) -> tuple[int | None, str | None]:
+        """Return code and reason of the end."""
+        with suppress(ConnectionClosed):
+            async with asyncio.timeout(WITHIN_S):
+                while True:
+                    await self.raw.recv()
+        return self.raw.close_code, self.raw.close_reason
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    results: Iterable[object] = await asyncio.gather(task, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+@asynccontextmanager
+async def _serving(house: House) -> AsyncIterator[None]:
+    made = server(house.app, "127.0.0.1", 0)
+    made.__class__ = Server
+    made.listening = asyncio.Event()  # type: ignore[attr-defined]
+    task = asyncio.create_task(made.serve())
+    async with asyncio.timeout(WITHIN_S):
+        await made.listening.wait()  # type: ignore[attr-defined]
+    port = made.servers[0].sockets[0].getsockname()[1]
+    house.url = f"http://127.0.0.1:{port}"
+    try:
+        yield
+    finally:
+        made.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def open_house(home: Path, *, document: Region | None = None, **settings: Any) -> AsyncIterator[House]:
+    """Give a running API over a small region."""
+    home.mkdir(parents=True, exist_ok=True)
+    async with House(home, Settings(home=str(home), **settings), document or small_region()) as house:
+        yield house
