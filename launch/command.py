@@ -6,6 +6,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ from launch.region_command import region_app
 from launch.regions import UnknownRegion
 from launch.replay import Away, Refused
 from launch.rights import NotGranted
-from launch.story import FIRST, LAST, TELLER, NoStory, Story, rights_of_teller, show_day, story_of, tell
+from launch.story import FIRST, LAST, TELLER, NoStory, Story, place_of, rights_of_teller, show_day, story_of, tell
 from launch.up import NoPort
 from live_state.state import State, StateAway
 from streams import dead_letters
@@ -233,12 +234,15 @@ def replay(
 async def _replay(story: Story, url: str | None, token: str | None, speed: float) -> None:
     at = None if url and token else here()
     async with AsyncExitStack() as open_:
-        log = None if at is None else await open_.enter_async_context(KafkaLog(at.kafka_url))
+        shown = None
+        if at is not None:
+            log = await open_.enter_async_context(KafkaLog(at.kafka_url))
+            shown = partial(show_day, log, await place_of(log, story), story)
 
         async def on_day(day: date) -> None:
             say(day.isoformat())
-            if log is not None:
-                await show_day(log, story, day)
+            if shown is not None:
+                await shown(day)
 
         if token is None and at is not None:
             teller = rights_of_teller(story.document.region, regions.now())

@@ -14,7 +14,7 @@ from launch import home, regions
 from launch.accounts import link
 from launch.regions import UnknownRegion
 from launch.replay import Away, Refused
-from launch.story import FIRST, LAST, TELLER, Story, rights_of_teller, show_day, story_of, tell
+from launch.story import FIRST, LAST, TELLER, Story, place_of, rights_of_teller, show_day, story_of, tell
 from launch.supervise import Say, backoff_s
 from launch.up import Plan, Stage, up
 from realtime_api.issuer import LocalIssuer
@@ -104,7 +104,7 @@ async def tell_for_ever(stage: Stage, story: Story, speed: float, say: Say) -> N
     while True:
         try:
             async with KafkaLog(stage.kafka_url) as log:
-                on_day = partial(show_day, log, story)
+                on_day = partial(show_day, log, await place_of(log, story), story)
                 await tell(
                     story, stage.url, lambda: issuer.issue(TELLER), speed=speed, on_day=on_day, after="loop", prime=True
                 )

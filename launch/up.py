@@ -29,6 +29,7 @@ ASKS_EVERY_S = 0.1
 PORTS_TRIED = 100
 MOST_LOG_BYTES = 16 * 1024 * 1024
 API_STOPS_WITHIN_S = 5.0
+CANCELS_EVERY_S = 1.0
 
 T = TypeVar("T")
 
@@ -314,29 +315,29 @@ async def up(plan: Plan, say: Say, then: Then) -> None:
             try:
                 await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                say("Stopping")
                 waiting.cancel()
-                running.cancel()
-                failure = await _settled(running)
+                failure = await _ended(running)
                 await _stop(one, asked, say)
         if failure is not None:
             raise failure
 
 
-async def _settled(task: asyncio.Future[None]) -> BaseException | None:
+async def _ended(task: asyncio.Future[None]) -> BaseException | None:
     """Return why the task ended, None where it was only cancelled."""
-    try:
-        await task
-    except asyncio.CancelledError:
+    while not task.done():
+        # Again and again: there are libraries that take a cancellation for one of their own tasks'.
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCELS_EVERY_S)
+    if task.cancelled():
         return None
-    except BaseExceptionGroup as group:
-        return group.exceptions[0] if len(group.exceptions) == 1 else group
-    except Exception as error:  # noqa: BLE001 - raised again once the children have ended
-        return error
-    return None
+    failure = task.exception()
+    if isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
+        return failure.exceptions[0]
+    return failure
 
 
 async def _stop(one: Up, asked: asyncio.Queue[signal.Signals], say: Say) -> None:
-    say("Stopping")
     stopping = asyncio.ensure_future(one.stop())
     again = asyncio.ensure_future(asked.get())
     await asyncio.wait({stopping, again}, return_when=asyncio.FIRST_COMPLETED)
