@@ -123,7 +123,9 @@ def main() -> None:
         rate = {name: statistics.median(one.frames for one in by_name[name]) for name in SERVERS}
         # Neighbours in time share whatever else the machine did then.
         beside = {
-            name: statistics.median(a.frames / b.frames for a, b in zip(by_name["vigilits"], by_name[name], strict=True))
+            name: statistics.median(
+                a.frames / b.frames for a, b in zip(by_name["vigilits"], by_name[name], strict=True)
+            )
             for name in SERVERS[1:]
         }
         if frame == BUDGET_FRAME:

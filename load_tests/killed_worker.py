@@ -78,7 +78,9 @@ class Followed:
         return lost + sum(1 for id_ in self.acknowledged if not told[id_]), twice
 
 
-async def load(followed: Followed, region_of_wards: regions.Document, log: KafkaLog, a_second: float, seed: int) -> None:
+async def load(
+    followed: Followed, region_of_wards: regions.Document, log: KafkaLog, a_second: float, seed: int
+) -> None:
     """Return never: append reports to one region's log at a rate, and remember those that were acknowledged."""
     started_at, place = time.monotonic(), 0
     under_way: set[asyncio.Task[None]] = set()
@@ -130,9 +132,10 @@ async def main() -> None:
         told.kills, told.rate, told.regions = 1, 40.0, 2
     documents = [made(f"region-{number}", WARDS, seed=number) for number in range(told.regions)]
     with started(told.engines) as engines:
-        async with regions.stores(engines.kafka.url, engines.redis.url) as (log, _), RedisState(
-            engines.redis.url
-        ) as state:
+        async with (
+            regions.stores(engines.kafka.url, engines.redis.url) as (log, _),
+            RedisState(engines.redis.url) as state,
+        ):
             for document in documents:
                 await regions.settle(log, state, document.code, Held(document.settings, {}))
             places = await regions.places(log)

@@ -30,7 +30,9 @@ class Poster:
     async def post(self, path: str, content: object) -> Answer:
         """Return the answer to a JSON body."""
         body = msgspec.json.encode(content)
-        head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         return await self._ask(head.encode() + body)
 
     async def get(self, path: str) -> Answer:
@@ -45,7 +47,9 @@ class Poster:
             head = await reader.readuntil(b"\r\n\r\n")
             status = int(head[9:12])
             size = next(
-                int(line.partition(b":")[2]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+                int(line.partition(b":")[2])
+                for line in head.lower().split(b"\r\n")
+                if line.startswith(b"content-length")
             )
             answer = Answer(status, await reader.readexactly(size), sent_at, time.monotonic())
         self._free.append(pair)

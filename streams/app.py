@@ -30,6 +30,7 @@ from streams.serving import listen, pages, serve
 from streams.watchdog import Sight, watch
 
 STOPS_WITHIN_S = 8.0
+CANCELS_AGAIN_S = 0.1
 MAX_POLL = 1000  # records of one batch at most
 APPEND_TIME = 1  # Kafka's timestamp type for the broker's own stamp
 
@@ -146,10 +147,7 @@ class Worker:
 
     async def lose(self, partitions: set[int]) -> None:
         """Return once the tasks of these partitions have ended and their memory is dropped."""
-        tasks = [self._tasks.pop(partition) for partition in partitions if partition in self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end([self._tasks.pop(partition) for partition in partitions if partition in self._tasks])
         for partition in partitions:
             shard = self.shards.pop(partition, None)
             if shard is not None and shard.shard is not None:
@@ -225,6 +223,22 @@ class Worker:
             await asyncio.gather(watched, shown, return_exceptions=True)
             await self.log.close()
             await self.state.close()
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Return once the tasks have ended, cancelled as often as that takes.
+
+    Before Python 3.12 `asyncio.wait_for` swallows a cancellation that comes as what it waited for is done, and redis-py
+    sends by it: a worker that waited for such a task in a rebalance waited for ever.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        ended, left = await asyncio.wait(left, timeout=CANCELS_AGAIN_S)
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # told where it was raised
 
 
 def faust_app(settings: WorkerSettings) -> faust.App:

@@ -13,6 +13,8 @@ from faust.types import TP
 
 from event_log.log import LogAway
 
+LOOKS_FOR_S = 0.05
+
 
 class PartitionBatch:
     """All records fetched for one partition, worn as one record, so that Faust pays its 100 µs once."""
@@ -72,6 +74,16 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Return at once: after a rebalance each partition's task seeks, when it has loaded its shard."""
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP] | None]:
+        """Return what was fetched, having looked for a moment only: a partition let meanwhile is in no look yet.
+
+        Faust looks for a second, and sleeps for one where nothing is let.
+        """
+        if self.flow_active and not self._get_active_partitions():
+            await self.sleep(LOOKS_FOR_S)
+            return {}, set()
+        return await super()._wait_next_records(min(timeout, LOOKS_FOR_S))
 
     def resume_partitions(self, tps: Iterable[TP]) -> None:
         """Resume those whose tasks want them: after a rebalance Faust would resume all, wherever they stood."""

@@ -13,7 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.app import WorkerSettings, faust_app
-from streams.batches import Consumer, NoOffsets, PartitionBatch, PartitionBatches, Thread, Transport
+from streams.batches import LOOKS_FOR_S, Consumer, NoOffsets, PartitionBatch, PartitionBatches, Thread, Transport
 
 SETTINGS = WorkerSettings(kafka="127.0.0.1:1,127.0.0.2:2", redis="redis://127.0.0.1:1", fetch_wait_ms=17)
 
@@ -50,6 +50,7 @@ def test_all_records_of_a_partition_travel_as_one() -> None:
     [
         (driver.Consumer, Consumer, "_new_consumer_thread"),
         (driver.Consumer, Consumer, "perform_seek"),
+        (driver.Consumer, Consumer, "_wait_next_records"),
         (driver.Consumer, Consumer, "resume_partitions"),
         (driver.Consumer, Consumer, "on_partitions_revoked"),
         (driver.AIOKafkaConsumerThread, Thread, "_create_worker_consumer"),
@@ -68,6 +69,28 @@ def test_faust_asks_what_we_answer() -> None:
     drains = inspect.getsource(faust_consumer.Consumer._drain_messages)
     assert "self._read_offset.__getitem__" in drains
     assert "self._read_offset.__setitem__" in drains
+
+
+async def test_a_partition_that_is_let_does_not_wait_for_others(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the partitions that were let before it began ends soon, where none were and where nothing comes."""
+    looked: list[tuple[Any, float]] = []
+
+    async def getmany(active_partitions: Any, timeout: float) -> dict[TP, Any]:
+        looked.append((active_partitions, timeout))
+        return {}
+
+    async def sleep(seconds: float) -> None:
+        looked.append((None, seconds))
+
+    monkeypatch.setattr(consumer, "_getmany", getmany)
+    monkeypatch.setattr(consumer, "sleep", sleep)
+    consumer.resume_flow()
+    assert await consumer._wait_next_records(1.0) == ({}, set())
+    consumer._active_partitions = {TP("t", 1)}
+    await consumer._wait_next_records(1.0)
+    assert looked == [(None, LOOKS_FOR_S), ({TP("t", 1)}, LOOKS_FOR_S)]
 
 
 async def test_the_fetch_wait_is_ours(consumer: Consumer) -> None:
