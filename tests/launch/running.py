@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,15 @@ CLEAN = ("KAFKA_URL", "REDIS_URL", "OIDC_ISSUER", "PUBLIC_URL", "VIGILITS_HOME",
 class Vigilits:
     """A running `vigilits up` in a home of its own."""
 
-    def __init__(self, home: Path, engines: Mapping[str, str]) -> None:
+    def __init__(self, home: Path, engines: Mapping[str, str], words: Sequence[str] | None = None) -> None:
         self.home = home
-        self.directory = tiny_directory.write(home.with_name("ici"))
+        if words is None:
+            words = ["--directory", str(tiny_directory.write(home.with_name("ici")))]
         env = {name: value for name, value in os.environ.items() if name not in CLEAN}
         self.env = env | {"VIGILITS_HOME": str(home), "PORT": "0"} | engines
         self.said: list[str] = []
         self._lines: queue.Queue[str] = queue.Queue()
-        command = [*vigilits(), "up", "--directory", str(self.directory)]
+        command = [*vigilits(), "up", *words]
         self.process = subprocess.Popen(
             command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )

@@ -1,0 +1,67 @@
+"""Systems that run: one that tests share and leave as they found it, one whose engines may go away."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from domain.grants import Grant
+from domain.places import Freshness
+from launch import regions
+from launch.story import rights_of_teller
+from tests.end_to_end.system import OCCITANIE, System, right, running, small
+from tests.engines.chosen import EngineSet
+from tests.launch.running import Vigilits
+
+CELL, PHYSICIAN, NIGHT_NURSE = "cell", "physician", "night-nurse"  # of another ward than those told of
+ICI, LABAS, VITE = "ici", "labas", "vite"
+QUICK = Freshness(divided_by=24 * 3600 / 4)  # what is fresh for a day elsewhere is so for 4 s
+
+
+def everyone(region: str) -> dict[str, tuple[Grant, ...]]:
+    """Return the rights of the people whom the tests know."""
+    return {CELL: right("crisis_cell", region), PHYSICIAN: right("physician", region)}
+
+
+@pytest.fixture(scope="package")
+def system(tmp_path_factory: pytest.TempPathFactory, engines: EngineSet) -> Iterator[System]:
+    """Return a vigilits with Occitanie and three small regions, whose engines nobody harms."""
+    occitanie = regions.read(OCCITANIE)
+    teller = rights_of_teller(occitanie.region, regions.now())
+    founded = [
+        (occitanie, everyone(OCCITANIE) | teller),
+        (small(ICI, 1), everyone(ICI) | {NIGHT_NURSE: right("ward", "ward:810100001/medecine")}),
+        (small(LABAS, 2), everyone(LABAS)),
+        (small(VITE, 3, QUICK), everyone(VITE)),
+    ]
+    yield from _on_engines(tmp_path_factory, engines, "shared", founded)
+
+
+@pytest.fixture(scope="module")
+def frail(tmp_path_factory: pytest.TempPathFactory, engines: EngineSet) -> Iterator[System]:
+    """Return a vigilits with one small region, whose engines may be killed."""
+    yield from _on_engines(tmp_path_factory, engines, "frail", [(small(ICI, 1), everyone(ICI))])
+
+
+def _on_engines(
+    tmp_path_factory: pytest.TempPathFactory, engines: EngineSet, name: str, founded: list[Any]
+) -> Iterator[System]:
+    directory = tmp_path_factory.mktemp(name)
+    kafka, redis = engines.kafka(directory / "kafka"), engines.redis(directory / "redis")
+    with ExitStack() as open_:
+        for engine in (kafka, redis):
+            open_.callback(engine.stop)
+            engine.start()
+        yield open_.enter_context(running(directory / "home", kafka, redis, founded))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Show what the processes wrote, where a test of theirs failed."""
+    report: pytest.TestReport = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Vigilits):
+                report.sections.append(("the system's logs", "\n".join(value.said) + value.logs()))
+    return report
