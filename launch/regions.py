@@ -103,8 +103,9 @@ async def settle(log: LogKeeper, state: State, code: str, wanted: Held, before: 
     place = Place(shard, code, CAPACITY, founded.partition, founded.epoch)
     in_force = await publish.held(log, state, place)
     lost = before.grants if before.epoch not in (None, place.epoch) else {}
-    published = await publish.publish(log, place, wanted.settings, in_force, at)
+    # Rights first: a region that is there without them would turn everyone away who watches it (close code 4403).
     given = await publish.give(log, place, {**lost, **wanted.grants}, in_force, at)
+    published = await publish.publish(log, place, wanted.settings, in_force, at)
     words = [f"a new log ({place.epoch}) on partition {place.partition}"] if founded.new else []
     words += [f"published {' and '.join(published)}"] if published else ["all settings in force already"]
     words += [f"gave {given} grants"] if given else []

@@ -60,6 +60,7 @@ class Outbox:
         self._audiences: dict[tuple[View, str], Audience] = {}
         self._behind: dict[Listener, None] = {}
         self._waiting: dict[Listener, None] = {}  # for a picture to be there at all
+        self._why: str | None = None  # they will be told: a new log is read in more than one step, and the first is why
         self._dirty: dict[str, None] = {}
         self._flushed_at = self._live_at = -1e9
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -163,7 +164,8 @@ class Outbox:
                 self._live_timer = loop.call_later(wait, self._live)
 
     def reset(self, reason: str) -> None:
-        """Tell everyone that what they hold is void, and what is instead."""
+        """Tell everyone that what they hold is void, why, and what is instead: now, or once there is something."""
+        self._why = self._why or reason
         if self._hub.why_not() is not None:
             self._suspend()
             return
@@ -171,7 +173,7 @@ class Outbox:
         self._dirty.clear()
         self._audiences.clear()
         self._behind.clear()
-        self._resume_all(reason)
+        self._resume_all()
 
     def _suspend(self) -> None:
         """Tell everyone that the picture is being rebuilt; they wait for a whole one."""
@@ -186,8 +188,9 @@ class Outbox:
         self._behind.clear()
         self._waiting |= dict.fromkeys(told)
 
-    def _resume_all(self, reason: str = "the live picture was rebuilt") -> None:
+    def _resume_all(self) -> None:
         waiting, self._waiting = self._waiting, {}
+        reason, self._why = self._why or "the live picture was rebuilt", None
         for listener in waiting:
             self._say(listener, self._reset(reason))
             listener.offset = None

@@ -175,3 +175,12 @@ async def test_grants_are_appended_whatever_their_number() -> None:
     many = {"replay": tuple(Grant(role="source", scope=f"ej:{n:09}", since=START) for n in range(200))}
     await asyncio.wait_for(regions.settle(log, state, "ici", Held(wanted().settings, many)), 20)
     assert (await folded(log)).grants == many
+
+
+async def test_rights_are_on_a_log_before_the_region_is_that_they_are_for() -> None:
+    """Whoever watches when a broker came back empty would be turned away by a region that knows nobody's right yet."""
+    log = MemoryLog()
+    right = Grant(role="regulator", scope="ici", since=START)
+    await regions.settle(log, MemoryState(), "ici", Held(wanted().settings, {"anne": (right,)}))
+    kinds = [type(decode(record.value)).__name__ async for record in log.read(CAPACITY, 0)]
+    assert kinds.index("GrantGiven") < kinds.index("SettingsPublished")
