@@ -217,10 +217,13 @@ class House:
         events: list[SettingsPublished] = parts(name, content, now())
         await self.shard.put(*events)
 
-    async def grant(self, subject: str, role: str, scope: str, until: int | None = None) -> None:
-        """Give a right, since a moment ago."""
+    async def grant(
+        self, subject: str, role: str, scope: str, *, since: int | None = None, until: int | None = None
+    ) -> None:
+        """Give a right, since a moment ago where it is not said."""
         at = now()
-        given = {"subject": subject, "role": role, "scope": scope, "since": at - 1000, "until": until}
+        since = at - 1000 if since is None else since
+        given = {"subject": subject, "role": role, "scope": scope, "since": since, "until": until}
         await self.shard.put(GrantGiven(id=new_id(), received_at=at, **given))
 
     async def revoke(self, subject: str, role: str, scope: str) -> None:
@@ -242,6 +245,14 @@ class House:
         async with asyncio.timeout(WITHIN_S):
             while (await self.http.get("/readyz")).status_code != 200:
                 await self.shard.tick()
+
+    async def settled(self) -> None:
+        """Return once the API has taken in all that is on the log."""
+        end = await self.log.end(CAPACITY, self.shard.partition)
+        hub = self.rooms.hubs["ici"]
+        async with asyncio.timeout(WITHIN_S):
+            while hub.offset < end - 1:  # noqa: ASYNC110 - a wait of some steps of this very loop
+                await asyncio.sleep(0)
 
     def bearer(self, subject: str, minutes: float = 10) -> dict[str, str]:
         """Return the header that says who asks."""

@@ -1,6 +1,5 @@
 """POST /api/v1/bed-reports from outside: what is accepted, what is refused and how precisely, and what then holds."""
 
-
 from tests.realtime_api.house import House
 
 REA = "310000001/rea-adulte"

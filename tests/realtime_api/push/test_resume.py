@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.capacity.fold import FOLD_VERSION, CapacityState, Item, fold
 from domain.capacity.view import see_total, see_ward
-from domain.events import Event
+from domain.events import Event, Source, Tick
 from domain.grants import Grant
 from live_state import capacity
 from live_state.capacity import read_feed
@@ -23,7 +23,7 @@ from realtime_api.push.codecs import JSON, MSGPACK, Codec
 from realtime_api.push.hub import Hub
 from realtime_api.push.outbox import Listener, Outbox
 from realtime_api.push.relay import HASHES
-from tests.small_region import events, items, opening
+from tests.small_region import DAY, HOUR, START, WARDS, events, items, opening, report
 
 SHARD = "capacity:ici"
 GRANTED = (
@@ -50,10 +50,12 @@ class Transport:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.is_full = False
+        self.written = asyncio.Event()
 
     def write(self, data: bytes) -> None:
         """Keep a frame."""
         self.frames.append(data)
+        self.written.set()
 
     def get_write_buffer_size(self) -> int:
         """Return how much waits."""
@@ -291,3 +293,97 @@ def test_a_token_tells_nothing_but_where_its_reader_is(of: int) -> None:
     token = asyncio.run(told())
     assert len(token) < 120
     assert "anne" not in token
+
+
+def follow_of(*run: Event) -> list[dict[str, Any]]:
+    """Return the pictures that a physician, who sees 02 alone, holds after each of these events."""
+
+    async def told() -> list[dict[str, Any]]:
+        world = World()
+        await world.found()
+        client = Client(view("physician", "ici"), MSGPACK)
+        client.come(world.outbox)
+        held = []
+        for item in items(run, start=len(opening())):
+            await world.commit([item])
+            await world.follow()
+            world.flush()
+            client.read()
+            assert client.picture == world.truth(client.view)
+            held.append(dict(client.picture["wards"]))
+        return held
+
+    return asyncio.run(told())
+
+
+def test_a_figure_grows_stale_in_a_view_where_the_others_are_hidden() -> None:
+    """The ward as a whole was stale before, by its 03; that its 02 is too is told by no entry of the feed."""
+    of_03, of_02 = (report("a", WARDS[0], "03", 3, at=START), report("b", WARDS[0], "02", 3, at=START + HOUR))
+    early, late = (Tick(id=f"t{at}", received_at=START + DAY + at) for at in (1, HOUR + 1))
+    pictures = follow_of(of_03, of_02, early, late)
+    assert [held.get(WARDS[0], {}).get("stale") for held in pictures] == [None, False, False, True]
+
+
+def test_a_sources_own_words_vanish_from_its_view_once_another_has_spoken() -> None:
+    async def told() -> list[set[str]]:
+        world = World()
+        await world.found()
+        client = Client(view("source", "ej:310000010", "anne"), MSGPACK)
+        client.come(world.outbox)
+        said = []
+        for place, who in enumerate(("anne", "paul")):
+            one = report(f"r{place}", WARDS[0], "02", place, at=START + place)
+            event = msgspec.structs.replace(one, source=Source(id=who, door="api"))
+            await world.commit(items([event], start=len(opening()) + place))
+            await world.follow()
+            world.flush()
+            client.read()
+            said.append(set(client.picture["wards"]))
+        return said
+
+    assert asyncio.run(told()) == [{WARDS[0]}, set()]
+
+
+def test_what_a_view_never_shows_is_not_even_told_to_be_gone() -> None:
+    assert follow_of(report("a", WARDS[0], "03", 3, at=START))[0] == {}
+
+
+def test_the_first_change_goes_at_once_and_the_next_within_forty_milliseconds() -> None:
+    async def told() -> tuple[int, int, int]:
+        world = World()
+        await world.found()
+        client = Client(view("crisis_cell", "ici"), MSGPACK)
+        client.come(world.outbox)
+        client.read()
+        client.transport.written.clear()
+        after = len(opening())
+        counts = []
+        for place in range(5):
+            await world.commit(items([report(f"r{place}", WARDS[0], "02", place, at=START)], start=after + place))
+            await world.follow()
+            counts.append(len(client.transport.frames))
+        client.transport.written.clear()
+        async with asyncio.timeout(2):
+            await client.transport.written.wait()
+        client.read()
+        world.outbox.close()
+        return counts[0], counts[-1], client.picture["wards"][WARDS[0]]["available"]
+
+    assert asyncio.run(told()) == (1, 1, 4)
+
+
+def test_readers_of_one_view_are_sent_the_very_same_bytes() -> None:
+    async def told() -> list[list[bytes]]:
+        world = World()
+        await world.found()
+        clients = [Client(view("crisis_cell", "ici"), MSGPACK) for _ in range(3)]
+        for client in clients:
+            client.come(world.outbox)
+        await world.commit(items([report("a", WARDS[0], "02", 1, at=START)], start=len(opening())))
+        await world.follow()
+        return [client.transport.frames for client in clients]
+
+    first, *others = asyncio.run(told())
+    assert len(first) == 2
+    for frames in others:
+        assert all(ours is theirs for ours, theirs in zip(first, frames, strict=True))
