@@ -1,6 +1,7 @@
 """The `vigilits` command: words in, one thing done through its module, and what went wrong said in a sentence."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Coroutine
@@ -32,7 +33,7 @@ from launch.region_command import region_app
 from launch.regions import UnknownRegion
 from launch.replay import Away, Refused
 from launch.rights import NotGranted
-from launch.story import FIRST, LAST, TELLER, NoStory, Story, place_of, rights_of_teller, show_day, story_of, tell
+from launch.story import FIRST, LAST, TELLER, NoStory, Story, rights_of_teller, show_day, story_of, tell
 from launch.up import NoPort
 from live_state.state import State, StateAway
 from streams import dead_letters
@@ -88,6 +89,7 @@ SAID: dict[type[Exception], int] = {
 
 def main() -> NoReturn:
     """Run the command."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it says of brokers away, we say in a sentence
     try:
         app(prog_name="vigilits")
     except tuple(SAID) as error:
@@ -237,7 +239,7 @@ async def _replay(story: Story, url: str | None, token: str | None, speed: float
         shown = None
         if at is not None:
             log = await open_.enter_async_context(KafkaLog(at.kafka_url))
-            shown = partial(show_day, log, await place_of(log, story), story)
+            shown = partial(show_day, log, story)
 
         async def on_day(day: date) -> None:
             say(day.isoformat())

@@ -9,12 +9,11 @@ from typing import NamedTuple
 from config.settings import Settings
 from domain.grants import Grant
 from event_log.kafka import KafkaLog
-from event_log.log import LogAway
 from launch import home, regions
 from launch.accounts import link
-from launch.regions import UnknownRegion
+from launch.regions import UNSETTLED, UnknownRegion
 from launch.replay import Away, Refused
-from launch.story import FIRST, LAST, TELLER, Story, place_of, rights_of_teller, show_day, story_of, tell
+from launch.story import FIRST, LAST, TELLER, Story, rights_of_teller, show_day, story_of, tell
 from launch.supervise import Say, backoff_s
 from launch.up import Plan, Stage, up
 from realtime_api.issuer import LocalIssuer
@@ -104,11 +103,11 @@ async def tell_for_ever(stage: Stage, story: Story, speed: float, say: Say) -> N
     while True:
         try:
             async with KafkaLog(stage.kafka_url) as log:
-                on_day = partial(show_day, log, await place_of(log, story), story)
+                on_day = partial(show_day, log, story)
                 await tell(
                     story, stage.url, lambda: issuer.issue(TELLER), speed=speed, on_day=on_day, after="loop", prime=True
                 )
-        except (Away, Refused, LogAway, TimeoutError, UnknownRegion) as error:
+        except (Away, Refused, UnknownRegion, TimeoutError, *UNSETTLED) as error:
             # Such as a broker that came back empty: the pages stay, and the story begins again.
             wait_s = backoff_s(failures)
             failures += 1

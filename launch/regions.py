@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,13 +11,15 @@ import msgspec
 from config import region as directories
 from domain.places import Region
 from event_log.kafka import KafkaLog
-from event_log.log import Log, LogKeeper
-from event_log.topics import CAPACITY, init_shard, region_of, shards
+from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
+from event_log.topics import CAPACITY, NoRoom, init_shard, region_of
 from launch import publish
 from launch.publish import NOTHING, Held, Place
 from live_state.redis import RedisState
-from live_state.state import State
+from live_state.state import State, StateAway
 
+# What may pass by itself while engines come and go.
+UNSETTLED = (LogAway, StateAway, UnknownTopic, NotAGenesis, NoRoom, OSError)
 DIRECTORIES = Path(directories.__file__).parent / "regions"
 
 
@@ -84,12 +86,14 @@ def shard_of(code: str) -> str:
 
 async def places(log: Log) -> dict[str, Place]:
     """Return where every region on the log stands, by its code."""
-    standing = {}
-    for shard, partition in (await shards(log)).items():
-        genesis = await log.genesis(CAPACITY, partition)
-        if genesis is not None:
-            code = region_of(shard)
-            standing[code] = Place(shard, code, CAPACITY, partition, genesis.epoch)
+    standing: dict[str, Place] = {}
+    with suppress(UnknownTopic):  # no region was ever founded
+        for partition in range(await log.partitions(CAPACITY)):
+            with suppress(NotAGenesis):
+                genesis = await log.genesis(CAPACITY, partition)
+                if genesis is not None:
+                    code = region_of(genesis.shard)
+                    standing.setdefault(code, Place(genesis.shard, code, CAPACITY, partition, genesis.epoch))
     return standing
 
 

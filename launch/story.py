@@ -10,7 +10,7 @@ from domain.grants import Grant
 from domain.places import Region
 from event_log.log import Log
 from launch import publish, regions, replay_data
-from launch.publish import NOTHING, Place
+from launch.publish import NOTHING
 from launch.regions import Document, UnknownRegion
 from launch.replay import OnDay, Token, Told, days_between, door, replay
 from launch.scenario import Scenario
@@ -63,15 +63,11 @@ async def tell(
         return await replay(story.past, through, story.days, speed=speed, on_day=on_day, after=after, prime=prime)
 
 
-async def place_of(log: Log, story: Story) -> Place:
-    """Return where the story's region stands on the log; raise UnknownRegion where it does not."""
+async def show_day(log: Log, story: Story, day: date) -> None:
+    """Return once the log says which day of the past is told, for the screens to show."""
+    # Looked up each day: a broker that came back empty may have given the region another partition.
     place = (await regions.places(log)).get(story.document.code)
     if place is None:
         raise UnknownRegion(f"the log has no {story.document.code!r}: `vigilits region init` makes it")
-    return place
-
-
-async def show_day(log: Log, place: Place, story: Story, day: date) -> None:
-    """Return once the log says which day of the past is told, for the screens to show."""
     content = msgspec.json.encode(story.past.banner(day))
     await publish.publish(log, place, {"scenario": content}, NOTHING, regions.now())

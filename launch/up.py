@@ -16,13 +16,11 @@ from typing import NamedTuple, TypeVar
 import httpx
 
 from domain.grants import Grant
-from event_log.log import LogAway
 from launch import home
 from launch.embedded import LOOPBACK, Engine, EngineFailed, Tansu, Valkey, listens
 from launch.publish import NOTHING, Held, last_held
-from launch.regions import Document, live_state, settle, shard_of, stores
+from launch.regions import UNSETTLED, Document, live_state, settle, shard_of, stores
 from launch.supervise import Program, Say, backoff_s, finished, gone, keep
-from live_state.state import StateAway
 
 READY_WITHIN_S = 60.0  # after that it is said, again and again, what is not ready
 ASKS_EVERY_S = 0.1
@@ -186,7 +184,7 @@ class Up:
         while True:
             try:
                 return await attempt()
-            except (EngineFailed, LogAway, StateAway, OSError) as error:
+            except (EngineFailed, *UNSETTLED) as error:
                 wait_s = backoff_s(failures)
                 failures += 1
                 self.say(f"{what} failed ({error}); trying again in {wait_s:.1f} s")
