@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
 from domain.events import Genesis
 from event_log.codec import encode
 from event_log.ids import new_id
-from event_log.log import Log, LogKeeper, NotAGenesis, UnknownTopic
+from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
 
 CAPACITY = "vigilits.capacity"
 DEAD_LETTERS = "vigilits.dead-letters"
@@ -54,6 +56,13 @@ async def _beginnings(log: Log, topic: str) -> dict[int, Genesis | None]:
     return found
 
 
+@retry(
+    # It finds what an earlier try has made. A broker whose topic was just made anew may fail its first records (Tansu).
+    retry=retry_if_exception_type((LogAway, UnknownTopic)),
+    wait=wait_random_exponential(multiplier=0.1, max=1.0),
+    stop=stop_after_attempt(5),
+    reraise=True,
+)
 async def init_shard(
     log: LogKeeper, shard: str, now: int, topic: str = CAPACITY, partitions: int | None = None
 ) -> Founded:

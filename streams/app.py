@@ -1,7 +1,6 @@
 """The worker process: a Faust app whose agent hands partition batches to one task a partition."""
 
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -25,6 +24,7 @@ from live_state.redis import RedisState
 from streams.batches import Consumer, PartitionBatches, Transport
 from streams.capacity import CapacityShard, Limits
 from streams.inlet import Batch
+from streams.logs import log_as_json
 from streams.measures import Measures
 from streams.serving import listen, pages, serve
 from streams.watchdog import Sight, watch
@@ -267,37 +267,6 @@ def faust_app(settings: WorkerSettings) -> faust.App:
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
-
-
-def log_as_json(level: str) -> None:
-    """Have every log line be one JSON object, those of Faust, mode and aiokafka included."""
-    shared: list[Any] = [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for ours in ("streams", "event_log", "live_state"):
-        logging.getLogger(ours).setLevel(level.upper())
-    logging.getLogger("streams.batches").setLevel(logging.WARNING)  # there Faust speaks in our name
 
 
 def run(settings: WorkerSettings) -> None:

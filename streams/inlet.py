@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-PAUSE_AT = 4  # batches waiting: the consumer is asked to hold back
+PAUSE_AT = 8  # batches waiting: the consumer is asked to hold back
 MOST = (
     16  # batches waiting: what comes all the same is dropped, and read again later. A batch that waits is real memory
 )

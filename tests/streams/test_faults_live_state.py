@@ -1,9 +1,8 @@
 """One worker process on real engines, and a live state that has its bad days: each ends with the recount of the log."""
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,67 +20,34 @@ from live_state.redis import RedisState
 from live_state.state import FeedEntry
 from streams.dead_letters import letters
 from tests.engines.chosen import EngineSet
-from tests.recount import settled, shown
-from tests.small_region import WARDS, published, region, report
+from tests.recount import shown
+from tests.small_region import WARDS, report
+from tests.streams.running import Clients, Place, holds, now
 from tests.streams.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
 
-class Place(NamedTuple):
-    """A shard, and the partition it lives on."""
-
-    shard: str
-    partition: int
-
-
 class Running(NamedTuple):
-    """Engines, the worker beside them, and a client of each."""
+    """Engines, the worker beside them, and clients of both."""
 
-    log: KafkaLog
-    state: RedisState
+    clients: Clients
     redis: "Redis"
     engine: Engine
     worker: WorkerProcess
 
-    async def founded(self, code: str) -> Place:
-        """Return a new region's shard, its directory on the log."""
-        place = Place(f"capacity:{code}", (await init_shard(self.log, f"capacity:{code}", now())).partition)
-        await self.log.append(CAPACITY, place.partition, b"x", encode(published(region(code=code), now())))
-        return place
+    @property
+    def log(self) -> KafkaLog:
+        return self.clients.log
 
-    async def load(self, place: Place, count: int, pace_s: float = 0.0) -> int:
-        """Return the last offset of so many reports."""
-        return max([await self.one(place, pace_s) for _ in range(count)])
-
-    async def one(self, place: Place, pace_s: float = 0.0) -> int:
-        """Return the offset of a report."""
-        await asyncio.sleep(pace_s)
-        event = report(
-            random.randbytes(8).hex(), random.choice(WARDS), random.choice(["02", "03"]), random.randrange(30), at=now()
-        )
-        return await self.log.append(CAPACITY, place.partition, b"x", encode(event))
-
-    async def settled(self, place: Place, offset: int, within_s: float = 30) -> None:
-        """Return once the shard is past the offset, and equal to the recount of its log."""
-        await settled(self.log, self.state, place.shard, place.partition, offset, within_s=within_s)
+    @property
+    def state(self) -> RedisState:
+        return self.clients.state
 
     async def reloads(self, place: Place) -> str:
         """Return the reasons for which a shard has begun again."""
         lines = (await self.worker.ask("/metrics")).text.splitlines()
         return "\n".join(line for line in lines if f'reloads_total{{partition="{place.partition}"' in line)
-
-
-def now() -> int:
-    return time.time_ns() // 1_000_000
-
-
-async def holds(what: Callable[[], Awaitable[bool]], within_s: float = 20) -> None:
-    """Return once something holds."""
-    give_up_at = time.monotonic() + within_s
-    while not await what():
-        assert time.monotonic() < give_up_at, "never came to hold"
-        await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +66,7 @@ async def running(directory: Path, engines: EngineSet) -> AsyncIterator[Running]
             await init_shard(log, "capacity:first", now())
             worker = WorkerProcess(directory, kafka.url, redis.url)
             await holds(lambda: _has_begun(state), 60)
-            yield Running(log, state, client, redis, worker)
+            yield Running(Clients(log, state), client, redis, worker)
     finally:
         if worker is not None:
             worker.kill()
@@ -114,8 +80,8 @@ async def _has_begun(state: RedisState) -> bool:
 
 
 async def test_a_report_reaches_the_feed(running: Running) -> None:
-    place = await running.founded("feed")
-    await running.settled(place, 1)
+    place = await running.clients.founded("feed")
+    await running.clients.settled(place, 1)
     build = await running.state.current(place.shard)
     assert build is not None
     took = []
@@ -131,19 +97,19 @@ async def test_a_report_reaches_the_feed(running: Running) -> None:
         took.append(time.perf_counter() - started)
         await appended
     assert sorted(took)[15] < 0.25, "half of them in a quarter of a second, on a busy machine"
-    await running.settled(place, offset)
+    await running.clients.settled(place, offset)
     assert await running.worker.not_ready() == {}
 
 
 async def test_writes_refused_from_the_very_first_are_made_when_they_may_be(running: Running) -> None:
     await running.redis.config_set("min-replicas-to-write", 1)
-    place = await running.founded("refused")
-    await running.load(place, 50)
+    place = await running.clients.founded("refused")
+    await running.clients.load(place, 50)
     await holds(lambda: _says(running, place.shard, "live state away"))
     await asyncio.sleep(1)
     assert await running.state.current(place.shard) is None
     await running.redis.config_set("min-replicas-to-write", 0)
-    await running.settled(place, await running.load(place, 50))
+    await running.clients.settled(place, await running.clients.load(place, 50))
     await holds(lambda: _all_ready(running))
 
 
@@ -156,49 +122,49 @@ async def _says(running: Running, shard: str, why: str) -> bool:
 
 
 async def test_a_live_state_that_went_back_mid_run_is_brought_forward(running: Running) -> None:
-    place = await running.founded("back")
-    await running.settled(place, await running.load(place, 300))
+    place = await running.clients.founded("back")
+    await running.clients.settled(place, await running.clients.load(place, 300))
     old = {key: await running.redis.dump(key) or b"" async for key in running.redis.scan_iter(match="{*")}
-    await running.settled(place, await running.load(place, 300))
-    loading = asyncio.create_task(running.load(place, 150, pace_s=0.002))
+    await running.clients.settled(place, await running.clients.load(place, 300))
+    loading = asyncio.create_task(running.clients.load(place, 150, pace_s=0.002))
     await asyncio.sleep(0.1)
     async with running.redis.pipeline(transaction=True) as step:
         step.flushall()
         for key, value in old.items():
             step.restore(key, 0, value)
         await step.execute()
-    await running.settled(place, await loading)
+    await running.clients.settled(place, await loading)
     assert 'reason="position"' in await running.reloads(place)
 
 
 async def test_a_live_state_that_came_back_empty_is_rebuilt(running: Running) -> None:
-    place = await running.founded("empty")
-    await running.settled(place, await running.load(place, 300))
-    loading = asyncio.create_task(running.load(place, 100, pace_s=0.002))
+    place = await running.clients.founded("empty")
+    await running.clients.settled(place, await running.clients.load(place, 300))
+    loading = asyncio.create_task(running.clients.load(place, 100, pace_s=0.002))
     await asyncio.sleep(0.05)
     await running.redis.flushall()
-    await running.settled(place, await loading)
+    await running.clients.settled(place, await loading)
 
 
 async def test_a_live_state_that_is_away_is_waited_for(running: Running) -> None:
-    place = await running.founded("away")
-    await running.settled(place, await running.load(place, 50))
+    place = await running.clients.founded("away")
+    await running.clients.settled(place, await running.clients.load(place, 50))
     running.engine.kill()
-    last = await running.load(place, 100, pace_s=0.005)
+    last = await running.clients.load(place, 100, pace_s=0.005)
     await holds(lambda: _says(running, place.shard, "live state away"))
     running.engine.start()
-    await running.settled(place, last)
+    await running.clients.settled(place, last)
 
 
 async def test_one_regions_poison_stops_no_other(running: Running) -> None:
-    sick, well = await running.founded("sick"), await running.founded("well")
+    sick, well = await running.clients.founded("sick"), await running.clients.founded("well")
     poison = []
     for n in range(5):
-        await running.load(sick, 5)
-        await running.load(well, 5)
+        await running.clients.load(sick, 5)
+        await running.clients.load(well, 5)
         poison.append(await running.log.append(CAPACITY, sick.partition, b"x", b"\xc1 poison %d" % n))
-    await running.settled(sick, await running.load(sick, 5))
-    await running.settled(well, await running.load(well, 5))
+    await running.clients.settled(sick, await running.clients.load(sick, 5))
+    await running.clients.settled(well, await running.clients.load(well, 5))
     buried = [letter async for letter in letters(running.log) if letter.shard == sick.shard]
     assert [letter.offset for letter in buried] == poison
     found = await shown(running.state, sick.shard)
@@ -209,7 +175,7 @@ async def test_one_regions_poison_stops_no_other(running: Running) -> None:
     stops_at = await running.log.append(CAPACITY, sick.partition, b"x", newer)
     why = f"beds.reported in version 2, after offset {stops_at - 1}"
     await holds(lambda: _says(running, sick.shard, why))
-    await running.load(sick, 5)
-    await running.settled(well, await running.load(well, 5))
-    await running.settled(sick, stops_at - 1)
+    await running.clients.load(sick, 5)
+    await running.clients.settled(well, await running.clients.load(well, 5))
+    await running.clients.settled(sick, stops_at - 1)
     assert await running.worker.not_ready() == {sick.shard: why}

@@ -5,9 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +12,9 @@ import httpx
 
 from launch import child
 from streams.app import WorkerSettings, run
+from tests.engines.chosen import chosen
 
-SESSION_S = 6.0  # the least that Apache Kafka allows
+SESSION_S = 6.0 if chosen().kafka_persists else 3.0  # the least that Apache Kafka allows; Tansu allows any
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,7 +32,6 @@ class WorkerProcess:
             "heartbeat_s": 0.5,
             **limits,
         }
-        self.started_at = time.monotonic()
         self._process: subprocess.Popen[bytes] = child.spawn(
             [sys.executable, "-m", "tests.streams.worker_process", json.dumps(told)], log=self.log, cwd=ROOT
         )
@@ -70,23 +67,14 @@ class WorkerProcess:
         """Return what it answers over HTTP."""
         [listening] = self.said("listening")
         async with httpx.AsyncClient() as client:
-            return await client.get(f"http://127.0.0.1:{listening['port']}{path}", timeout=5)
+            return await client.get(f"http://127.0.0.1:{listening['port']}{path}", timeout=10)
 
     async def not_ready(self) -> dict[str, str]:
-        """Return what it says is not ready."""
+        """Return what it says is not ready; itself, before it says anything."""
+        if not self.said("listening"):
+            return {"worker": "starting"}
         found: dict[str, str] = (await self.ask("/readyz")).json()["not_ready"]
         return found
-
-
-@asynccontextmanager
-async def ended(*workers: WorkerProcess) -> AsyncIterator[None]:
-    """Have them gone at the end, whatever happened."""
-    try:
-        yield
-    finally:
-        for worker in workers:
-            worker.go_on()
-            worker.kill()
 
 
 if __name__ == "__main__":
