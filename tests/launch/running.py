@@ -22,9 +22,11 @@ CLEAN = ("KAFKA_URL", "REDIS_URL", "OIDC_ISSUER", "PUBLIC_URL", "VIGILITS_HOME",
 
 
 class Vigilits:
-    """A running `vigilits up` in a home of its own."""
+    """A running `vigilits up` (or demo) in a home of its own."""
 
-    def __init__(self, home: Path, engines: Mapping[str, str], words: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, home: Path, engines: Mapping[str, str], words: Sequence[str] | None = None, what: str = "up"
+    ) -> None:
         self.home = home
         if words is None:
             words = ["--directory", str(tiny_directory.write(home.with_name("ici")))]
@@ -32,7 +34,7 @@ class Vigilits:
         self.env = env | {"VIGILITS_HOME": str(home), "PORT": "0"} | engines
         self.said: list[str] = []
         self._lines: queue.Queue[str] = queue.Queue()
-        command = [*vigilits(), "up", *words]
+        command = [*vigilits(), what, *words]
         self.process = subprocess.Popen(
             command, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )

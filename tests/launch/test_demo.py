@@ -1,0 +1,78 @@
+"""`vigilits demo` as a newcomer meets it: a link for each role, a day of 2020 told, and nothing left."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from launch import demo, regions, rights, story
+from realtime_api.access import MATRIX
+from tests.launch.running import Vigilits, none_left
+
+DAY = "2020-03-28"
+
+
+def test_everyone_of_the_demo_has_a_right_that_the_matrix_knows() -> None:
+    region = regions.read(demo.REGION).region
+    for subject, grants in (demo.rights_of_people(1) | story.rights_of_teller(region, 1)).items():
+        for grant in grants:
+            rights.check(subject, grant.role, grant.scope)
+            assert rights.scope_is_in(region, grant.scope)
+
+
+def test_the_teller_may_report_for_every_ward_and_as_software_only() -> None:
+    region = regions.read(demo.REGION).region
+    grants = story.rights_of_teller(region, 1)[story.TELLER]
+    assert {grant.role for grant in grants} == {"source"}
+    assert {grant.scope for grant in grants} == {f"ej:{facility.finess_ej}" for facility in region.facilities}
+    assert MATRIX.roles["source"].writes.keys() == {"own"}
+
+
+def test_limits_of_freshness_are_divided_by_the_speed_and_nothing_else_is() -> None:
+    told = story.story_of(demo.REGION, DAY, DAY, 3600).document.region
+    plain = regions.read(demo.REGION).region
+    assert told.freshness.divided_by == 3600
+    assert (told.wards, told.facilities, told.kinds) == (plain.wards, plain.facilities, plain.kinds)
+
+
+@pytest.mark.parametrize(("first", "last"), [("2020-03-17", DAY), (DAY, "2020-07-01"), (DAY, "2020-03-18"), ("x", DAY)])
+def test_days_that_are_not_there_are_not_told(first: str, last: str) -> None:
+    with pytest.raises(story.NoStory):
+        story.story_of(demo.REGION, first, last, 1)
+
+
+def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
+    one = Vigilits(tmp_path / "home", {}, ["--no-replay"], what="demo")
+    try:
+        links = [one.hear("#connexion=").split()[-1] for _ in demo.PEOPLE]
+        one.hear("Ctrl-C stops it")
+        assert all(link.startswith(f"{one.url}/#connexion=") for link in links)
+
+        told = one.run("replay", "--region", demo.REGION, "--from", DAY, "--to", DAY, "--speed", "0")
+        assert DAY in told
+        assert "reports told" in told
+
+        for link, person in zip(links, demo.PEOPLE, strict=True):
+            session, picture = sign_in(one.url, link)
+            assert session["subject"] == person.subject
+            assert [grant["role"] for grant in session["grants"]] == [person.role]
+            assert picture["scenario"]["date"] == DAY
+            assert len(picture["wards"]) > 700
+
+        assert one.end(signal.SIGINT) == 0
+        assert none_left(one) == {}
+    finally:
+        if one.process.poll() is None:
+            one.end(signal.SIGKILL)
+
+
+def sign_in(url: str, link: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a person's session and picture, by their link."""
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as browser:
+        session = browser.post("/api/v1/session", json={"link": link.partition("=")[2]})
+        assert session.status_code == 200, session.text
+        picture = browser.get(f"/api/v1/regions/{demo.REGION}/capacity")
+        assert picture.status_code == 200, picture.text
+        return session.json(), picture.json()
