@@ -12,7 +12,7 @@ import type { BedKind, Directory, Facility, Frame, RegionName, Scenario, Session
 
 // --- who looks, and at what -------------------------------------------------------------------------------------------
 
-export type Phase = "loading" | "ready" | "sign-in" | "forbidden" | "no-region" | "failed";
+export type Phase = "loading" | "ready" | "sign-in" | "forbidden" | "no-region" | "not-ready" | "failed";
 export const phase = signal<Phase>("loading");
 export const signInUrl = signal<string | null>(null);
 export const linkExpired = signal(false);
@@ -281,13 +281,21 @@ function refused(error: unknown): boolean {
   const status = error instanceof Problem ? error.status : 0;
   if (status === 401) {
     const url = error instanceof Problem ? error.body.sign_in : null;
-    signInUrl.value = typeof url === "string" && url.startsWith("/") ? url : typeof url === "string" && /^https?:/.test(url) ? url : null;
+    // Only a door of this origin: where it sends people is the server's to say. It brings them back to this page.
+    const back = encodeURIComponent(location.pathname + location.search);
+    signInUrl.value = typeof url === "string" && /^\/[^/]/.test(url) ? `${url}?to=${back}` : null;
     phase.value = "sign-in";
   } else if (status === 403) phase.value = "forbidden";
   else return false;
   channel?.stop();
   channel = null;
   return true;
+}
+
+/** Says why nothing can be shown yet, and tries again in a while. */
+function later(error: unknown, again: () => Promise<void>): void {
+  phase.value = error instanceof Problem && error.status === 503 ? "not-ready" : "failed";
+  setTimeout(() => void again(), 3_000);
 }
 
 /** Signs in with the link's secret when the address holds one, and opens the region. */
@@ -308,8 +316,7 @@ export async function enter(): Promise<void> {
       }
     } else if (refused(error)) return;
     if (session.value === null) {
-      phase.value = "failed";
-      setTimeout(() => void enter(), 4_000);
+      later(error, enter);
       return;
     }
   }
@@ -328,9 +335,7 @@ async function open(code: string): Promise<void> {
   try {
     directory.value = await api.directory(code);
   } catch (error) {
-    if (refused(error)) return;
-    phase.value = "failed";
-    setTimeout(() => void open(code), 4_000);
+    if (!refused(error)) later(error, () => open(code));
     return;
   }
   const first = await picture;

@@ -94,7 +94,9 @@ def test_a_session_that_ended_leads_to_signing_in(live_page: Page, stand_in: Sta
     stand_in.signed_in.clear()
     stand_in.cut(4401, "sign in again")
     expect(live_page.get_by_role("heading", name="Se connecter")).to_be_visible()
-    expect(live_page.get_by_role("link", name="Se connecter")).to_have_attribute("href", "/api/v1/sign-in")
+    expect(live_page.get_by_role("link", name="Se connecter")).to_have_attribute(
+        "href", re.compile(r"^/api/v1/sign-in\?to=%2F")
+    )
     shot(live_page, "desk-sign-in")
 
 
@@ -169,6 +171,16 @@ def test_rebuilding_and_the_scenario_are_said(live_page: Page, stand_in: StandIn
     expect(live_page.locator(".rebuilding")).to_have_count(0)
     stand_in.say_scenario(None)
     expect(live_page.locator("#scenario")).to_have_count(0)
+
+
+def test_a_picture_that_is_not_ready_opens_by_itself(browser: Browser, stand_in: StandIn) -> None:
+    page = browser.new_page(locale="fr-FR")
+    stand_in.away = True
+    page.goto(f"{stand_in.url}/#connexion={SECRET}")
+    expect(page.get_by_role("heading")).to_have_text("Le tableau n’est pas encore prêt")
+    stand_in.away = False
+    expect(page.locator(".totals")).to_be_visible(timeout=8_000)
+    page.close()
 
 
 def test_a_panel_shows_who_said_what_and_when(live_page: Page, stand_in: StandIn) -> None:

@@ -228,6 +228,7 @@ def test_the_keyboard_reaches_everything(open_page: Open) -> None:
 
     press("c")
     expect(page.locator("#tab-map")).to_be_focused()
+    page.wait_for_function("document.querySelector('.mark-ring')?.style.transform")  # placed again, now that it shows
     page.locator(".map-marks button[tabindex='0']").focus()
     before = page.evaluate("document.activeElement.ariaLabel")
     press("ArrowRight")

@@ -37,10 +37,10 @@ export function Gate() {
             )}
           </>
         )}
-        {phase.value === "failed" && (
+        {(phase.value === "failed" || phase.value === "not-ready") && (
           <>
-            <h1>{words.failedTitle}</h1>
-            <p role="status">{words.failedWhy}</p>
+            <h1>{phase.value === "failed" ? words.failedTitle : words.notReadyTitle}</h1>
+            <p role="status">{phase.value === "failed" ? words.failedWhy : words.notReadyWhy}</p>
           </>
         )}
       </main>

@@ -129,7 +129,15 @@ export function MapView() {
       // Behind the list the map has no size: it keeps what it had.
       if (made.getContainer().clientWidth > 0) layout.value = arranged(made, middles);
     };
-    const stops = [
+    // Behind the list the map can't tell what is in view: it follows once it shows again.
+    let followed = aim.peek();
+    const follow = () => {
+      const wanted = aim.peek();
+      if (!wanted || wanted === followed || made.getContainer().clientWidth === 0) return;
+      followed = wanted;
+      lookAt(made, wanted, shapes);
+    };
+    const effects = [
       effect(() => paint(made, theme.value)),
       effect(() => shade(made, shapes)),
       effect(() => {
@@ -140,8 +148,8 @@ export function MapView() {
         arrange();
       }),
       effect(() => {
-        const wanted = aim.value;
-        if (wanted) lookAt(made, wanted, shapes);
+        aim.value;
+        follow();
       }),
     ];
     const onClick = (event: { point: { x: number; y: number } }) => {
@@ -151,14 +159,22 @@ export function MapView() {
     };
     made.on("move", place);
     made.on("zoomend", arrange);
-    made.on("resize", arrange);
     made.on("click", onClick);
+    // MapLibre is told of sizes late, and not at all of a list that came and went: what was chosen meanwhile needs a layout.
+    const sized = new ResizeObserver(() => {
+      if (made.getContainer().clientWidth > 0) made.resize();
+    });
+    made.on("resize", follow);
+    made.on("resize", arrange);
+    sized.observe(made.getContainer());
     const unplace = layout.subscribe(() => requestAnimationFrame(place));
     return () => {
-      stops.forEach((stop) => stop());
+      effects.forEach((end) => end());
       unplace();
       made.off("move", place);
       made.off("zoomend", arrange);
+      sized.disconnect();
+      made.off("resize", follow);
       made.off("resize", arrange);
       made.off("click", onClick);
     };
@@ -168,6 +184,7 @@ export function MapView() {
   const { mode, marks, labels } = layout.value;
   const facilities = useComputed(() => new Map(sites.value.map((row) => [row.facility.finess_et, row.facility]))).value;
   const guessed = marks.filter((mark) => mark.guessed).length;
+  const stopAt = marks.some((mark) => mark.id === stop.value) ? stop.value : marks[0]?.id;
   if (problem.value) return <p class="sum empty">{words.mapAway}</p>;
   return (
     <div class="map" data-mode={mode} aria-label={known ? words.mapOf(say(known.label)) : words.map} role="group">
@@ -177,12 +194,18 @@ export function MapView() {
         {labels.map((mark) => (
           <Label key={`label-${mark.id}`} code={mark.id} kind={known!.code} />
         ))}
-        {marks.map((mark, i) =>
+        {marks.map((mark) =>
           mode === "pins" ? (
-            <Pin key={`pin-${mark.id}`} code={mark.id} kind={known!.code} first={i === 0} />
-          ) : facilities.has(mark.id) ? (
-            <RingMark key={mark.id} facility={facilities.get(mark.id)!} kind={known!.code} mark={mark} first={i === 0} />
-          ) : null,
+            <Pin key={`pin-${mark.id}`} code={mark.id} kind={known!.code} stops={mark.id === stopAt} />
+          ) : (
+            <RingMark
+              key={mark.id}
+              facility={facilities.get(mark.id)}
+              kind={known!.code}
+              mark={mark}
+              stops={mark.id === stopAt}
+            />
+          ),
         )}
       </div>
       <div class="map-zoom">
@@ -388,6 +411,9 @@ function position(map: GlMap, layout: Layout, overlay: HTMLElement, lines: SVGSV
   path.setAttribute("d", paths);
 }
 
+/** The mark at which Tab stops; the first one where none was walked to. */
+const stop = signal<string | null>(null);
+
 /** Arrows go to the nearest mark in their direction; one stop for Tab, as in any composite. */
 function walkMarks(event: KeyboardEvent): void {
   const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -413,19 +439,27 @@ function walkMarks(event: KeyboardEvent): void {
     if (cost < least) [best, least] = [other, cost];
   }
   if (!best) return;
-  here.tabIndex = -1;
-  best.tabIndex = 0;
+  stop.value = best.dataset.mark ?? null;
   best.focus();
 }
 
 // --- the marks --------------------------------------------------------------------------------------------------------------
 
-function RingMark({ facility, kind, mark, first }: { facility: Facility; kind: string; mark: Mark; first: boolean }) {
+interface RingProps {
+  facility: Facility | undefined;
+  kind: string;
+  mark: Mark;
+  stops: boolean;
+}
+
+function RingMark({ facility, kind, mark, stops }: RingProps) {
   const words = t.value;
-  const picture = total("facility", facility.finess_et, kind).value;
+  const picture = total("facility", mark.id, kind).value;
   const state = stateOf(picture);
   const stale = isStale(picture);
-  const missed = useComputed(() => away.value !== null && feed.value.some((line) => line.missed && line.facility === facility.finess_et)).value;
+  const missed = useComputed(() => away.value !== null && feed.value.some((line) => line.missed && line.facility === mark.id)).value;
+  // Between two kinds there may be a mark whose site is no longer asked for; its place must stay counted.
+  if (!facility) return <span class="mark" />;
   const chosen = site.value === facility.finess_et;
   const name = spoken(facility.name);
   const said = [
@@ -441,11 +475,12 @@ function RingMark({ facility, kind, mark, first }: { facility: Facility; kind: s
     <button
       type="button"
       class={`mark mark-ring ${stale ? "is-stale" : ""} ${missed ? "missed" : ""} ${chosen ? "chosen" : ""} ${mark.guessed ? "guessed" : ""}`}
+      data-mark={mark.id}
       data-facility={facility.finess_et}
       data-state={state}
       data-stale={stale}
       data-available={picture?.available ?? ""}
-      tabIndex={first ? 0 : -1}
+      tabIndex={stops ? 0 : -1}
       aria-label={`${name}, ${spoken(facility.commune)} (${facility.departement}) : ${said.join(", ")}`}
       aria-current={chosen}
       onClick={() => openSite(facility.finess_et)}
@@ -468,7 +503,7 @@ interface Worst {
   unknown: number;
 }
 
-function Pin({ code, kind, first }: { code: string; kind: string; first: boolean }) {
+function Pin({ code, kind, stops }: { code: string; kind: string; stops: boolean }) {
   const words = t.value;
   const sum = total("departement", code, kind).value;
   const counts: ReadonlySignal<Worst> = useComputed(() => {
@@ -490,9 +525,10 @@ function Pin({ code, kind, first }: { code: string; kind: string; first: boolean
     <button
       type="button"
       class={`mark mark-pin ${isStale(sum) ? "is-stale" : ""}`}
+      data-mark={code}
       data-departement={code}
       data-stale={isStale(sum)}
-      tabIndex={first ? 0 : -1}
+      tabIndex={stops ? 0 : -1}
       aria-label={`${departementName(code)} : ${free} ${words.freeOf(sum?.available ?? 2)}, ${inWorst} ${words.states[worst]}${sum?.stale ? `, ${words.staleWards(sum.stale)}` : ""}${unknown ? `, ${words.unknownWards(unknown)}` : ""}`}
       onClick={() => openDepartement(code)}
     >

@@ -194,6 +194,8 @@ export const en: Dictionary = {
   noRegion: "No region is open to you.",
   failedTitle: "The server does not answer",
   failedWhy: "Trying again by itself in a few seconds.",
+  notReadyTitle: "The picture is not ready yet",
+  notReadyWhy: "It is being built. The page will open by itself.",
 
   saidFull: (where) => `${where}: full`,
   saidFree: (where, n) => `${where}: ${n} free`,

@@ -202,6 +202,8 @@ export const fr = {
   noRegion: "Aucune région ne vous est ouverte.",
   failedTitle: "Le serveur ne répond pas",
   failedWhy: "Nouvel essai automatique dans quelques secondes.",
+  notReadyTitle: "Le tableau n’est pas encore prêt",
+  notReadyWhy: "Il se construit. La page s’ouvrira d’elle-même.",
 
   // Announcements
   saidFull: (where: string) => `${where} : plein`,
