@@ -1,19 +1,20 @@
 """Every HTTP door: receive, ask who it is and what they may, hand over, answer. Routes and OpenAPI read its table."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from domain.capacity.fold import Said
 from domain.errors import Unreadable
+from domain.grants import Grant
 from live_state.state import State
 from realtime_api import access, commands, queries, shapes
-from realtime_api.access import MATRIX, View, view_of
+from realtime_api.access import MATRIX, Right, View, view_of
 from realtime_api.commands import Commands, Report, command_id, row_id
 from realtime_api.intake import bed_reports
 from realtime_api.intake.bed_reports import BedReport, Intake, Row
@@ -28,6 +29,7 @@ from realtime_api.sign_in import FLOW_COOKIE, Desk, safe_path
 
 BODY_WITHIN_S = 30.0
 MOST_LINK_BODY = 4096
+MOST_DISCARDED = 8 * 1024 * 1024
 NEVER = {"cache-control": "no-store"}
 ALWAYS_ASK = {"cache-control": "private, no-cache"}
 
@@ -60,7 +62,9 @@ class Doors:
             raise self._why_not_allowed()
         intake = bed_reports.read(body, now, self.rooms.wards)
         list_id = command_id(who.subject, request.headers.get("idempotency-key"))
-        judged = [self._admit(row, place, intake, list_id, who, now) for place, row in enumerate(intake.rows)]
+        # Once, not for each row: a list has up to 1,000 of them, and a source may have 200 grants.
+        rights = {hub.code: access.rights_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs()}
+        judged = [self._admit(row, place, intake, list_id, who, now, rights) for place, row in enumerate(intake.rows)]
         accepted = [report for report in judged if isinstance(report, Report)]
         answers = iter(await self.commands.run(accepted) if accepted else ())
         told = [next(answers) if isinstance(each, Report) else each for each in judged]
@@ -70,7 +74,7 @@ class Doors:
 
     def _writes(self, who: Who, now: int) -> bool:
         """Return whether someone may report for any ward at all."""
-        views = (view_of(who.subject, hub.grants.get(who.subject, ()), hub.code, now) for hub in self._hubs())
+        views = (view_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs())
         return any(view is not None and view.may("writes") for view in views)
 
     def _why_not_allowed(self) -> Problem:
@@ -79,7 +83,14 @@ class Doors:
         return Problem("not-ready" if unsure else "not-allowed")
 
     def _admit(
-        self, row: Row | list[Mistake], place: int, intake: Intake, list_id: str, who: Who, now: int
+        self,
+        row: Row | list[Mistake],
+        place: int,
+        intake: Intake,
+        list_id: str,
+        who: Who,
+        now: int,
+        rights: Mapping[str, Sequence[Right]],
     ) -> Report | Problem:
         """Return the event that a row becomes, or why it becomes none."""
         if isinstance(row, list):
@@ -87,8 +98,7 @@ class Doors:
                 return Problem("not-ready", "the ward may be one of a region that is being read")
             return Problem("wrong-rows", mistakes=row)
         ward, hub = self.rooms.wards[row.ward], self.rooms.hubs[row.region]
-        rights = access.rights_of(who.subject, hub.grants.get(who.subject, ()), hub.code, now)
-        door = access.writes_by(rights, hub.code, row.ward, ward.facility, ward.entity)
+        door = access.writes_by(rights[hub.code], hub.code, row.ward, ward.facility, ward.entity)
         path = f"rows[{place}].ward" if intake.listed else "ward"
         if hub.why_not() is not None:
             return Problem(hub.why_not() or "not-ready")
@@ -123,7 +133,7 @@ class Doors:
         found = []
         for hub in self._hubs():
             ready = hub.why_not() is None
-            view = view_of(who.subject, hub.grants.get(who.subject, ()), hub.code, self.now())
+            view = view_of(who.subject, self._grants(hub, who), hub.code, self.now())
             if view is not None or not ready:  # of a region that is not ready nobody's grants are known
                 found.append(shapes.RegionName(hub.code, hub.region.name if hub.region else hub.code, ready))
         return found
@@ -180,6 +190,10 @@ class Doors:
             raise Problem(why or ("not-allowed" if hubs else "not-ready"))
         return _json(queries.search(places, lat, lon, kind, limit), headers=NEVER)
 
+    @staticmethod
+    def _grants(hub: Hub, who: Who) -> Sequence[Grant]:
+        return hub.grants.get(who.subject, ())
+
     def _hubs(self) -> list[Hub]:
         return [room.hub for room in self.rooms.values()]
 
@@ -190,7 +204,7 @@ class Doors:
         return room.hub
 
     def _view(self, hub: Hub, who: Who) -> View | None:
-        return view_of(who.subject, hub.grants.get(who.subject, ()), hub.code, self.now())
+        return view_of(who.subject, self._grants(hub, who), hub.code, self.now())
 
     async def _place(self, request: Request, door: str) -> Place:
         """Return the region asked for, through the asker's view; raise Problem for what they may not, or not now."""
@@ -212,7 +226,7 @@ class Doors:
 
     def _session(self, who: Who) -> shapes.SessionShown:
         now = self.now()
-        held = [grant for hub in self._hubs() for grant in hub.grants.get(who.subject, ()) if grant.holds(now)]
+        held = [grant for hub in self._hubs() for grant in self._grants(hub, who) if grant.holds(now)]
         shown = [shapes.GrantShown(grant.role, grant.scope, grant.until) for grant in held]
         return shapes.SessionShown(who.subject, shown, who.expires_at, self._regions(who))
 
@@ -267,21 +281,33 @@ class Doors:
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """Return the body; raise Problem as soon as it is known to be too large, or if it does not come."""
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told[:20]) > most:
-        raise Problem("too-large", f"a body is at most {most} bytes")
+    """Return the body; raise Problem for one that is too large, of which nothing is kept, or that does not come.
+
+    A little too much is still taken in and thrown away, so that its sender gets to read the answer; from one who sends
+    far more the connection is taken.
+    """
     parts: list[bytes] = []
     size = 0
+    told = request.headers.get("content-length", "")
+    too_large = Problem("too-large", f"a body is at most {most} bytes")
+    if told.isdigit() and int(told[:20]) > MOST_DISCARDED:
+        raise too_large.hanging_up()
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             async for part in request.stream():
                 size += len(part)
+                if size > MOST_DISCARDED:
+                    raise too_large.hanging_up()
                 if size > most:
-                    raise Problem("too-large", f"a body is at most {most} bytes")
-                parts.append(part)
+                    parts.clear()
+                else:
+                    parts.append(part)
+    except ClientDisconnect:
+        raise Problem("unreadable", "the body ended too soon") from None
     except TimeoutError:
-        raise Unreadable(f"the body did not come within {BODY_WITHIN_S:g} s") from None
+        raise Problem("unreadable", f"the body did not come within {BODY_WITHIN_S:g} s").hanging_up() from None
+    if size > most:
+        raise too_large
     return b"".join(parts)
 
 

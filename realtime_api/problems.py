@@ -56,6 +56,12 @@ class Problem(Exception):
     def __init__(self, kind: str, detail: str = "", mistakes: Sequence[Mistake] = ()) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind, self.detail, self.mistakes = kind, detail, tuple(mistakes)
+        self.hangs_up = False
+
+    def hanging_up(self) -> "Problem":
+        """Return the problem as one after which the connection is of no more use."""
+        self.hangs_up = True
+        return self
 
     @property
     def status(self) -> int:
@@ -82,6 +88,8 @@ class Problem(Exception):
     def headers(self) -> dict[str, str]:
         """Return the headers that go with it."""
         told = {} if self.retry_after_s is None else {"retry-after": str(self.retry_after_s)}
+        if self.hangs_up:
+            told["connection"] = "close"
         return told | ({"www-authenticate": 'Bearer realm="vigilits"'} if self.status == 401 else {})
 
 
