@@ -51,7 +51,8 @@ export type Share = "occupied" | "reserved" | "free" | "unsaid" | "closed";
 
 /** Returns the parts of a ring, as fractions that sum to 1; beyond open the occupied part fills it all. */
 export function sharesOf(picture: Picture | undefined | null): { share: Share; part: number }[] {
-  if (!picture) return [];
+  // A view of the free beds alone can't tell which part of the whole they are.
+  if (!picture || picture.occupied === undefined) return [];
   const occupied = picture.occupied ?? 0;
   const reserved = picture.reserved ?? 0;
   const free = picture.available ?? 0;

@@ -49,9 +49,11 @@ export function spread(bodies: readonly Body[]): Spot[] {
 
 /** Parts each touching pair once and returns the deepest overlap met. */
 function part(bodies: readonly Body[], spots: Spot[], cell: number): number {
-  const grid = new Map<string, number[]>();
+  // Only neighbours in a grid can touch; a cell's number leaves room for places off the screen.
+  const cellOf = (x: number, y: number) => (Math.floor(x / cell) + 4096) * 16384 + Math.floor(y / cell) + 4096;
+  const grid = new Map<number, number[]>();
   spots.forEach((spot, i) => {
-    const key = `${Math.floor(spot.x / cell)},${Math.floor(spot.y / cell)}`;
+    const key = cellOf(spot.x, spot.y);
     const there = grid.get(key);
     if (there) there.push(i);
     else grid.set(key, [i]);
@@ -59,13 +61,12 @@ function part(bodies: readonly Body[], spots: Spot[], cell: number): number {
   let worst = 0;
   for (let i = 0; i < spots.length; i++) {
     const a = spots[i]!;
-    const [cx, cy] = [Math.floor(a.x / cell), Math.floor(a.y / cell)];
-    for (let gx = cx - 1; gx <= cx + 1; gx++) {
-      for (let gy = cy - 1; gy <= cy + 1; gy++) {
-        for (const j of grid.get(`${gx},${gy}`) ?? []) {
-          if (j <= i) continue;
-          worst = Math.max(worst, separate(a, spots[j]!, bodies[i]!, bodies[j]!));
-        }
+    const here = cellOf(a.x, a.y);
+    for (const aside of [-16384, 0, 16384]) {
+      for (const below of [-1, 0, 1]) {
+        const near = grid.get(here + aside + below);
+        if (!near) continue;
+        for (const j of near) if (j > i) worst = Math.max(worst, separate(a, spots[j]!, bodies[i]!, bodies[j]!));
       }
     }
   }

@@ -80,6 +80,7 @@ describe("a ring", () => {
   it("is empty where nothing was said", () => {
     expect(sharesOf({ open: 10, occupied: null, available: null })).toEqual([]);
     expect(sharesOf(undefined)).toEqual([]);
+    expect(sharesOf({ available: 4 })).toEqual([]);
   });
 
   it("shows beds that are neither taken nor free as neither", () => {

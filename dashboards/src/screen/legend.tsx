@@ -6,7 +6,7 @@ import { Clock, Glyph } from "./glyphs";
 
 const isOpen = signal(typeof matchMedia === "undefined" || matchMedia("(min-width: 1000px)").matches);
 
-export function Legend({ mode, guessed }: { mode: "rings" | "pins"; guessed: number }) {
+export function Legend({ mode, guessed, rates }: { mode: "rings" | "pins"; guessed: number; rates: boolean }) {
   const words = t.value;
   const steps = ["< 75", "75–85", "85–95", "95–100", "> 100"];
   return (
@@ -24,7 +24,7 @@ export function Legend({ mode, guessed }: { mode: "rings" | "pins"; guessed: num
           <span>{words.stale}</span>
         </span>
       </div>
-      {mode === "rings" && (
+      {mode === "rings" && rates && (
         <div class="legend-shares">
           {(["occupied", "reserved", "free", "closed"] as const).map((share) => (
             <span key={share}>
@@ -34,21 +34,23 @@ export function Legend({ mode, guessed }: { mode: "rings" | "pins"; guessed: num
           ))}
         </div>
       )}
-      <div class="legend-ramp" role="img" aria-label={`${words.legendRate} : ${BOUNDS.map((bound) => `${bound * 100} %`).join(", ")}`}>
-        <span>{words.legendRate}, %</span>
-        <span class="ramp">
-          {steps.map((step, i) => (
-            <span key={step}>
-              <i class={`ramp-${i}`} />
-              {step}
+      {rates && (
+        <div class="legend-ramp" role="img" aria-label={`${words.legendRate} : ${BOUNDS.map((bound) => `${bound * 100} %`).join(", ")}`}>
+          <span>{words.legendRate}, %</span>
+          <span class="ramp">
+            {steps.map((step, i) => (
+              <span key={step}>
+                <i class={`ramp-${i}`} />
+                {step}
+              </span>
+            ))}
+            <span>
+              <i class="ramp-none" />
+              {words.noData}
             </span>
-          ))}
-          <span>
-            <i class="ramp-none" />
-            {words.noData}
           </span>
-        </span>
-      </div>
+        </div>
+      )}
       {guessed > 0 && mode === "rings" && <p>{words.noPosition(guessed)}</p>}
     </details>
   );

@@ -184,6 +184,7 @@ export function MapView() {
   const { mode, marks, labels } = layout.value;
   const facilities = useComputed(() => new Map(sites.value.map((row) => [row.facility.finess_et, row.facility]))).value;
   const guessed = marks.filter((mark) => mark.guessed).length;
+  const rates = known !== undefined && total("region", code, known.code).value?.occupancy !== undefined;
   const stopAt = marks.some((mark) => mark.id === stop.value) ? stop.value : marks[0]?.id;
   if (problem.value) return <p class="sum empty">{words.mapAway}</p>;
   return (
@@ -225,7 +226,7 @@ export function MapView() {
           <Maximize size={18} />
         </button>
       </div>
-      <Legend mode={mode} guessed={guessed} />
+      <Legend mode={mode} guessed={guessed} rates={rates} />
     </div>
   );
 }
@@ -293,9 +294,11 @@ function shade(map: GlMap, shapes: Outlines): void {
   if (!kind) return;
   const unknown: string[] = [];
   for (const { properties } of shapes.features) {
-    const step = stepOf(total("departement", properties.code, kind).value?.occupancy);
+    const sum = total("departement", properties.code, kind).value;
+    const step = stepOf(sum?.occupancy);
     map.setFeatureState({ source: "departements", id: properties.code }, { step: step ?? -1 });
-    if (step === null) unknown.push(properties.code);
+    // A rate that this view does not show is not an unknown one.
+    if (step === null && (sum === undefined || sum.occupancy === null)) unknown.push(properties.code);
   }
   map.setFilter("unknown", ["in", ["get", "code"], ["literal", unknown]]);
   map.setFilter("chosen", ["==", ["get", "code"], departement.value ?? ""]);

@@ -19,7 +19,7 @@ export function Ring({ total, size, surge }: { total: TotalPicture | undefined; 
     <svg class="ring" width={size} height={size} viewBox={`0 0 ${size} ${size}`} aria-hidden="true">
       <circle class="ring-paper" cx={middle} cy={middle} r={middle - 0.5} />
       {shares.length === 0 ? (
-        <circle class={state === "unknown" ? "ring-unknown" : "ring-plain"} cx={middle} cy={middle} r={r} fill="none" />
+        <circle class={state === "unknown" ? "ring-unknown" : `ring-plain ring-plain-${state}`} cx={middle} cy={middle} r={r} fill="none" />
       ) : (
         shares.map(({ share, part }) => {
           const length = part * around;

@@ -158,7 +158,7 @@ function Figures({ picture, rows, ward }: { picture: WardPicture | undefined; ro
                 <Value of={count(figure, words)} />
               </td>
               <td class="when">{row ? <Age at={row.happened_at} /> : ""}</td>
-              <td>{row ? sourceOf(row, words) : fromDirectory ? words.directorySource : ""}</td>
+              <td>{row ? <Source row={row} /> : fromDirectory ? words.directorySource : ""}</td>
             </tr>
           );
         })}
@@ -167,9 +167,21 @@ function Figures({ picture, rows, ward }: { picture: WardPicture | undefined; ro
   );
 }
 
-function sourceOf(row: Row, words: Dictionary): string {
+/** By what kind of source a figure was told, and by which one where this view shows it. */
+function Source({ row }: { row: Row }) {
+  const words = t.value;
   const { id, door, type } = row.source ?? {};
-  return [type ? words.sourceType[type] : undefined, id ?? door].filter(Boolean).join(" · ");
+  const kindOfSource = type ? words.sourceType[type] : undefined;
+  return (
+    <>
+      {kindOfSource ?? (id ? "" : door)}
+      {id && (
+        <span class="source" title={id}>
+          {id}
+        </span>
+      )}
+    </>
+  );
 }
 
 function Splits({ splits, words }: { splits: Split[]; words: Dictionary }) {
@@ -207,8 +219,8 @@ function History({ rows }: { rows: Row[] }) {
                 <Splits splits={row.splits} words={words} />
               </span>
               <span class="by">
-                {sourceOf(row, words)}
-                {row.stands && <em> · {words.stands}</em>}
+                <Source row={row} />
+                {row.stands && <em>{words.stands}</em>}
               </span>
             </li>
           ))}

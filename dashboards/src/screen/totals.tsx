@@ -122,6 +122,7 @@ export function Line({ total }: { total: TotalPicture | undefined }) {
 
 function Bar({ total }: { total: TotalPicture | undefined }) {
   const { occupied, open, available, reserved } = total ?? {};
+  if (total !== undefined && occupied === undefined) return null;
   if (occupied == null || open == null || open === 0) return <span class="bar bar-unknown" />;
   const whole = Math.max(open, occupied);
   const width = (n: number | null | undefined) => ({ width: `${(100 * Math.min(n ?? 0, whole)) / whole}%` });
