@@ -150,11 +150,10 @@ class CapacityShard:
             self._measures.shard_ready.labels(self.shard).set(self.why_not_ready is None)
 
     def _again(self, reason: str, why: Exception | None) -> None:
+        say = logger.debug if reason == self.trouble else logger.warning  # what goes on for hours is said once
+        say("begins again", shard=self.shard, partition=self.partition, offset=self.offset, reason=reason, why=str(why))
         self._say(reason)
         self._measures.reloads.labels(str(self.partition), reason).inc()
-        logger.warning(
-            "begins again", shard=self.shard, partition=self.partition, offset=self.offset, reason=reason, why=str(why)
-        )
 
     # -- from the live state's position on
 
