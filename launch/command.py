@@ -84,6 +84,7 @@ SAID: dict[type[Exception], int] = {
     UnknownTopic: AWAY,
     LogAway: AWAY,
     StateAway: AWAY,
+    OSError: FAILED,  # a directory that can't be written, a file that can't be read
 }
 
 

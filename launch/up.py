@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -144,11 +144,10 @@ class Up:
 
     def kill(self) -> None:
         """Return once every child is gone, without asking them."""
-        for program in self._programs():
-            program.kill()
-        for engine in (self.broker, self.store):
-            if engine is not None:
-                engine.kill()
+        for child in (*self._programs(), self.broker, self.store):
+            if child is not None:
+                with suppress(ProcessLookupError):  # it ended just now
+                    child.kill()
         home.hush(self.plan.home)
 
     # -- engines

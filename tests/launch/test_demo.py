@@ -1,6 +1,8 @@
 """`vigilits demo` as a newcomer meets it: a link for each role, a day of 2020 told, and nothing left."""
 
+import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import httpx
 import pytest
 
 from launch import demo, regions, rights, story
+from launch.embedded import LOOPBACK
 from realtime_api.access import MATRIX
 from tests.launch.running import Vigilits, none_left
 
@@ -44,7 +47,10 @@ def test_days_that_are_not_there_are_not_told(first: str, last: str) -> None:
 
 
 def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
-    one = Vigilits(tmp_path / "home", {}, ["--no-replay"], what="demo")
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+        one = Vigilits(tmp_path / "home", {"PORT": str(port)}, ["--no-replay"], what="demo")
+        one.hear(f"Port {port} is taken; using ")
     try:
         links = [one.hear("#connexion=").split()[-1] for _ in demo.PEOPLE]
         one.hear("Ctrl-C stops it")
@@ -61,7 +67,11 @@ def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
             assert picture["scenario"]["date"] == DAY
             assert len(picture["wards"]) > 700
 
-        assert one.end(signal.SIGINT) == 0
+        os.kill(one.pid("worker 1"), signal.SIGSTOP)  # it will not stop when asked
+        one.process.send_signal(signal.SIGINT)
+        one.hear("Stopping")
+        assert one.end(signal.SIGINT, within_s=5) == 0
+        one.hear("Stopping at once")
         assert none_left(one) == {}
     finally:
         if one.process.poll() is None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from launch.embedded import Engine
+from launch import home
+from launch.embedded import LOOPBACK, Engine
+from launch.up import PORTS_TRIED, NoPort, free_port
 from tests.engines.chosen import EngineSet
 from tests.launch.running import Vigilits, none_left, up
 
@@ -61,6 +64,30 @@ def addresses(engines: EngineSet, own_kafka: Callable[[], Engine], own_redis: Ca
     if not engines.kafka_persists:
         return {}
     return {"KAFKA_URL": own_kafka().url, "REDIS_URL": own_redis().url}
+
+
+def test_the_port_asked_for_is_taken_or_the_next_free_one() -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        port = taken.getsockname()[1]
+        assert port < free_port(LOOPBACK, port) <= port + PORTS_TRIED
+    assert free_port(LOOPBACK, port) == port
+    assert free_port(LOOPBACK, 0) > 0
+    with pytest.raises(NoPort, match="no port from 65535 to 65535 is free"):
+        free_port("192.0.2.1", 65535)  # an address that this machine does not have
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    one = Vigilits(tmp_path / "home", {})
+    one.hear("Starting Tansu and Valkey")
+    assert one.end(signal.SIGINT) == 0
+    assert none_left(one) == {}
+
+
+def test_a_second_one_in_the_same_home_is_refused(tmp_path: Path) -> None:
+    with home.taken(tmp_path / "home"):
+        one = Vigilits(tmp_path / "home", {})
+        one.hear("vigilits: another vigilits runs in")
+        assert one.process.wait(20) == 1
 
 
 @pytest.mark.engines
