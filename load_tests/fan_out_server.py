@@ -27,12 +27,12 @@ async def payload() -> bytes:
 
 async def pump(ready: Callable[[], bool], send: Callable[[], None], unread: Callable[[], Iterable[int]]) -> None:
     """Return never: send, let the loop turn, and wait for those who read slowly."""
-    while not ready():
+    while not ready():  # noqa: ASYNC110 - whoever comes tells nobody
         await asyncio.sleep(0.02)
     while True:
         send()
         await asyncio.sleep(0)
-        while max(unread(), default=0) > MOST_UNREAD:
+        while max(unread(), default=0) > MOST_UNREAD:  # noqa: ASYNC110 - nor who reads
             await asyncio.sleep(0.0005)
 
 
@@ -109,7 +109,7 @@ async def picows() -> None:
     clients: set[Any] = set()
     message = await payload()
 
-    class Stay(WSListener):  # type: ignore[misc]
+    class Stay(WSListener):
         def on_ws_connected(self, transport: Any) -> None:
             clients.add(transport)
 

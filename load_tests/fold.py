@@ -74,7 +74,7 @@ async def fill(engines: Engines, count: int) -> Log:
         made = list(reports(document.region, count, regions.now(), apart_ms=0.05))
         await append_all(log, place, [encode(event) for event in made])
         events = [decode(record.value) async for record in log.read(CAPACITY, place.partition)]
-    # Not measured: the directory; a tenth in which a side still warms up; and the last, where one waits for a full batch.
+    # Not measured: the directory, a tenth in which a side warms up, and the last, where one waits for a full batch.
     return Log(place, [*events], opening + count // 10, opening + count - count // 10)
 
 
@@ -210,7 +210,7 @@ async def main() -> None:
         for name, one in middle.items()
     }
     if told.only:
-        print(figures)  # noqa: T201
+        print(figures)
         return
     ours, theirs = middle["vigilits"], middle["quixstreams"]
     outside, whole = ours.outside / theirs.outside, ours.whole / theirs.whole

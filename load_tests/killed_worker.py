@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from typing import NamedTuple
 
 from event_log.codec import encode
@@ -208,7 +209,7 @@ async def kill_in_turns(pair: list[Program], followed: list[Followed], kills: in
 def gap_from(one: Followed, since: float, until: float) -> float:
     """Return the longest time without a commit that began before `until` and ended after `since`."""
     times = [step.at for step in one.steps]
-    pairs = [(a, b) for a, b in zip(times, times[1:], strict=False) if b > since and a < until]
+    pairs = [(a, b) for a, b in pairwise(times) if b > since and a < until]
     return max((b - max(a, since) for a, b in pairs), default=until - since)
 
 

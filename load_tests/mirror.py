@@ -1,6 +1,7 @@
 """A hub filled without engines: the real Occitanie after a day's reports, and what one more batch changes in it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from domain.capacity.fold import FOLD_VERSION, CapacityState, Draft, Item, fold
 from domain.events import Event, Genesis, GrantGiven
@@ -32,7 +33,7 @@ async def _committed(state: MemoryState, build: Build, held: CapacityState, item
 
 
 async def filled(region: Region | None = None, count: int = 4_000) -> tuple[Hub, list[str]]:
-    """Return the hub, and the keys that its last batch of eight reports changed."""
+    """Return the hub after so many reports, and the keys that its last batch of eight changed."""
     region = region or regions.read("occitanie").region
     state, held, now = MemoryState(), CapacityState(), regions.now()
     shard = regions.shard_of(region.code)
@@ -47,7 +48,7 @@ async def filled(region: Region | None = None, count: int = 4_000) -> tuple[Hub,
     events = [*opening, *reports(region, count, now, apart_ms=1)]
     items = [Item(offset, event) for offset, event in enumerate(events)]
     cuts = [*range(0, len(items) - BATCH, AT_ONCE), len(items) - BATCH]
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         await _committed(state, build, held, items[start:end])
     last = await _committed(state, build, held, items[len(items) - BATCH :])
     loaded = await state.load(build, HASHES)

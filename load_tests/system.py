@@ -50,11 +50,15 @@ async def live(
 
         running = asyncio.create_task(up.run(then))
         try:
+            running.add_done_callback(lambda _: None if reached.done() else reached.cancel())
             async with asyncio.timeout(LIVE_WITHIN_S):
-                await asyncio.wait({running, reached}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                await running
-            yield up, await reached
+                try:
+                    stage = await reached
+                except asyncio.CancelledError:
+                    if running.done():  # what failed there is why
+                        await running
+                    raise
+            yield up, stage
         except BaseException as error:
             error.add_note("\n".join([*said, *(f"{p.name}: {p.log.read_text()[-1500:]}" for p in up._programs())]))
             raise
