@@ -179,6 +179,7 @@ class House:
         self.app: Starlette
         self._open = AsyncExitStack()
         self._folding: asyncio.Task[None] | None = None
+        self._at: int | None = None
 
     async def __aenter__(self) -> Self:
         """Return the house, once it shows its region."""
@@ -198,9 +199,10 @@ class House:
         if self._folding is not None:
             await _end(self._folding)
 
-    async def found(self) -> None:
-        """Make the log's shard, publish the region and what people may, and begin to fold."""
-        founded = await init_shard(self.log, SHARD, now())
+    async def found(self, at: int | None = None) -> None:
+        """Make the log's shard, publish the region and what people may, and begin to fold; all of it at an instant."""
+        self._at = at
+        founded = await init_shard(self.log, SHARD, at or now())
         self.shard = Shard(self.log, self.state, founded.partition, founded.epoch)
         await self.publish("region", msgspec.msgpack.encode(self.document))
         await self.publish("boundaries", BOUNDARIES)
@@ -211,17 +213,18 @@ class House:
         if self._folding is not None:
             await _end(self._folding)
         self._folding = asyncio.create_task(self.shard.run())
+        self._at = None
 
     async def publish(self, name: str, content: bytes) -> None:
         """Publish a setting."""
-        events: list[SettingsPublished] = parts(name, content, now())
+        events: list[SettingsPublished] = parts(name, content, self._at or now())
         await self.shard.put(*events)
 
     async def grant(
         self, subject: str, role: str, scope: str, *, since: int | None = None, until: int | None = None
     ) -> None:
         """Give a right, since a moment ago where it is not said."""
-        at = now()
+        at = self._at or now()
         since = at - 1000 if since is None else since
         given = {"subject": subject, "role": role, "scope": scope, "since": since, "until": until}
         await self.shard.put(GrantGiven(id=new_id(), received_at=at, **given))
@@ -235,13 +238,15 @@ class House:
         """Return the regions as the API knows them."""
         return self.app.state.rooms  # type: ignore[no-any-return]
 
-    async def begin_anew(self) -> None:
+    async def begin_anew(self, at: int | None = None) -> None:
         """Lose the log, and found it again: another epoch, the same region and rights, no report."""
         await self.log.delete(CAPACITY)
-        await self.found()
+        await self.found(at)
 
     async def until_ready(self) -> None:
-        """Return once the API says that it is ready."""
+        """Return once the API has taken in all of the log, and says that it is ready."""
+        if self.rooms:
+            await self.settled()
         async with asyncio.timeout(WITHIN_S):
             while (await self.http.get("/readyz")).status_code != 200:
                 await self.shard.tick()
@@ -251,7 +256,7 @@ class House:
         end = await self.log.end(CAPACITY, self.shard.partition)
         hub = self.rooms.hubs["ici"]
         async with asyncio.timeout(WITHIN_S):
-            while hub.offset < end - 1:  # noqa: ASYNC110 - a wait of some steps of this very loop
+            while hub.build != self.shard.build or hub.offset < end - 1:  # noqa: ASYNC110 - a wait of some steps of this very loop
                 await asyncio.sleep(0)
 
     def bearer(self, subject: str, minutes: float = 10) -> dict[str, str]:

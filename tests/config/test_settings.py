@@ -1,0 +1,128 @@
+"""Settings: read from an environment, judged as a whole, every mistake at once."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.settings import NOT_SETTINGS, VARIABLES, Mistakes, Settings, describe, read
+
+ISSUER = {
+    "OIDC_ISSUER": "https://auth.example.fr",
+    "OIDC_CLIENT_ID": "vigilits",
+    "PUBLIC_URL": "https://lits.example.fr",
+}
+
+
+def mistakes(**environ: str) -> list[str]:
+    """Return what is wrong with an environment."""
+    with pytest.raises(Mistakes) as found:
+        read(environ)
+    return found.value.found
+
+
+def test_an_empty_environment_is_the_demo_on_this_machine() -> None:
+    settings = read({})
+    assert (settings.host, settings.port, settings.kafka_url, settings.oidc_issuer) == ("127.0.0.1", 8080, "", "")
+    assert settings.home
+    assert not settings.secure
+
+
+def test_what_is_told_is_taken() -> None:
+    told = {"PORT": "0", "KAFKA_URL": "a:1,b:2", "REDIS_URL": "redis://:secret@c:3/0", "VIGILITS_HOME": "/somewhere"}
+    settings = read(told | {"SESSION_HOURS": "0.5", "FETCH_WAIT_MS": "5", "TILE_URL": "https://t.fr/{z}/{x}/{y}.png"})
+    assert (settings.port, settings.kafka_url, settings.home, settings.session_hours) == (
+        0,
+        "a:1,b:2",
+        "/somewhere",
+        0.5,
+    )
+    assert read(ISSUER).secure
+
+
+def test_what_is_set_to_nothing_is_not_set() -> None:
+    assert read(dict.fromkeys(VARIABLES, "")) == read({})
+
+
+def test_every_setting_has_a_default_and_a_sentence() -> None:
+    told = list(describe())
+    assert [variable for variable, _, _ in told] == list(VARIABLES)
+    assert all(sentence.endswith(".") for _, _, sentence in told)
+    assert Settings() is not None
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(AttributeError):
+        read({}).port = 1  # type: ignore[misc]
+    assert msgspec.structs.replace(read({}), port=1).port == 1
+
+
+def test_a_key_that_is_no_setting_is_a_mistake_and_its_right_name_is_told() -> None:
+    assert mistakes(VIGILITS_PORT="1") == ["VIGILITS_PORT is no setting of vigilits: it is called PORT"]
+    assert mistakes(VIGILITS_COLOUR="red") == ["VIGILITS_COLOUR is no setting of vigilits"]
+    assert read(dict.fromkeys(NOT_SETTINGS, "x")) == read({})
+    assert read({"PATH": "/bin", "COLOUR": "red"}) == read({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("PORT", "1.5"),
+        ("KAFKA_URL", "kafka"),
+        ("KAFKA_URL", "kafka:0"),
+        ("KAFKA_URL", "kafka:1,other"),
+        ("REDIS_URL", "http://redis"),
+        ("PUBLIC_URL", "lits.example.fr"),
+        ("PUBLIC_URL", "https://lits.example.fr/beds"),
+        ("PUBLIC_URL", "http://lits.example.fr"),
+        ("PUBLIC_URL", "https://lits.example.fr:port"),
+        ("OIDC_ISSUER", "http://auth.example.fr"),
+        ("TILE_URL", "https://tiles.example.fr/"),
+        ("TILE_URL", "https://t.fr; script-src */{z}/{x}/{y}"),
+        ("SESSION_HOURS", "0"),
+        ("SESSION_HOURS", "nan"),
+        ("FETCH_WAIT_MS", "0"),
+        ("GROUP", "a group"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_by_its_name(variable: str, value: str) -> None:
+    assert any(told.startswith(f"{variable} ") for told in mistakes(**{variable: value}))
+
+
+def test_public_addresses_on_this_machine_need_no_tls() -> None:
+    for address in ("http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:80"):
+        assert read({"PUBLIC_URL": address}).public_url == address
+
+
+@pytest.mark.parametrize(
+    ("environ", "both"),
+    [
+        ({"KAFKA_URL": "a:1"}, ("KAFKA_URL", "REDIS_URL")),
+        ({"REDIS_URL": "redis://a"}, ("KAFKA_URL", "REDIS_URL")),
+        ({"OIDC_CLIENT_SECRET": "s3cret"}, ("OIDC_CLIENT_SECRET", "OIDC_ISSUER")),
+        ({k: v for k, v in ISSUER.items() if k != "OIDC_CLIENT_ID"}, ("OIDC_ISSUER", "OIDC_CLIENT_ID")),
+        ({k: v for k, v in ISSUER.items() if k != "PUBLIC_URL"}, ("OIDC_ISSUER", "PUBLIC_URL")),
+        ({"PORT": "9000", "WORKER_PORT": "9000"}, ("PORT", "WORKER_PORT")),
+    ],
+)
+def test_two_that_disagree_are_told_together(environ: dict[str, str], both: tuple[str, str]) -> None:
+    (told,) = mistakes(**environ)
+    assert all(name in told for name in both)
+    assert "s3cret" not in told
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    found = mistakes(PORT="x", KAFKA_URL="nowhere", VIGILITS_PORT="1", OIDC_CLIENT_ID="me", LOG_LEVEL="loud")
+    assert len(found) == 6
+
+
+@given(st.dictionaries(st.sampled_from([*VARIABLES, "VIGILITS_X"]), st.text(max_size=30), max_size=6))
+def test_no_environment_raises_anything_but_mistakes(environ: dict[str, str]) -> None:
+    try:
+        read(environ)
+    except Mistakes as mistakes_found:
+        found = mistakes_found.found
+        assert all(isinstance(line, str) for line in found)
