@@ -56,9 +56,14 @@ for key, kind in pairs(kinds) do
   end
 end
 
-for _, command in ipairs(commands) do
-  redis.call(command[1], KEYS[command[2]], unpack(command, 3))
-  redis.call(command[1] == 'DEL' and 'SREM' or 'SADD', KEYS[3], KEYS[command[2]])
+for _, command in ipairs(commands) do redis.call(command[1], KEYS[command[2]], unpack(command, 3)) end
+local names = {}
+for key = 4, #KEYS do
+  if not kinds[key] then redis.call('SREM', KEYS[3], KEYS[key]) else names[#names + 1] = KEYS[key] end
+  if #names == 500 or key == #KEYS and #names > 0 then
+    redis.call('SADD', KEYS[3], unpack(names))
+    names = {}
+  end
 end
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], ARGV[3], 'd', ARGV[4])
 redis.call('SET', KEYS[1], ARGV[2])
