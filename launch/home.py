@@ -31,7 +31,7 @@ class Running(msgspec.Struct, frozen=True):
 @contextmanager
 def taken(directory: Path) -> Iterator[None]:
     """Hold a home for oneself; raise HomeTaken where another process holds it. It falls with the process."""
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # keys and links are kept here
     with (directory / LOCK).open("w") as lock:
         for _ in range(TRIES):  # someone who only looks holds it for a moment
             try:
@@ -48,6 +48,7 @@ def taken(directory: Path) -> Iterator[None]:
 def tell(directory: Path, running: Running) -> None:
     """Write down what runs here, whole or not at all."""
     fresh = directory / f"{ENGINES}.new"
+    fresh.touch(mode=0o600)  # a REDIS_URL may hold a password
     fresh.write_bytes(msgspec.json.format(msgspec.json.encode(running), indent=2))
     fresh.replace(directory / ENGINES)
 

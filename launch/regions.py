@@ -12,7 +12,7 @@ from config import region as directories
 from domain.places import Region
 from event_log.kafka import KafkaLog
 from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, NoRoom, init_shard, region_of
+from event_log.topics import CAPACITY, PARTITIONS, NoRoom, init_shard, region_of
 from launch import publish
 from launch.publish import NOTHING, Held, Place
 from live_state.redis import RedisState
@@ -82,6 +82,13 @@ async def live_state(redis_url: str) -> AsyncIterator[State]:
 def shard_of(code: str) -> str:
     """Return the name of a region's capacity shard."""
     return f"capacity:{code}"
+
+
+async def make_topics(kafka_url: str) -> None:
+    """Return once the topics are there, empty or as they were."""
+    async with KafkaLog(kafka_url) as log:
+        for topic, partitions in PARTITIONS.items():
+            await log.create(topic, partitions)
 
 
 async def places(log: Log) -> dict[str, Place]:

@@ -19,7 +19,7 @@ from domain.grants import Grant
 from launch import home
 from launch.embedded import LOOPBACK, Engine, EngineFailed, Tansu, Valkey, listens
 from launch.publish import NOTHING, Held, last_held
-from launch.regions import UNSETTLED, Document, live_state, settle, shard_of, stores
+from launch.regions import UNSETTLED, Document, live_state, make_topics, settle, shard_of, stores
 from launch.supervise import Program, Say, backoff_s, finished, gone, keep
 
 READY_WITHIN_S = 60.0  # after that it is said, again and again, what is not ready
@@ -122,15 +122,17 @@ class Up:
         async with asyncio.TaskGroup() as tasks:
             if self.store is not None:
                 tasks.create_task(self._keep_store(self.store))
-            await self._open_shards()
-            if self.broker is not None:
-                tasks.create_task(self._keep_broker(self.broker))
+            # Before anyone asks for them, which would make some brokers create them as they like.
+            await make_topics(self.kafka_url)
             self._make_programs()
             for program in self._programs():
                 await finished(program.start)
                 again = self._find_port if program is self.api else None
                 tasks.create_task(keep(program, self.say, again=again, started=self._tell))
             self._tell()
+            await self._open_shards()  # while the programs are still loading
+            if self.broker is not None:
+                tasks.create_task(self._keep_broker(self.broker))
             await self._live()
             await then(Stage(self.url, self.kafka_url, self.redis_url, self.plan.home))
 

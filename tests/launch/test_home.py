@@ -24,6 +24,12 @@ def test_what_runs_is_found_in_the_named_home(tmp_path: Path) -> None:
         assert home.found({"VIGILITS_HOME": str(tmp_path)}, tmp_path) == (tmp_path, RUNNING)
 
 
+def test_what_is_told_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with home.taken(own := tmp_path / "own"):
+        home.tell(own, RUNNING)
+        assert (own.stat().st_mode & 0o077, (own / home.ENGINES).stat().st_mode & 0o077) == (0, 0)
+
+
 def test_a_demo_here_comes_before_what_runs_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with home.taken(own := tmp_path / "own"), home.taken(home.DEMO):
