@@ -103,7 +103,7 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
         lifespan=lifespan,
         exception_handlers=_handlers(measures, "/api/v1/sign-in" if page else None),
     )
-    app.state.rooms, app.state.commands = rooms, commands
+    app.state.rooms, app.state.commands, app.state.health = rooms, commands, health
     return app
 
 

@@ -63,7 +63,9 @@ class Doors:
         intake = bed_reports.read(body, now, self.rooms.wards)
         list_id = command_id(who.subject, request.headers.get("idempotency-key"))
         # Once, not for each row: a list has up to 1,000 of them, and a source may have 200 grants.
-        rights = {hub.code: access.rights_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs()}
+        rights = {
+            hub.code: access.rights_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs()
+        }
         judged = [self._admit(row, place, intake, list_id, who, now, rights) for place, row in enumerate(intake.rows)]
         accepted = [report for report in judged if isinstance(report, Report)]
         answers = iter(await self.commands.run(accepted) if accepted else ())

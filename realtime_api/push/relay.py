@@ -30,10 +30,16 @@ class Relay:
     """Follows one region's feed for as long as it is let."""
 
     def __init__(
-        self, state: State, hub: Hub, outbox: Outbox, measures: Measures, now: Callable[[], int], wait_ms: int = WAIT_MS
+        self,
+        state: State,
+        hub: Hub,
+        outbox: Outbox,
+        measures: Measures,
+        now: Callable[[], int],
+        another_log: Callable[[], None],
     ) -> None:
         self._state, self._hub, self._outbox, self._measures = state, hub, outbox, measures
-        self._now, self._wait_ms = now, wait_ms
+        self._now, self._another_log = now, another_log
 
     async def run(self) -> None:
         """Follow; whatever happens to the live state, wait and go on."""
@@ -76,6 +82,8 @@ class Relay:
             return False
         if not self._goes_on(build, position):
             reason = self._why_reset(build)
+            if hub.build is not None and hub.build.epoch != build.epoch:
+                self._another_log()
             entries = await self._feed(build, position)
             hub.replace(build, position, held)
             hub.recall(entries)
@@ -111,7 +119,7 @@ class Relay:
         """Take in entry after entry; raise Behind where the next one does not follow."""
         hub = self._hub
         while hub.build is not None:
-            entries = await self._state.feed(hub.build, hub.offset, self._wait_ms, MOST_ENTRIES)
+            entries = await self._state.feed(hub.build, hub.offset, WAIT_MS, MOST_ENTRIES)
             for entry in entries:
                 self._take(entry)
             if not entries and await self._state.current(hub.shard) != hub.build:

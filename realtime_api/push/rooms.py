@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 import structlog
 
@@ -30,6 +31,7 @@ class Rooms(Mapping[str, Room]):
         self._relays: list[asyncio.Task[None]] = []
         self._wards: dict[str, WardPlace] = {}
         self._wards_of: tuple[object, ...] = ()
+        self._another_log = asyncio.Event()  # a live state of a log that is not the one we learnt
 
     def __getitem__(self, channel: str) -> Room:
         """Return the room of a channel."""
@@ -76,7 +78,11 @@ class Rooms(Mapping[str, Room]):
                 log.warning("the log is away")
             for region in self._shards.by_region:
                 self._open(region)
-            await asyncio.sleep(LEARN_EVERY_S if self._rooms and not self._shards.trouble else LEARN_AT_FIRST_S)
+            wait_s = LEARN_EVERY_S if self._rooms and not self._shards.trouble else LEARN_AT_FIRST_S
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._another_log.wait()
+            self._another_log.clear()
 
     def _open(self, region: str) -> None:
         hub = Hub(region)
@@ -84,7 +90,7 @@ class Rooms(Mapping[str, Room]):
             return
         outbox = Outbox(hub, self._measures)
         self._rooms[hub.channel] = Room(hub, outbox)
-        relay = Relay(self._state, hub, outbox, self._measures, self._now)
+        relay = Relay(self._state, hub, outbox, self._measures, self._now, self._another_log.set)
         self._relays.append(asyncio.create_task(relay.run(), name=f"relay {region}"))
         log.info("region", region=region)
 
