@@ -12,6 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from config.settings import Settings
 from domain.capacity.fold import FOLD_VERSION, CapacityState, Item, fold
@@ -226,8 +227,9 @@ class House:
         """Give a right, since a moment ago where it is not said."""
         at = self._at or now()
         since = at - 1000 if since is None else since
-        given = {"subject": subject, "role": role, "scope": scope, "since": since, "until": until}
-        await self.shard.put(GrantGiven(id=new_id(), received_at=at, **given))
+        await self.shard.put(
+            GrantGiven(id=new_id(), received_at=at, subject=subject, role=role, scope=scope, since=since, until=until)
+        )
 
     async def revoke(self, subject: str, role: str, scope: str) -> None:
         """Take a right away."""
@@ -295,7 +297,7 @@ class Socket:
         """Return the socket, connected."""
         address = self._house.url.replace("http", "ws") + "/ws"
         self.raw = await connect(
-            address, subprotocols=[self._codec], compression=None, max_size=None, proxy=None, **self._more
+            address, subprotocols=[Subprotocol(self._codec)], compression=None, max_size=None, proxy=None, **self._more
         )
         return self
 

@@ -27,7 +27,7 @@ class IdentityProvider:
     def __init__(self) -> None:
         self.url = ""
         self.person = "dr-anne"
-        self.keys = [RSAKey.generate_key(2048, auto_kid=True)]
+        self.keys: list[RSAKey | ECKey] = [RSAKey.generate_key(2048, auto_kid=True)]
         self.asked_for_keys = 0
         self.is_down = False
         self.changes: dict[str, Any] = {}  # of the next token's claims

@@ -31,8 +31,13 @@ async def issuer() -> AsyncIterator[IdentityProvider]:
 @pytest.fixture
 async def house(issuer: IdentityProvider, tmp_path: Path) -> AsyncIterator[House]:
     """Return an API that believes that issuer."""
-    told = {"oidc_issuer": issuer.url, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET, "public_url": PUBLIC}
-    async with open_house(tmp_path / "home", **told) as opened:
+    async with open_house(
+        tmp_path / "home",
+        oidc_issuer=issuer.url,
+        oidc_client_id=CLIENT,
+        oidc_client_secret=SECRET,
+        public_url=PUBLIC,
+    ) as opened:
         await opened.grant("dr-anne", "physician", "ici")
         await opened.settled()
         yield opened
@@ -85,7 +90,7 @@ async def test_forged_tokens_prove_nothing(house: House, issuer: IdentityProvide
     right = issuer.sign()
     header, claims, _ = right.split(".")
     public_pem = issuer.keys[0].as_pem(private=False)
-    same_kid = RSAKey.generate_key(2048, parameters={"kid": issuer.keys[0].kid})
+    same_kid = RSAKey.generate_key(2048, parameters={"kid": issuer.keys[0].kid or ""})
     by_hmac = f"{base64url(json.dumps({'alg': 'HS256', 'kid': issuer.keys[0].kid}).encode())}.{claims}"
     hs = f"{by_hmac}.{base64url(hmac.digest(public_pem, by_hmac.encode(), 'sha256'))}"
     for forged in (

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from realtime_api.app import now
 from realtime_api.push import messages
-from realtime_api.push.codecs import CODECS, JSON
+from realtime_api.push.codecs import CODECS
 from tests.realtime_api.house import WITHIN_S, House, open_house
 
 REA, MED = "310000001/rea-adulte", "310000001/medecine"
@@ -189,9 +189,7 @@ async def test_one_frame_carries_the_newest_of_many_changes(house: House) -> Non
 
 async def test_without_a_proof_of_who_asks_a_socket_is_told_to_sign_in_again(house: House) -> None:
     for headers in ({}, {"authorization": "Bearer nonsense"}, {"cookie": "vigilits=nonsense"}):
-        async with connect(
-            house.url.replace("http", "ws") + "/ws", additional_headers=headers, subprotocols=[JSON.name], proxy=None
-        ) as raw:
+        async with connect(house.url.replace("http", "ws") + "/ws", additional_headers=headers, proxy=None) as raw:
             async with asyncio.timeout(WITHIN_S):
                 await raw.wait_closed()
             assert raw.close_code == 4401
@@ -293,7 +291,8 @@ async def test_a_client_that_stops_reading_costs_no_memory_and_is_closed(house: 
     async with house.socket("crisis") as sleeper:
         await sleeper.subscribe()
         (listener,) = room.outbox.listeners
-        for end in (sleeper.raw.transport, listener.transport):  # else the kernel keeps megabytes for it
+        ends: list[Any] = [sleeper.raw.transport, listener.transport]
+        for end in ends:  # else the kernel keeps megabytes for it
             for side in (sockets.SO_RCVBUF, sockets.SO_SNDBUF):
                 end.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, side, 4096)
         sleeper.raw.transport.pause_reading()
