@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
 
 from domain.grants import Grant
 from domain.places import Freshness
+from event_log.kafka import KafkaLog
 from launch import regions
-from launch.story import rights_of_teller
-from tests.end_to_end.system import OCCITANIE, System, right, running, small
+from launch.replay import door, replay
+from launch.story import TELLER, rights_of_teller, show_day, story_of
+from tests.end_to_end.system import OCCITANIE, System, beside, right, running, small
 from tests.engines.chosen import EngineSet
 from tests.launch.running import Vigilits
 
@@ -36,6 +39,18 @@ def system(tmp_path_factory: pytest.TempPathFactory, engines: EngineSet) -> Iter
         (small(VITE, 3, QUICK), everyone(VITE)),
     ]
     yield from _on_engines(tmp_path_factory, engines, "shared", founded)
+
+
+@pytest.fixture(scope="package")
+def spring(system: System) -> None:
+    """Return once Occitanie has told all that it tells on a day of April 2020."""
+    story = story_of(OCCITANIE, "2020-04-08", "2020-04-08", speed=1)
+
+    async def told() -> None:
+        async with KafkaLog(system.kafka.url) as log, door(system.url, lambda: system.issuer.issue(TELLER)) as through:
+            await replay(story.past, through, story.days, on_day=partial(show_day, log, story))
+
+    beside(told())
 
 
 @pytest.fixture(scope="module")
