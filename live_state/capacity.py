@@ -1,7 +1,7 @@
 """The capacity shard in Redis: what a draft writes, what its feed entry says, and how both are read back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -77,19 +77,37 @@ def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> Capacit
     return state
 
 
-def writes(draft: Draft, *, rebuilding: bool) -> list[Command]:
+class Packed(NamedTuple):
+    """What both the writes and the feed entry of a draft hold, packed: the most of what a commit costs us."""
+
+    wards: dict[str, bytes | None]
+    totals: dict[str, bytes | None]
+    grants: dict[str, bytes | None]
+
+
+def packed(draft: Draft) -> Packed:
+    """Return the draft's pictures, totals and grants as they are stored and sent."""
+    return Packed(_each(draft.wards), _each(draft.totals), _each(draft.grants))
+
+
+def _each(overlay: Mapping[str, object | None]) -> dict[str, bytes | None]:
+    return {key: None if value is None else _pack(value) for key, value in overlay.items()}
+
+
+def writes(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> list[Command]:
     """Return the commands that make the stored state what the draft says; absolute, so harmless to repeat."""
+    done = done or packed(draft)
     return [
-        *_overlay("wards", draft.wards),
-        *_overlay("totals", draft.totals),
-        *_overlay("grants", draft.grants),
+        *_hash("wards", done.wards),
+        *_hash("totals", done.totals),
+        *_hash("grants", done.grants),
         *_hash("settings", draft.settings),
         *_hash("offsets", {str(hour): _text(offset) for hour, offset in draft.first_offset_of.items()}),
         *_hash("hours", {str(hour): _pack(totals) for hour, totals in draft.hours.items()}),
         *_hash("hours", {str(hour - HOURS_KEPT - 1): None for hour in draft.hours}),
         *_hash("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
         *(["DEL", f"ids:{hour}"] for hour in sorted(draft.forgotten_hours)),
-        *(command for hour, said in draft.said.items() for command in _overlay(f"ids:{hour}", said)),
+        *(command for hour, said in draft.said.items() for command in _hash(f"ids:{hour}", _each(said))),
         *_histories(draft),
         ["HSET", "meta", "clock", draft.clock, "rebuilding", int(rebuilding)],
     ]
@@ -97,10 +115,6 @@ def writes(draft: Draft, *, rebuilding: bool) -> list[Command]:
 
 def _text(number: int | None) -> bytes | None:
     return None if number is None else str(number).encode()
-
-
-def _overlay(name: str, overlay: Mapping[str, object | None]) -> Iterator[Command]:
-    return _hash(name, {key: None if value is None else _pack(value) for key, value in overlay.items()})
 
 
 def _hash(name: str, fields: Mapping[str, bytes | None]) -> Iterator[Command]:
@@ -116,23 +130,30 @@ def _histories(draft: Draft) -> Iterator[Command]:
     by_ward: dict[str, list[Told]] = {}
     for told in draft.history:
         by_ward.setdefault(told.ward, []).append(told)
+    kept_from = draft.history_from if by_ward else 0
     for ward, lines in by_ward.items():
         members = [part for line in lines for part in (line.row.offset, _pack(HistoryEntry(line.row, line.stood)))]
         for start in range(0, len(members), MOST_ARGUMENTS):
             yield ["ZADD", f"history:{ward}", *members[start : start + MOST_ARGUMENTS]]
-        yield ["ZREMRANGEBYSCORE", f"history:{ward}", "-inf", f"({draft.history_from}"]
+        if kept_from > 0:
+            yield ["ZREMRANGEBYSCORE", f"history:{ward}", "-inf", f"({kept_from}"]
 
 
-def feed(draft: Draft, *, rebuilding: bool) -> bytes:
+def feed(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> bytes:
     """Return the feed entry of a draft."""
     changed: dict[str, Any] = {}
     if not draft.anew:
-        changed |= {f"ward/{id_}": picture for id_, picture in draft.wards.items()}
-        changed |= {f"total/{key}": total for key, total in draft.totals.items()}
-        changed |= {f"grant/{subject}": held for subject, held in draft.grants.items()}
+        done = done or packed(draft)
+        changed |= {f"ward/{id_}": _raw(picture) for id_, picture in done.wards.items()}
+        changed |= {f"total/{key}": _raw(total) for key, total in done.totals.items()}
+        changed |= {f"grant/{subject}": _raw(held) for subject, held in done.grants.items()}
         changed |= {f"setting/{name}": value for name, value in _settings(draft.settings)}
     entry: dict[str, Any] = {"from": draft.base.offset, "at": draft.clock, "set": changed, "outcomes": draft.outcomes}
     return _pack(entry | {"rebuilding": rebuilding, "reload": draft.anew})
+
+
+def _raw(value: bytes | None) -> msgspec.Raw | None:
+    return None if value is None else msgspec.Raw(value)
 
 
 def _settings(changed: Mapping[str, bytes | None]) -> Iterator[tuple[str, Any]]:

@@ -85,6 +85,12 @@ class RedisState:
         """Return once its connections are closed."""
         await self._redis.aclose()
 
+    async def shards(self) -> set[str]:
+        """Return the shards that were ever folded here; of one server, of a cluster only those of one node."""
+        with _by_name():
+            found = [key async for key in self._redis.scan_iter(match=_pointer("*"), count=SLICE)]
+        return {key.decode()[1:].partition("}")[0] for key in found}
+
     # -- builds
 
     async def current(self, shard: str) -> Build | None:

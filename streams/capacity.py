@@ -81,7 +81,7 @@ class CapacityShard:
         self._most = MOST_ITEMS
         self._clock = OwnClock()
         self._stamped = False
-        self._own_tick = -1
+        self._own_tick, self._ticked_at = -1, 0
         self._quiet_since = time.monotonic()
         self._known_end = 0
 
@@ -208,7 +208,7 @@ class CapacityShard:
     # -- one step
 
     async def _step(self) -> None:
-        waiting = self.behind == 0 or self._own_tick == self.offset + 1
+        waiting = self.behind == 0
         batch = await self.inlet.take(max(0.0, self._limits.tick_s - (time.monotonic() - self._quiet_since)))
         self._quiet_since = time.monotonic()
         if batch is None:
@@ -216,18 +216,24 @@ class CapacityShard:
             return
         self._known_end = max(self._known_end, batch.end)
         self._stamped = batch.stamped
-        if waiting:
-            last = batch.records[-1]
-            own = batch.records[0].offset <= self._own_tick <= last.offset
-            self._clock.compare(last.timestamp, self._now(), stamped=batch.stamped, own=own)
+        self._compare_clocks(batch, waiting)
         await self._fold(batch)
         self._say(None)
 
+    def _compare_clocks(self, batch: Batch, waiting: bool) -> None:
+        first, last = batch.records[0].offset, batch.records[-1].offset
+        if first <= self._own_tick <= last:
+            kept_at = batch.records[self._own_tick - first].timestamp
+            self._clock.compare(kept_at, self._ticked_at, stamped=batch.stamped, own=True)
+        elif waiting:
+            self._clock.compare(batch.records[-1].timestamp, self._now(), stamped=batch.stamped, own=False)
+
     async def _tick(self) -> None:
         """Append the time, as nobody else appended anything."""
-        if self.behind > 0 and self.rebuilding:
-            return  # there is more than enough to fold
-        event = tick(self._now(), self.capacity.clock, self._clock, stamped=self._stamped)
+        if self.behind:
+            return  # something else was, or the last tick has yet to come back: if nothing does, the watchdog sees it
+        now = self._now()
+        event = tick(now, self.capacity.clock, self._clock, stamped=self._stamped)
         try:
             offset = await self._log.append(
                 CAPACITY, self.partition, region_of(self.shard or "").encode(), encode(event)
@@ -242,7 +248,7 @@ class CapacityShard:
         self._measures.ticks.labels(self.shard).inc()
         if offset <= self.offset:
             raise BeginAgain("log")  # it has begun anew
-        self._own_tick = offset
+        self._own_tick, self._ticked_at = offset, now
         self._known_end = max(self._known_end, offset + 1)
         self._say(None)
 
@@ -283,8 +289,9 @@ class CapacityShard:
         to = self._position._replace(offset=draft.offset)
         rebuilding = self.end > draft.offset + 1 and self._now() - draft.clock > REBUILDING_MS
         started = time.perf_counter()
-        writes = capacity.writes(draft, rebuilding=rebuilding)
-        feed = capacity.feed(draft, rebuilding=rebuilding)
+        packed = capacity.packed(draft)  # once, for both
+        writes = capacity.writes(draft, packed, rebuilding=rebuilding)
+        feed = capacity.feed(draft, packed, rebuilding=rebuilding)
         if not await self._state.commit(self._build, Commit(self._position, to, writes, feed)):
             raise BeginAgain("position")
         folded = draft.offset - self.offset

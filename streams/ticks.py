@@ -13,9 +13,9 @@ DOUBT_MS = 30_000  # how long a doubt lasts that only a record of someone else c
 class OwnClock:
     """What fresh records tell of this machine's clock.
 
-    A record that arrives while the shard waits for it was made just now: its timestamp is beside ours. The broker's own
-    stamp (Kafka, by append time) settles it either way. A stamp of whoever appended it (Tansu knows no other) says
-    nothing if that was us, and if it was not, the doubt may be theirs.
+    The broker's own stamp (Kafka, by append time) of a tick of ours, beside when we sent it, settles it either way. A
+    record of someone else that arrives while the shard waits was made just now: its timestamp is beside our time. A
+    stamp of whoever appended it (Tansu knows no other) says nothing if that was us, and else the doubt may be theirs.
     """
 
     off_ms: int | None = None
@@ -23,7 +23,7 @@ class OwnClock:
     _doubted_at: int = 0
 
     def compare(self, timestamp: int, now: int, *, stamped: bool, own: bool) -> None:
-        """Take in the last record of a batch that the shard was waiting for."""
+        """Take in a record's timestamp, beside our time when it was made as far as we know."""
         self.asked = self.asked or own
         if own and not stamped:
             return
