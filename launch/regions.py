@@ -65,18 +65,15 @@ def read(code: str | None, directory: Path | None = None, divided_by: float = 1.
 @asynccontextmanager
 async def stores(kafka_url: str, redis_url: str) -> AsyncIterator[tuple[KafkaLog, State]]:
     """Give the log and the live state at these addresses."""
-    async with KafkaLog(kafka_url) as log, live_state(redis_url) as state:
+    async with KafkaLog(kafka_url) as log, RedisState(redis_url) as state:
         yield log, state
 
 
-@asynccontextmanager
-async def live_state(redis_url: str) -> AsyncIterator[State]:
-    """Give the live state at this address."""
-    state = RedisState(redis_url)
-    try:
-        yield state
-    finally:
-        await state.close()
+async def last_held(redis_url: str) -> dict[str, Held]:
+    """Return, by region, what was in force when it was last folded, whichever log that was."""
+    async with RedisState(redis_url) as state:
+        shards = sorted(shard for shard in await state.shards() if shard == shard_of(region_of(shard)))
+        return {region_of(shard): await publish.last_held(state, shard) for shard in shards}
 
 
 def shard_of(code: str) -> str:

@@ -18,8 +18,8 @@ import httpx
 from domain.grants import Grant
 from launch import home
 from launch.embedded import LOOPBACK, Engine, EngineFailed, Tansu, Valkey, listens
-from launch.publish import NOTHING, Held, last_held
-from launch.regions import UNSETTLED, Document, live_state, make_topics, settle, shard_of, stores
+from launch.publish import NOTHING, Held
+from launch.regions import UNSETTLED, Document, last_held, make_topics, settle, stores
 from launch.supervise import Program, Say, backoff_s, finished, gone, keep
 
 READY_WITHIN_S = 60.0  # after that it is said, again and again, what is not ready
@@ -194,30 +194,30 @@ class Up:
     # -- shards
 
     async def _last_held(self) -> dict[str, Held]:
-        if self.broker is None:
-            return {}
-        async with live_state(self.redis_url) as state:
-            return {code: await last_held(state, shard_of(code)) for code in (one.code for one in self.plan.documents)}
+        return await last_held(self.redis_url)
 
     async def _open_shards(self) -> None:
         """Bring every region's directory in force, and from an earlier run what its files do not say."""
-        earlier = await self._last_held()
-        for document in self.plan.documents:
-            before = earlier.get(document.code, NOTHING)
-            wanted = Held({**before.settings, **document.settings}, self.plan.grants)
-            await self._settle(document, wanted, before)
+        earlier = await self._last_held() if self.broker else {}
+        told = {document.code: document.settings for document in self.plan.documents}
+        for code in {**told, **earlier}:
+            before = earlier.get(code, NOTHING)
+            await self._settle(code, Held({**before.settings, **told.get(code, {})}, self._grants(code)), before)
 
     async def _begin_again(self, held: Mapping[str, Held]) -> None:
         """Put on the new log what was in force on the old one; it may be newer than the directory's files."""
-        for document in self.plan.documents:
-            before = held[document.code]
-            wanted = Held({**document.settings, **before.settings}, {**self.plan.grants, **before.grants})
-            await self._settle(document, wanted, before)
+        told = {document.code: document.settings for document in self.plan.documents}
+        for code in {**told, **held}:
+            before = held.get(code, NOTHING)
+            grants = {**self._grants(code), **before.grants}
+            await self._settle(code, Held({**told.get(code, {}), **before.settings}, grants), before)
 
-    async def _settle(self, document: Document, wanted: Held, before: Held) -> None:
+    def _grants(self, code: str) -> Mapping[str, tuple[Grant, ...]]:
+        return self.plan.grants if code in {document.code for document in self.plan.documents} else {}
+
+    async def _settle(self, code: str, wanted: Held, before: Held) -> None:
         async with stores(self.kafka_url, self.redis_url) as (log, state):
-            told = await settle(log, state, document.code, wanted, before)
-        self.say(f"{document.region.name}: {told}")
+            self.say(f"{code}: {await settle(log, state, code, wanted, before)}")
 
     # -- programs
 

@@ -123,9 +123,12 @@ def test_a_broker_that_comes_back_empty_begins_a_new_epoch_and_says_so(tmp_path:
             assert one.report(token, WARD, 41).status_code == 201
             page.until(page.occupied(41))
 
+            one.run("region", "init", "--region", "occitanie")  # another one, of which `up` was not told
+
             os.kill(one.pid("kafka"), signal.SIGKILL)
             one.hear("Tansu ended, and with it the log")
-            assert "gave" in one.hear("a new log")
+            assert "gave 1 grants" in one.hear("ici: a new log")
+            assert "published region and boundaries" in one.hear("occitanie: a new log")
             page.until(lambda seen: "reset" in seen.types, within_s=40)
             page.until(lambda seen: WARD not in seen.wards)
             give_up_at = time.monotonic() + 40
