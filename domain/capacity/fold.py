@@ -39,7 +39,10 @@ HISTORY_KEPT_HOURS = HOURS_KEPT = 30 * 24
 K = TypeVar("K")
 V = TypeVar("V")
 
+MOST_PARTS = 1_000  # of a setting, of half a MiB each
+
 _read_region = msgspec.msgpack.Decoder(Region)
+_read_json = msgspec.json.Decoder().decode
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -284,6 +287,10 @@ class Draft:
     # -- settings
 
     def _publish(self, event: SettingsPublished) -> Said:
+        if ":" in event.name:
+            return Said("refused", "a colon in the name")  # it is ours: digests and parts are kept beside under such
+        if not 0 <= event.part < event.parts <= MOST_PARTS:
+            return Said("refused", f"part {event.part} of {event.parts}")
         self.settings[_part(event.name, event.digest, event.part)] = event.content
         parts = [self._setting(_part(event.name, event.digest, place)) for place in range(event.parts)]
         if any(part is None for part in parts):
@@ -299,6 +306,8 @@ class Draft:
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 return Said("refused", f"not a region directory: {error}")
             self._redraw(region)
+        elif not _is_json(content):
+            return Said("refused", "not JSON")
         self.settings[event.name] = content
         self.settings[f"{event.name}:digest"] = event.digest.encode()
         return Said("applied")
@@ -383,6 +392,14 @@ class Draft:
             else:
                 pictures.append(picture)
         return None if not pictures and key.startswith("facility/") else add_up(pictures, silent)
+
+
+def _is_json(content: bytes) -> bool:
+    try:
+        _read_json(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _part(name: str, digest: str, place: int) -> str:

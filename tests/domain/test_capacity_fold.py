@@ -251,6 +251,31 @@ def test_a_directory_that_nobody_can_read_is_refused_and_the_one_before_stays(co
     assert state.said["bad"].outcome == "refused"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "part", "parts"),
+    [
+        ("scenario", b"\xff", 0, 1),
+        ("scenario", b"[1", 0, 1),
+        ("boundaries", b"", 0, 1),
+        ("region:digest", b"1", 0, 1),
+        ("scenario", b"1", 0, 10**12),
+        ("scenario", b"1", 1, 1),
+        ("scenario", b"1", -1, 1),
+        ("scenario", b"1", 0, 0),
+    ],
+)
+def test_a_setting_that_nobody_could_read_or_end_is_refused(name: str, content: bytes, part: int, parts: int) -> None:
+    """Else the feed entry that should hold it would stop its region for ever."""
+    digest = hashlib.sha256(content).hexdigest()
+    bad = SettingsPublished(
+        id="bad", received_at=START, name=name, digest=digest, content=content, part=part, parts=parts
+    )
+    before, _ = folded(opening())
+    state, _ = folded([*opening(), bad])
+    assert state.settings == before.settings
+    assert state.said["bad"].outcome == "refused"
+
+
 def test_an_unknown_ward_and_a_negative_count_are_refused_and_change_nothing() -> None:
     run = [report("a", "999999999/x", OCCUPIED, 3, at=START), report("b", REA, OCCUPIED, -3, at=START)]
     state, _ = folded([*opening(), *run])
