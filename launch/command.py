@@ -155,6 +155,7 @@ def up(
         host=settings.host,
         port=settings.port,
         workers=workers,
+        worker_port=settings.worker_port,
         kafka_url=settings.kafka_url or None,
         redis_url=settings.redis_url or None,
     )

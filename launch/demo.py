@@ -19,6 +19,7 @@ from launch.up import Plan, Stage, up
 from realtime_api.issuer import LocalIssuer
 
 REGION = "occitanie"
+OTHER_ISSUER = frozenset(("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_AUDIENCE"))  # not the demo's
 MOST_DEMOS = 20  # that run here at once
 
 
@@ -77,6 +78,8 @@ async def demo(settings: Settings, directory: Path, say: Say, show: Show) -> Non
         workers=show.workers,
         grants=rights_of_people(since) | rights_of_teller(story.document.region, since),
         anew=True,
+        worker_port=settings.worker_port,
+        without=OTHER_ISSUER,
     )
 
     async def begin(stage: Stage) -> None:

@@ -48,6 +48,8 @@ class Plan(NamedTuple):
     redis_url: str | None = None
     grants: Mapping[str, tuple[Grant, ...]] = {}
     anew: bool = False  # forget what embedded engines kept from an earlier run
+    worker_port: int = 0  # the first worker's, for its metrics; the others' follow
+    without: frozenset[str] = frozenset()  # variables that our programs are not told
 
 
 class Stage(NamedTuple):
@@ -124,7 +126,7 @@ class Up:
                 tasks.create_task(self._keep_store(self.store))
             # Before anyone asks for them, which would make some brokers create them as they like.
             await make_topics(self.kafka_url)
-            self._make_programs()
+            self.make_programs()
             for program in self._programs():
                 await finished(program.start)
                 again = self._find_port if program is self.api else None
@@ -224,14 +226,15 @@ class Up:
     def _programs(self) -> list[Program]:
         return [*self.workers, *([self.api] if self.api else [])]
 
-    def _make_programs(self) -> None:
+    def make_programs(self) -> None:
+        """Settle on a port, and on how each of our programs is run."""
         self.port = free_port(self.plan.host, self.plan.port)
         if self.plan.port not in (0, self.port):
             self.say(f"Port {self.plan.port} is taken; using {self.port}")
         logs = self.plan.home / "logs"
         logs.mkdir(exist_ok=True)
         env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in self.plan.without},
             "KAFKA_URL": self.kafka_url,
             "REDIS_URL": self.redis_url,
             "VIGILITS_HOME": str(self.plan.home),
@@ -239,7 +242,8 @@ class Up:
         }
         for number in range(1, self.plan.workers + 1):
             log = _fresh(logs / f"worker-{number}.log")
-            self.workers.append(Program(f"worker {number}", [sys.executable, "-m", "streams"], env, log))
+            port = {"WORKER_PORT": str(self.plan.worker_port + number - 1)} if self.plan.worker_port else {}
+            self.workers.append(Program(f"worker {number}", [sys.executable, "-m", "streams"], env | port, log))
         api = [sys.executable, "-m", "realtime_api"]
         log = _fresh(logs / "api.log")
         self.api = Program("api", api, {**env, "PORT": str(self.port)}, log, API_STOPS_WITHIN_S)

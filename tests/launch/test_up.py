@@ -14,8 +14,9 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from launch import home
+from launch.demo import OTHER_ISSUER
 from launch.embedded import LOOPBACK, Engine
-from launch.up import PORTS_TRIED, NoPort, free_port
+from launch.up import PORTS_TRIED, NoPort, Plan, Up, free_port
 from tests.engines.chosen import EngineSet
 from tests.launch.running import Vigilits, none_left, up
 
@@ -74,6 +75,25 @@ def test_the_port_asked_for_is_taken_or_the_next_free_one() -> None:
     assert free_port(LOOPBACK, 0) > 0
     with pytest.raises(NoPort, match="no port from 65535 to 65535 is free"):
         free_port("192.0.2.1", 65535)  # an address that this machine does not have
+
+
+def test_programs_are_told_of_the_engines_and_not_of_what_they_must_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OIDC_ISSUER", "https://auth.example.fr")
+    monkeypatch.setenv("TILE_URL", "https://tiles.example.fr/{z}/{x}/{y}.png")
+    plan = Plan(tmp_path, [], LOOPBACK, 0, workers=2, kafka_url="k:1", redis_url="redis://r", worker_port=9100)
+    one = Up(plan._replace(without=OTHER_ISSUER), print)
+    one.make_programs()
+    assert one.api is not None
+    assert one.api.env["PORT"] == str(one.port)
+    assert one.url == f"http://{LOOPBACK}:{one.port}"
+    assert [worker.env["WORKER_PORT"] for worker in one.workers] == ["9100", "9101"]
+    for program in (one.api, *one.workers):
+        assert "OIDC_ISSUER" not in program.env
+        assert program.env["TILE_URL"] == "https://tiles.example.fr/{z}/{x}/{y}.png"
+        assert (program.env["KAFKA_URL"], program.env["REDIS_URL"]) == ("k:1", "redis://r")
+        assert program.env["VIGILITS_HOME"] == str(tmp_path)
 
 
 def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
