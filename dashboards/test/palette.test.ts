@@ -29,6 +29,12 @@ describe.each(["day", "night"] as const)("by %s", (theme) => {
     }
   });
 
+  it("keeps a figure legible while it lights up", () => {
+    for (const paper of ["bg", "panel", "raised"]) {
+      expect(contrast(c.text!, mixed(c.accent!, c[paper]!, 0.3)), paper).toBeGreaterThanOrEqual(4.5);
+    }
+  });
+
   it("writes on its filled surfaces legibly", () => {
     for (const [ink, paper] of [["on-accent", "accent"], ["on-full", "full"], ["on-danger", "danger"], ["on-notice", "notice"]]) {
       expect(contrast(c[ink!]!, c[paper!]!), paper).toBeGreaterThanOrEqual(4.5);

@@ -77,13 +77,20 @@ def stand_in(built: None) -> Iterator[StandIn]:
 
 
 @pytest.fixture
+def invented(shared_stand_in: StandIn) -> Site:
+    """Return the stand-in, whose figures are known to hold stale and unknown ones."""
+    return Site(shared_stand_in.url, f"#connexion={SECRET}")
+
+
+@pytest.fixture
 def site(request: pytest.FixtureRequest) -> Site:
     """Return the site that is looked at: VIGILITS_SITE (an address that signs in), else the stand-in."""
     address = os.environ.get("VIGILITS_SITE")
     if address:
         parts = urlsplit(address)
         return Site(f"{parts.scheme}://{parts.netloc}", f"#{parts.fragment}" if parts.fragment else "")
-    return Site(request.getfixturevalue("shared_stand_in").url, f"#connexion={SECRET}")
+    found: Site = request.getfixturevalue("invented")
+    return found
 
 
 @pytest.fixture
@@ -93,7 +100,13 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     complaints: list[str] = []
 
     def opened(
-        path: str = "/", *, screen: Screen = DESK, night: bool = False, tongue: str = "fr-FR", **more: Any
+        path: str = "/",
+        *,
+        screen: Screen = DESK,
+        night: bool = False,
+        tongue: str = "fr-FR",
+        at: Site = site,
+        **more: Any,
     ) -> Page:
         context = browser.new_context(
             viewport={"width": screen.width, "height": screen.height},
@@ -107,7 +120,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.goto(site.at(path))
+        page.goto(at.at(path))
         page.wait_for_selector(".totals", state="attached")
         return page
 

@@ -82,8 +82,8 @@ def test_every_screen_fits_and_can_be_read_by_all(open_page: Open, screen: Scree
 
 
 @screens
-def test_ages_are_there_and_what_is_stale_or_unknown_shows(open_page: Open, screen: Screen) -> None:
-    page = open_page(screen=screen)
+def test_ages_are_there_and_what_is_stale_or_unknown_shows(open_page: Open, invented: Site, screen: Screen) -> None:
+    page = open_page(screen=screen, at=invented)
     chosen = page.locator(".card.chosen .honest")
     expect(chosen).to_contain_text(AN_AGE)
     expect(chosen).to_contain_text(re.compile(r"\d+/\d+ services"))
@@ -97,9 +97,9 @@ def test_ages_are_there_and_what_is_stale_or_unknown_shows(open_page: Open, scre
     expect(page.locator("#sites .told").first).to_contain_text(AN_AGE)
 
 
-def test_at_low_zoom_nothing_stale_hides(open_page: Open) -> None:
+def test_at_low_zoom_nothing_stale_hides(open_page: Open, invented: Site) -> None:
     """A département's pin says how many of its wards are stale, and how old the oldest figure is."""
-    page = open_page("/?view=map&kind=medecine", screen=PHONE)
+    page = open_page("/?view=map&kind=medecine", screen=PHONE, at=invented)
     wait_for_map(page)
     expect(page.locator(".map")).to_have_attribute("data-mode", "pins")
     stale = page.locator('.mark-pin[data-stale="true"]')

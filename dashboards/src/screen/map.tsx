@@ -245,7 +245,7 @@ function styleOf(shapes: Outlines, tileUrl: string | null): StyleSpecification {
       ...(tileUrl ? [{ id: "tiles", type: "raster" as const, source: "tiles", paint: { "raster-saturation": -0.8 } }] : []),
       { id: "land", type: "fill", source: "departements", paint: { "fill-color": css("--land"), "fill-opacity": tileUrl ? 0.75 : 1 } },
       { id: "unknown", type: "fill", source: "departements", filter: ["in", ["get", "code"], ["literal", []]] },
-      { id: "border", type: "line", source: "departements", layout: { "line-join": "round" }, paint: { "line-color": css("--border"), "line-width": 1.6 } },
+      { id: "border", type: "line", source: "departements", layout: { "line-join": "round" }, paint: { "line-color": css("--border"), "line-width": 1.2 } },
       {
         id: "chosen",
         type: "line",
