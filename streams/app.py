@@ -14,6 +14,7 @@ from typing import Any
 import faust
 import structlog
 import uvloop
+from aiokafka.errors import KafkaError
 from faust.contrib.asgi import faust_app_running
 from faust.types import TP
 
@@ -32,6 +33,8 @@ from streams.watchdog import Sight, watch
 STOPS_WITHIN_S = 8.0
 CANCELS_AGAIN_S = 0.1
 MAX_POLL = 1000  # records of one batch at most
+METADATA_MS = 10_000  # a topic that is made, or made anew, after we started is noticed within so long
+LOG_AWAY = 69  # exit status: EX_UNAVAILABLE
 APPEND_TIME = 1  # Kafka's timestamp type for the broker's own stamp
 
 logger = structlog.get_logger("streams.app")
@@ -256,6 +259,7 @@ def faust_app(settings: WorkerSettings) -> faust.App:
         broker_rebalance_timeout=settings.rebalance_s,
         broker_heartbeat_interval=settings.heartbeat_s,
         broker_request_timeout=max(10.0, 2 * settings.session_s),
+        consumer_metadata_max_age_ms=METADATA_MS,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
@@ -278,7 +282,11 @@ def run(settings: WorkerSettings) -> None:
     async def work() -> None:
         await Worker(settings).run(on)
 
-    uvloop.run(work())
+    try:
+        uvloop.run(work())
+    except KafkaError as why:  # Faust starts with a broker or not at all: whoever keeps us up tries again
+        logger.critical("log away", why=str(why))
+        sys.exit(LOG_AWAY)
 
 
 def main() -> None:

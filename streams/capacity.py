@@ -14,13 +14,25 @@ from event_log.codec import decode, encode
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
 from event_log.topics import CAPACITY, region_of
 from live_state import capacity
-from live_state.state import Build, Commit, Position, State, StateAway, StateRefused, TooLarge
+from live_state.state import (
+    MOST_BYTES,
+    Build,
+    Commit,
+    Position,
+    State,
+    StateAway,
+    StateRefused,
+    TooLarge,
+    bytes_at_most,
+    most_bytes,
+)
 from streams.dead_letters import DeadLetter, bury
 from streams.inlet import Astray, Batch, Inlet, Read, Reader
 from streams.measures import Measures
 from streams.ticks import OwnClock, tick
 
 MOST_ITEMS = 500  # records of one commit; fewer once they proved too large, then more again
+SENDING_TURNS = 10  # of the loop, in which a commit of many hundred kB is handed to the network
 REBUILDING_MS = 10_000  # further than this behind the log's end nothing is shown as live
 
 logger = structlog.get_logger("streams.capacity")
@@ -33,6 +45,16 @@ class Limits(NamedTuple):
     first_wait_s: float = 0.05  # after a failure, doubling
     longest_wait_s: float = 2.0
     look_again_s: float = 1.0  # a log's end may be told too low for a moment, after a broker has lost its leader
+
+
+class Sent(NamedTuple):
+    """A commit on its way: what will be its answer, and what is so once that is yes."""
+
+    answer: asyncio.Task[bool]
+    to: Position
+    rebuilding: bool
+    folded: int
+    at: float
 
 
 class BeginAgain(Exception):
@@ -53,6 +75,10 @@ class CapacityShard:
     """One partition, and the shard that lives on it: this worker is its only writer while the partition is its own.
 
     `trouble` names what keeps it from folding, None while nothing does.
+
+    While the live state takes one commit in, the next is folded already, on a memory that is then one commit ahead
+    (`capacity` is; `offset` and all that others ask is not). Whenever the answer is anything but yes, that memory is
+    dropped and loaded anew, like after any other trouble; and with nothing more to fold it is never ahead.
     """
 
     def __init__(
@@ -78,6 +104,7 @@ class CapacityShard:
         self._now, self._limits = now, limits
         self._build: Build | None = None
         self._position = Position("", -1, FOLD_VERSION)
+        self._sent: Sent | None = None
         self._most = MOST_ITEMS
         self._clock = OwnClock()
         self._stamped = False
@@ -89,7 +116,7 @@ class CapacityShard:
 
     @property
     def offset(self) -> int:
-        """Return the last offset folded."""
+        """Return the last offset folded and committed."""
         return self._position.offset
 
     @property
@@ -115,6 +142,13 @@ class CapacityShard:
 
     async def run(self) -> None:
         """Fold until cancelled. Nothing that happens here ends it: one region's trouble stops no other."""
+        try:
+            await self._run()
+        finally:
+            if self._sent is not None:
+                self._sent.answer.cancel()
+
+    async def _run(self) -> None:
         failures = 0
         while True:
             before = self.offset, self.epoch
@@ -159,6 +193,7 @@ class CapacityShard:
 
     async def _open(self) -> None:
         """Return once the shard is in memory as the live state has it, and is read on from there."""
+        await self._forget_sent()
         genesis = await self._log.genesis(CAPACITY, self.partition)
         while genesis is None:  # a free partition: whoever founds a shard here appends its genesis
             self.shard = None
@@ -218,6 +253,8 @@ class CapacityShard:
         self._stamped = batch.stamped
         self._compare_clocks(batch, waiting)
         await self._fold(batch)
+        if not self.inlet.waiting:
+            await self._answered()
         self._say(None)
 
     def _compare_clocks(self, batch: Batch, waiting: bool) -> None:
@@ -260,6 +297,7 @@ class CapacityShard:
         while done < len(items):
             done += await self._commit_some(items, done, batch)
         if newer is not None:
+            await self._answered()
             raise Stopped(f"{newer}, after offset {self.offset}")
 
     async def _commit_some(self, items: list[Item], done: int, batch: Batch) -> int:
@@ -269,7 +307,7 @@ class CapacityShard:
         count = draft.offset - self.capacity.offset
         self._measures.fold_seconds.labels(self.shard).observe(time.perf_counter() - started)
         try:
-            await self._commit(draft, batch.records)
+            size = await self._commit(draft, batch.records)
         except TooLarge:
             if count > 1:
                 self._most = count // 2
@@ -278,26 +316,47 @@ class CapacityShard:
             else:
                 items[done] = items[done]._replace(event=Unreadable("it changes more than a commit may hold"))
             return 0
-        self._most = min(MOST_ITEMS, self._most * 2)
+        if size <= MOST_BYTES // 2:  # what would not fit would be folded for nothing
+            self._most = min(MOST_ITEMS, self._most * 2)
         return count
 
-    async def _commit(self, draft: Draft, records: Sequence[Read]) -> None:
-        """Return once the draft is in the live state, and then in memory."""
+    async def _commit(self, draft: Draft, records: Sequence[Read]) -> int:
+        """Return the commit's size, once it is on its way, the one before it in the live state, and both in memory."""
         assert self._build is not None
-        for offset, reason in draft.dead.items():
-            await self._bury(offset, reason, records[offset - records[0].offset].value)
-        to = self._position._replace(offset=draft.offset)
+        at = self._sent.to if self._sent else self._position
+        to = at._replace(offset=draft.offset)
         rebuilding = self.end > draft.offset + 1 and self._now() - draft.clock > REBUILDING_MS
-        started = time.perf_counter()
         packed = capacity.packed(draft)  # once, for both
         writes = capacity.writes(draft, packed, rebuilding=rebuilding)
-        feed = capacity.feed(draft, packed, rebuilding=rebuilding)
-        if not await self._state.commit(self._build, Commit(self._position, to, writes, feed)):
-            raise BeginAgain("position")
-        folded = draft.offset - self.offset
+        commit = Commit(at, to, writes, capacity.feed(draft, packed, rebuilding=rebuilding))
+        size = bytes_at_most(commit)
+        if size > most_bytes(commit):
+            raise TooLarge(f"{size} bytes")
+        for offset, reason in draft.dead.items():
+            await self._bury(offset, reason, records[offset - records[0].offset].value)
+        await self._answered()
+        answer = asyncio.create_task(self._state.commit(self._build, commit))
+        self._sent = Sent(answer, to, rebuilding, draft.offset - at.offset, time.perf_counter())
         self.capacity.absorb(draft)
-        self._position, self.rebuilding = to, rebuilding
-        self._measures.committed(self.shard or "", folded, draft.offset, time.perf_counter() - started)
+        for _ in range(SENDING_TURNS):
+            await asyncio.sleep(0)
+        return size
+
+    async def _answered(self) -> None:
+        """Return once what is on its way is in the live state; raise for any other answer."""
+        if self._sent is None:
+            return
+        if not await asyncio.shield(self._sent.answer):
+            raise BeginAgain("position")
+        sent, self._sent = self._sent, None
+        self._position, self.rebuilding = sent.to, sent.rebuilding
+        self._measures.committed(self.shard or "", sent.folded, sent.to.offset, time.perf_counter() - sent.at)
+
+    async def _forget_sent(self) -> None:
+        """Return once nothing is on its way any more, whatever became of it: the live state is looked at next."""
+        sent, self._sent = self._sent, None
+        if sent is not None:
+            await asyncio.gather(sent.answer, return_exceptions=True)
 
     async def _bury(self, offset: int, reason: str, value: bytes | None) -> None:
         """Return once the record is with the dead letters: before the commit, so that none is lost between the two."""

@@ -71,6 +71,11 @@ class Inlet:
         self._following = False  # whether what was sought has begun to arrive
         self._held = self._dropped = self._astray = False
 
+    @property
+    def waiting(self) -> bool:
+        """Return whether there is a batch to take at once."""
+        return bool(self._batches)
+
     def close(self) -> None:
         """Take nothing in until it is opened again."""
         self._expected = None

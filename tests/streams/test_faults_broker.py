@@ -12,8 +12,9 @@ from event_log.codec import encode
 from event_log.kafka import KafkaLog
 from event_log.log import LogAway, UnknownTopic
 from event_log.topics import CAPACITY, init_shard
-from launch.embedded import Engine
+from launch.embedded import Engine, free_port
 from live_state.redis import RedisState
+from streams.app import LOG_AWAY
 from tests.engines.chosen import EngineSet
 from tests.small_region import WARDS, published, region, report
 from tests.streams.running import Clients, Place, holds, now
@@ -113,3 +114,14 @@ async def _shows(running: Running, epoch: str) -> bool:
 
 async def _all_ready(running: Running) -> bool:
     return await running.worker.not_ready() == {}
+
+
+async def test_a_worker_without_a_broker_ends_and_says_so(tmp_path: Path) -> None:
+    """Faust starts with a broker or not at all; `vigilits up` starts it again, later each time."""
+    nowhere = f"127.0.0.1:{free_port()}"
+    worker = WorkerProcess(tmp_path, nowhere, f"redis://{nowhere}")
+    try:
+        assert await asyncio.to_thread(worker.ended_with, 60) == LOG_AWAY
+        assert worker.said("log away")
+    finally:
+        worker.kill()

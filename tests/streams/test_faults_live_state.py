@@ -63,8 +63,10 @@ async def running(directory: Path, engines: EngineSet) -> AsyncIterator[Running]
     worker = None
     try:
         async with KafkaLog(kafka.url) as log, RedisState(redis.url) as state, Redis.from_url(redis.url) as client:
+            worker = begun = WorkerProcess(directory, kafka.url, redis.url)
+            await holds(lambda: _is_assigned(begun), 60)
+            # Only now: a worker that was there before any region finds the first one by itself.
             await init_shard(log, "capacity:first", now())
-            worker = WorkerProcess(directory, kafka.url, redis.url)
             await holds(lambda: _has_begun(state), 60)
             yield Running(Clients(log, state), client, redis, worker)
     finally:
@@ -72,6 +74,10 @@ async def running(directory: Path, engines: EngineSet) -> AsyncIterator[Running]
             worker.kill()
         kafka.stop()
         redis.stop()
+
+
+async def _is_assigned(worker: WorkerProcess) -> bool:
+    return worker.said("assigned") != []
 
 
 async def _has_begun(state: RedisState) -> bool:
