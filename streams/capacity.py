@@ -146,6 +146,7 @@ class CapacityShard:
             await self._run()
         finally:
             if self._sent is not None:
+                self._sent.answer.add_done_callback(_nobody_asks)
                 self._sent.answer.cancel()
 
     async def _run(self) -> None:
@@ -373,6 +374,12 @@ class CapacityShard:
         await bury(self._log, letter)
         self._measures.dead_letters.labels(self.shard).inc()
         logger.error("dead letter", shard=self.shard, letter=letter.id, reason=reason)
+
+
+def _nobody_asks(answer: asyncio.Task[bool]) -> None:
+    """Look at how a commit ended, which would otherwise be complained about."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _items(records: Sequence[Read]) -> tuple[list[Item], UnknownVersion | None]:

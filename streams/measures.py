@@ -1,9 +1,8 @@
 """What a worker counts, under the names of the one table."""
 
-from contextlib import suppress
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from event_log.topics import region_of
 from live_state.metrics import register
 
 
@@ -52,5 +51,5 @@ class Measures:
     def forget(self, shard: str) -> None:
         """Tell nothing more of a shard that another worker has by now."""
         for gauge in (self.position, self.position_lag, self.clock_age, self.shard_ready):
-            with suppress(KeyError):
-                gauge.remove(shard)
+            gauge.remove_by_labels({"shard": shard})
+        self.oldest_figure.remove_by_labels({"region": region_of(shard)})
