@@ -8,6 +8,7 @@ Command = Sequence[str | bytes | int]
 MOST_PARTS = 1_000  # of a command: Lua's unpack ends at some thousands, and then after the writes before it
 MOST_BYTES = 1 << 20  # of a commit: Redis answers nobody else meanwhile, so a longer batch is split between two records
 MOST_BYTES_ALONE = 8 << 20  # of a single record's: a region directory redraws every ward, and can't be split
+COMMAND_BYTES = 40  # a command's name, the number of its key, and what packing adds
 FEED_ENTRIES = 10_000  # some minutes under load, hours otherwise
 FEED_BYTES = 64 << 20
 FEED_FEWEST = 64
@@ -72,6 +73,19 @@ class Commit(NamedTuple):
 def most_bytes(commit: Commit) -> int:
     """Return how large the writes and the feed entry of a commit may be together."""
     return MOST_BYTES_ALONE if commit.to.offset - commit.at.offset == 1 else MOST_BYTES
+
+
+def bytes_at_most(commit: Commit) -> int:
+    """Return what a commit's writes and feed entry take when packed, or a little more."""
+    return len(commit.feed) + sum(
+        COMMAND_BYTES + sum(_packed_bytes(part) for part in command[2:]) for command in commit.writes
+    )
+
+
+def _packed_bytes(part: str | bytes | int) -> int:
+    if isinstance(part, int):
+        return 9
+    return 5 + (len(part) if isinstance(part, bytes) or part.isascii() else len(part.encode()))
 
 
 def feed_kept(payload: bytes) -> int:

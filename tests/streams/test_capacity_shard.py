@@ -275,6 +275,41 @@ async def test_a_commit_that_is_refused_is_named_and_tried_again(log: MemoryLog)
     assert [letter async for letter in letters(log)] == []
 
 
+class Slow(MemoryState):
+    """A live state that takes its time over the first commit, and then answers as it is told."""
+
+    def __init__(self, refuses: bool) -> None:
+        super().__init__()
+        self.refuses, self.answers, self.asked = refuses, asyncio.Event(), 0
+
+    async def commit(self, build: Build, commit: Commit) -> bool:
+        self.asked += 1
+        first = self.asked == 1
+        await self.answers.wait()
+        if first and self.refuses:
+            return False
+        return await super().commit(build, commit)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_while_a_commit_is_on_its_way_the_next_is_folded_and_dropped_with_it(
+    log: MemoryLog, refuses: bool
+) -> None:
+    """Others are told of what is committed alone, and no commit goes out before the last is answered."""
+    state = Slow(refuses)
+    shard = shard_on(log, state, consumer := Consumer(log, iter([5] * 99)))
+    async with working(shard):
+        await until(lambda: shard.capacity.offset == 4 and shard.inlet.waiting, shard, consumer)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert (shard.offset, state.asked) == (-1, 1)
+        state.answers.set()
+        await until(lambda: shard.offset == 21, shard, consumer)
+        assert shard.capacity.offset == 21
+    assert len(consumer.sought) == (2 if refuses else 1)
+    await is_the_fold(state, log, 21)
+
+
 class Broken(MemoryState):
     """A live state with a bug, for a while."""
 
