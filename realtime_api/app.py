@@ -68,9 +68,10 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     rooms = Rooms(state, shards, measures, now)
     sessions = Sessions()
     home = Path(settings.home)
-    client = httpx.AsyncClient(follow_redirects=False)
+    client: httpx.AsyncClient | None = None
     page: SignInPage | None = None
     if settings.oidc_issuer:
+        client = httpx.AsyncClient(follow_redirects=False)
         issuer = Issuer(settings.oidc_issuer, client)
         tokens = Tokens(issuer, settings.oidc_issuer, settings.oidc_audience, now)
         callback = settings.public_url.rstrip("/") + CALLBACK
@@ -96,7 +97,8 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await rooms.close()
-        await client.aclose()
+        if client is not None:
+            await client.aclose()
 
     app = Starlette(
         routes=_routes(doors, health, pages, endpoint),

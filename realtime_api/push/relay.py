@@ -18,6 +18,8 @@ HASHES = ("meta", "wards", "totals", "settings", "grants")
 WAIT_MS = 1_000  # of one look at the feed; after each the pointer is looked at
 MOST_ENTRIES = 500
 LONGEST_BACKOFF_S = 1.0  # a look is cheap, and a page waits for it
+AWAY = "the live state cannot be reached"
+UNKNOWN = "the live state is in an unknown version"
 
 log = structlog.get_logger("relay")
 
@@ -53,10 +55,10 @@ class Relay:
                 log.info("reload", shard=self._hub.shard, why=str(why))
                 continue
             except StateAway:
-                self._trouble("the live state cannot be reached")
+                self._trouble(AWAY)
             except (msgspec.MsgspecError, ValueError, KeyError) as error:
                 # What is stored was not written by a version that we know: to guess would be worse than to stand still.
-                self._trouble("the live state is in an unknown version")
+                self._trouble(UNKNOWN)
                 log.error("unreadable", shard=self._hub.shard, error=type(error).__name__)
             failures += 1
             await asyncio.sleep(min(LONGEST_BACKOFF_S, 0.05 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0))
@@ -78,7 +80,7 @@ class Relay:
             return False
         position, held = loaded
         if position.fold_version > FOLD_VERSION:
-            self._trouble("the live state is in an unknown version")
+            self._trouble(UNKNOWN)
             return False
         if not self._goes_on(build, position):
             reason = self._why_reset(build)
@@ -94,7 +96,7 @@ class Relay:
     def _goes_on(self, build: Build, position: Position) -> bool:
         """Return whether the mirror need not be loaded again: the live state was only away for a while."""
         hub = self._hub
-        was_away = hub.build == build and hub.region is not None and hub.trouble is not None
+        was_away = hub.build == build and hub.region is not None and hub.trouble == AWAY
         return was_away and hub.offset <= position.offset
 
     def _why_reset(self, build: Build) -> str:

@@ -58,12 +58,12 @@ class Rooms(Mapping[str, Room]):
             self._wards_of = regions
             self._wards = {
                 ward.id: WardPlace(
-                    region=region.code,
+                    region=code,
                     facility=ward.facility,
                     entity=region.facility_of[ward.facility].finess_ej,
                     nature=region.kind_of[ward.kind].nature,
                 )
-                for region in regions
+                for code, region in zip(self.hubs, regions, strict=True)
                 if region is not None
                 for ward in region.wards
             }
@@ -91,7 +91,9 @@ class Rooms(Mapping[str, Room]):
         outbox = Outbox(hub, self._measures)
         self._rooms[hub.channel] = Room(hub, outbox)
         relay = Relay(self._state, hub, outbox, self._measures, self._now, self._another_log.set)
-        self._relays.append(asyncio.create_task(relay.run(), name=f"relay {region}"))
+        task = asyncio.create_task(relay.run(), name=f"relay {region}")
+        task.add_done_callback(_tell_end)
+        self._relays.append(task)
         log.info("region", region=region)
 
     @property
@@ -106,3 +108,9 @@ class Rooms(Mapping[str, Room]):
         for task in self._relays:
             task.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """Write down why a relay ended, which only a bug can make it; `/healthz` then asks to be restarted."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("ended", task=task.get_name(), exc_info=error)

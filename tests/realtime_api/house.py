@@ -145,9 +145,9 @@ class Shard:
         for event in events:
             await self.log.append(CAPACITY, self.partition, b"ici", encode(event))
 
-    async def tick(self) -> None:
+    async def tick(self, at: int | None = None) -> None:
         """Let the clock go on."""
-        await self.put(Tick(id=new_id(), received_at=now()))
+        await self.put(Tick(id=new_id(), received_at=at or now()))
 
 
 def _item(offset: int, value: bytes | None) -> Item:
@@ -158,14 +158,19 @@ def _item(offset: int, value: bytes | None) -> Item:
 
 
 class Server(uvicorn.Server):
-    """uvicorn, saying when it listens."""
+    """uvicorn, saying when it listens, and stopping when told instead of looking now and then."""
 
     listening: asyncio.Event
+    told_to_stop: asyncio.Event
 
     async def startup(self, sockets: Any = None) -> None:
         """Start, and say so."""
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Return once told to stop."""
+        await self.told_to_stop.wait()
 
 
 class House:
@@ -189,7 +194,7 @@ class House:
         self.app = application(self.settings, self.log, self.state, dist=self.home / "dist")
         await self._open.enter_async_context(_serving(self))
         self.http = await self._open.enter_async_context(
-            httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False)
+            httpx.AsyncClient(base_url=self.url, timeout=30, trust_env=False, verify=False)
         )
         await self.until_ready()
         return self
@@ -354,16 +359,23 @@ async def _end(task: asyncio.Task[None]) -> None:
 async def _serving(house: House) -> AsyncIterator[None]:
     made = server(house.app, "127.0.0.1", 0)
     made.__class__ = Server
-    made.listening = asyncio.Event()  # type: ignore[attr-defined]
+    async with serving(made) as url:
+        house.url = url
+        yield
+
+
+@asynccontextmanager
+async def serving(made: uvicorn.Server) -> AsyncIterator[str]:
+    """Give the address of a running server."""
+    assert isinstance(made, Server)
+    made.listening, made.told_to_stop = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(made.serve())
     async with asyncio.timeout(WITHIN_S):
-        await made.listening.wait()  # type: ignore[attr-defined]
-    port = made.servers[0].sockets[0].getsockname()[1]
-    house.url = f"http://127.0.0.1:{port}"
+        await made.listening.wait()
     try:
-        yield
+        yield f"http://127.0.0.1:{made.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        made.should_exit = True
+        made.told_to_stop.set()
         await task
 
 

@@ -1,6 +1,5 @@
 """A tiny OpenID Connect issuer, served on loopback: discovery, keys, and the code flow with PKCE."""
 
-import asyncio
 import base64
 import hashlib
 import secrets
@@ -17,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from tests.realtime_api.house import Server, serving
 
 CLIENT, SECRET = "vigilits-pages", "s3cret"
 
@@ -98,26 +99,10 @@ class IdentityProvider:
         return JSONResponse({"access_token": "opaque", "token_type": "Bearer", "id_token": self.sign(**claims)})
 
 
-class _Server(uvicorn.Server):
-    listening: asyncio.Event
-
-    async def startup(self, sockets: Any = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-
 @asynccontextmanager
 async def identity_provider() -> AsyncIterator[IdentityProvider]:
     """Give a running issuer."""
     issuer = IdentityProvider()
-    server = _Server(uvicorn.Config(issuer.app, port=0, log_config=None, lifespan="off"))
-    server.listening = asyncio.Event()
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(5):
-        await server.listening.wait()
-    issuer.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    try:
+    async with serving(Server(uvicorn.Config(issuer.app, port=0, log_config=None, lifespan="off"))) as url:
+        issuer.url = url
         yield issuer
-    finally:
-        server.should_exit = True
-        await task
