@@ -44,6 +44,8 @@ def system(tmp_path_factory: pytest.TempPathFactory, engines: EngineSet) -> Iter
 @pytest.fixture(scope="package")
 def spring(system: System) -> None:
     """Return once Occitanie has told all that it tells on a day of April 2020."""
+    if system.picture(CELL, OCCITANIE)["scenario"] is not None:
+        return  # it was replayed already
     story = story_of(OCCITANIE, "2020-04-08", "2020-04-08", speed=1)
 
     async def told() -> None:
