@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
@@ -138,7 +138,3 @@ class Commands:
     def is_pending(self, id_: str) -> bool:
         """Return whether this process accepted the event, and has answered for it before it knew the outcome."""
         return id_ in self._pending
-
-    def known(self, id_: str, hubs: Mapping[str, Hub]) -> Said | None:
-        """Return an event's outcome if the feed told it lately."""
-        return next((said for hub in hubs.values() if (said := hub.outcomes.get(id_)) is not None), None)

@@ -143,4 +143,4 @@ NOT_ALLOWED = Close(4403, "not allowed")
 TOO_SLOW = Close(4409, "too slow: take a snapshot and return")
 TOO_MANY_MESSAGES = Close(1008, "too many messages")
 COME_BACK = Close(1013, "retry after 5 s")
-GOING_AWAY = Close(1012, "restarting")
+RESTARTING = Close(1012, "come back in a moment")  # said by uvicorn when it stops

@@ -176,8 +176,3 @@ class Sessions:
         for session in list(self.all):
             if session.who.cookie in ended:
                 session.end(SIGN_IN_AGAIN)
-
-    def end(self, close: Close) -> None:
-        """Close every socket."""
-        for session in list(self.all):
-            session.end(close)

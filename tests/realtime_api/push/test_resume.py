@@ -19,9 +19,10 @@ from live_state.memory import MemoryState
 from live_state.state import Build, Commit, Position
 from realtime_api.access import Eyes, View, view_of
 from realtime_api.measures import Measures
+from realtime_api.problems import Close
 from realtime_api.push.codecs import JSON, MSGPACK, Codec
 from realtime_api.push.hub import Hub
-from realtime_api.push.outbox import Listener, Outbox
+from realtime_api.push.outbox import GAP_OF_MANY_S, GAP_S, MANY, Listener, Outbox
 from realtime_api.push.relay import HASHES
 from tests.small_region import DAY, HOUR, START, WARDS, events, items, opening, report
 
@@ -387,3 +388,43 @@ def test_readers_of_one_view_are_sent_the_very_same_bytes() -> None:
     assert len(first) == 2
     for frames in others:
         assert all(ours is theirs for ours, theirs in zip(first, frames, strict=True))
+
+
+def test_many_listeners_are_told_less_often() -> None:
+    async def told(listeners: int) -> float:
+        world = World()
+        await world.found()
+        client = Client(view("crisis_cell", "ici"), MSGPACK)
+        client.come(world.outbox)
+        world.outbox.count = listeners
+        after, loop = len(opening()), asyncio.get_running_loop()
+        for place in range(2):
+            await world.commit(items([report(f"r{place}", WARDS[0], "02", place, at=START)], start=after + place))
+            await world.follow()
+        started = loop.time()
+        client.transport.written.clear()
+        async with asyncio.timeout(2):
+            await client.transport.written.wait()
+        world.outbox.close()
+        return loop.time() - started
+
+    assert asyncio.run(told(MANY + 1)) >= GAP_OF_MANY_S - 0.02
+    assert GAP_S < GAP_OF_MANY_S
+
+
+def test_who_stays_slow_is_closed_with_a_code_that_says_how_to_come_back() -> None:
+    async def told() -> list[Close]:
+        world = World()
+        await world.found()
+        world.outbox._stays_slow_s = 0.0
+        closed: list[Close] = []
+        transport = Transport()
+        transport.is_full = True
+        world.outbox.add(Listener(transport, "anne", MSGPACK, view("crisis_cell", "ici"), closed.append), None)
+        assert transport.frames == []
+        await asyncio.sleep(0)
+        world.outbox._look()
+        world.outbox.close()
+        return closed
+
+    assert [close.code for close in asyncio.run(told())] == [4409]
