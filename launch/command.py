@@ -106,7 +106,10 @@ def told(work: Coroutine[Any, Any, T]) -> T:
 
 def say(line: str) -> None:
     """Print a line now, not when a buffer is full: it may be the last."""
-    print(line, flush=True)
+    try:
+        print(line, flush=True)
+    except OSError:  # whoever read it has gone; what runs goes on, and is stopped in order
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as we run
 
 
 def here() -> Settings:
@@ -188,14 +191,14 @@ def demo(
 def worker() -> None:
     """Run one worker in the foreground; the environment names the engines."""
     environment.read(os.environ)
-    os.execv(sys.executable, [sys.executable, "-m", "streams"])
+    os.execv(sys.executable, one_machine.run("streams"))
 
 
 @app.command(epilog=EPILOG)
 def api() -> None:
     """Run the API with its pages in the foreground; the environment names the engines."""
     environment.read(os.environ)
-    os.execv(sys.executable, [sys.executable, "-m", "realtime_api"])
+    os.execv(sys.executable, one_machine.run("realtime_api"))
 
 
 @app.command(epilog=EPILOG)

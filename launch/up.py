@@ -88,6 +88,11 @@ def _bound(host: str, port: int) -> int | None:
         return bound
 
 
+def run(package: str) -> list[str]:
+    """Return how one of our programs is run; without the working directory, which may hold packages of our names."""
+    return [sys.executable, "-P", "-m", package]
+
+
 class Up:
     """One vigilits on this machine, from start to end."""
 
@@ -243,10 +248,9 @@ class Up:
         for number in range(1, self.plan.workers + 1):
             log = _fresh(logs / f"worker-{number}.log")
             port = {"WORKER_PORT": str(self.plan.worker_port + number - 1)} if self.plan.worker_port else {}
-            self.workers.append(Program(f"worker {number}", [sys.executable, "-m", "streams"], env | port, log))
-        api = [sys.executable, "-m", "realtime_api"]
+            self.workers.append(Program(f"worker {number}", run("streams"), env | port, log))
         log = _fresh(logs / "api.log")
-        self.api = Program("api", api, {**env, "PORT": str(self.port)}, log, API_STOPS_WITHIN_S)
+        self.api = Program("api", run("realtime_api"), {**env, "PORT": str(self.port)}, log, API_STOPS_WITHIN_S)
 
     async def _find_port(self) -> None:
         """Give the API another port where somebody took the one that it had."""
@@ -298,7 +302,9 @@ def _fresh(log: Path) -> Path:
 async def asked_to_stop() -> AsyncIterator[asyncio.Queue[signal.Signals]]:
     """Give the queue in which Ctrl-C and the like arrive, instead of ending us where we stand."""
     loop, arrived = asyncio.get_running_loop(), asyncio.Queue[signal.Signals]()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # started by nohup, we are to outlive the terminal
+        signals.append(signal.SIGHUP)
     for number in signals:
         loop.add_signal_handler(number, arrived.put_nowait, number)
     try:

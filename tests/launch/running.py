@@ -17,7 +17,8 @@ import httpx
 
 from tests.launch import tiny_directory
 
-LIVE_WITHIN_S = 60.0
+LIVE_WITHIN_S = 90.0  # 8 s by itself; much more where others keep every core busy
+SLOW_S = 240  # for a test that starts, kills and stops whole systems
 CLEAN = ("KAFKA_URL", "REDIS_URL", "OIDC_ISSUER", "PUBLIC_URL", "VIGILITS_HOME", "WORKER_PORT", "HOST")
 
 

@@ -12,7 +12,7 @@ import pytest
 from launch import demo, regions, rights, story
 from launch.embedded import LOOPBACK
 from realtime_api.access import MATRIX
-from tests.launch.running import Vigilits, none_left
+from tests.launch.running import SLOW_S, Vigilits, none_left
 
 DAY = "2020-03-28"
 
@@ -46,6 +46,7 @@ def test_days_that_are_not_there_are_not_told(first: str, last: str) -> None:
         story.story_of(demo.REGION, first, last, 1)
 
 
+@pytest.mark.timeout(SLOW_S)
 def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]

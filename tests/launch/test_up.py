@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from launch.demo import OTHER_ISSUER
 from launch.embedded import LOOPBACK, Engine
 from launch.up import PORTS_TRIED, NoPort, Plan, Up, free_port
 from tests.engines.chosen import EngineSet
-from tests.launch.running import Vigilits, none_left, up
+from tests.launch import tiny_directory
+from tests.launch.running import SLOW_S, Vigilits, none_left, up, vigilits
 
 WARD = "310000001/medecine"
 CHANNEL = "capacity:ici"
@@ -103,6 +105,25 @@ def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     assert none_left(one) == {}
 
 
+def test_it_goes_on_and_stops_in_order_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    tiny_directory.write(tmp_path / "ici")
+    reader, writer = os.pipe()
+    env = {**os.environ, "VIGILITS_HOME": str(tmp_path / "home"), "PORT": "0"}
+    words = [*vigilits(), "up", "--directory", str(tmp_path / "ici")]
+    with subprocess.Popen(words, env=env, stdout=writer, stderr=subprocess.PIPE, start_new_session=True) as process:
+        os.close(writer)
+        assert os.read(reader, 8) == b"Starting"
+        os.close(reader)
+        give_up_at = time.monotonic() + 60
+        while not (tmp_path / "home" / "logs" / "api.log").exists() and time.monotonic() < give_up_at:
+            time.sleep(0.05)  # it has said more by then, to nobody
+        process.terminate()
+        assert process.wait(40) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert not (tmp_path / "home" / "engines.json").exists()
+
+
 def test_a_second_one_in_the_same_home_is_refused(tmp_path: Path) -> None:
     with home.taken(tmp_path / "home"):
         one = Vigilits(tmp_path / "home", {})
@@ -111,6 +132,7 @@ def test_a_second_one_in_the_same_home_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.engines
+@pytest.mark.timeout(SLOW_S)
 def test_a_report_reaches_a_page_whatever_is_killed_and_ctrl_c_leaves_nothing(
     tmp_path: Path, addresses: dict[str, str]
 ) -> None:
@@ -135,6 +157,7 @@ def test_a_report_reaches_a_page_whatever_is_killed_and_ctrl_c_leaves_nothing(
         assert not (one.home / "engines.json").exists()
 
 
+@pytest.mark.timeout(SLOW_S)
 def test_a_broker_that_comes_back_empty_begins_a_new_epoch_and_says_so(tmp_path: Path) -> None:
     with up(tmp_path / "home", {}) as one:
         token = one.token("crisis_cell", "ici")
