@@ -37,7 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="The address on which the API listens.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="The port on which the API listens; 0 takes a free one.")] = 8080
     worker_host: Annotated[str, Meta(description="The address on which a worker serves its metrics.")] = "127.0.0.1"
-    worker_port: Annotated[int, Meta(description="The port for a worker's metrics and readiness; 0 takes a free one.")] = 0
+    worker_port: Annotated[
+        int, Meta(description="The port for a worker's metrics and readiness; 0 takes a free one.")
+    ] = 0
     public_url: Annotated[
         str, Meta(description="The origin under which people reach the pages, where a proxy stands before the API.")
     ] = ""
