@@ -13,12 +13,17 @@ from tests.end_to_end.system import System
 pytestmark = pytest.mark.engines
 
 REA, MEDICINE, HAD = "310100001/rea-adulte", "310100001/medecine", "310100002/had"
-ALBI = "810100001/rea-adulte"
+ALBI, TOLD_BADLY = "810100001/rea-adulte", "310100002/medecine"
 MINUTE, DAY = 60_000, 86_400_000
 
 
 def now() -> int:
     return time.time_ns() // 1_000_000
+
+
+def history(system: System, ward: str) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = system.get(CELL, f"/regions/{ICI}/wards/{ward}").json()["history"]
+    return lines
 
 
 def test_a_report_reaches_the_crisis_cell_and_every_door_tells_the_same(system: System) -> None:
@@ -71,16 +76,16 @@ def test_an_older_figure_is_history_changes_nothing_live_and_the_answer_says_so(
         after = system.picture(CELL, ICI)
         assert (after["wards"], after["totals"]) == (before["wards"], before["totals"])
         assert screen.wards[ALBI]["occupied"] == 6
-    lines = system.get(CELL, f"/regions/{ICI}/wards/{ALBI}").json()["history"]
+    lines = history(system, ALBI)
     assert [(line["splits"][0]["count"], line["stands"]) for line in lines[:2]] == [(2, False), (6, True)]
 
 
 def test_a_report_that_is_sent_again_is_one_report(system: System) -> None:
+    before = len(history(system, HAD))
     row = {"ward": HAD, "status": OCCUPIED, "count": 12}
     first, again = (system.tell(CELL, row, key="night-of-the-12th") for _ in range(2))
     assert (again.status_code, again.json()) == (first.status_code, first.json())
-    lines = system.get(CELL, f"/regions/{ICI}/wards/{HAD}").json()["history"]
-    assert len(lines) == 1
+    assert len(history(system, HAD)) == before + 1
 
 
 def test_each_row_of_a_list_has_its_own_answer(system: System) -> None:
@@ -99,8 +104,8 @@ def test_each_row_of_a_list_has_its_own_answer(system: System) -> None:
 
 
 def row(**changes: Any) -> bytes:
-    """Return a row about a ward that is told of nowhere else, with changes."""
-    return json.dumps({"ward": "310100002/medecine", "status": OCCUPIED, "count": 5} | changes).encode()
+    """Return a row with changes."""
+    return json.dumps({"ward": TOLD_BADLY, "status": OCCUPIED, "count": 5} | changes).encode()
 
 
 BAD: dict[str, tuple[str, bytes, int, set[str]]] = {
@@ -126,7 +131,7 @@ BAD: dict[str, tuple[str, bytes, int, set[str]]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_named_and_changes_nothing(system: System, name: str) -> None:
     who, body, status, paths = BAD[name]
-    before = system.picture(CELL, ICI)
+    before, lines = system.picture(CELL, ICI), history(system, TOLD_BADLY)
     answer = system.tell(who, body)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -138,7 +143,7 @@ def test_bad_input_is_named_and_changes_nothing(system: System, name: str) -> No
     assert all(wrong["message"] for wrong in problem.get("errors", []))
     after = system.picture(CELL, ICI)
     assert (after["wards"], after["totals"]) == (before["wards"], before["totals"])
-    assert system.get(CELL, f"/regions/{ICI}/wards/310100002/medecine").json()["history"] == []
+    assert history(system, TOLD_BADLY) == lines
 
 
 def test_a_figure_grows_stale_by_itself_and_the_screen_is_told(system: System) -> None:
