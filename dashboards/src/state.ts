@@ -1,5 +1,6 @@
 /** What the page knows and what its reader chose, as signals; and the one place that alters them. */
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from "@preact/signals";
+import { Absence, type Away } from "./away";
 import { Channel } from "./channel";
 import { ShardClock } from "./clock";
 import { grown, linesOf, type Line } from "./feed";
@@ -116,20 +117,11 @@ export const verdict = computed<Verdict>(() => judge(socketOpen.value, advance.v
 /** The shard's time, by which every age is told; null before anything was heard. */
 export const now = computed<number | null>(() => (advance.value === null && !hasPicture.value ? null : clock.at(mono.value)));
 
-export interface Away {
-  from: number | null;
-  to: number;
-  changes: number;
-  reset: boolean;
-}
 /** What the reader has not yet seen of the last time the page was not live. */
 export const away = signal<Away | null>(null);
 export const feed = signal<Line[]>([]);
 
-let awaySince: number | null | undefined;
-let missedLines = 0;
-let startedAnew = false;
-let catchingUp = false;
+const absence = new Absence();
 let nextLine = 1;
 
 function hear(at: number): void {
@@ -139,28 +131,10 @@ function hear(at: number): void {
   mono.value = heard;
 }
 
-function leave(): void {
-  if (advance.value === null) return;
-  catchingUp = true;
-  awaySince ??= advance.value.at;
-}
-
-function comeBack(at: number): void {
-  if (!catchingUp) return;
-  catchingUp = false;
-  const wasLong = awaySince != null && at - awaySince > 3_000;
-  if (awaySince !== undefined && (missedLines > 0 || wasLong || startedAnew)) {
-    const before = away.value;
-    away.value = {
-      from: before ? before.from : awaySince,
-      to: at,
-      changes: (before?.changes ?? 0) + missedLines,
-      reset: startedAnew || (before?.reset ?? false),
-    };
-  }
-  awaySince = undefined;
-  missedLines = 0;
-  startedAnew = false;
+/** Whether what comes now was missed: the page is not live, or has only just come back. */
+function isMissed(): boolean {
+  if (advance.value !== null && verdict.value.is === "lost") absence.leave(advance.value.at);
+  return absence.isCatchingUp;
 }
 
 /** The reader has seen what was missed: the marks go. */
@@ -181,7 +155,7 @@ function take(delta: Delta, at: number, missed: boolean): void {
   if (hasPicture.value) {
     const lines = linesOf(delta.wards, at, missed, (code) => kindOf.value.get(code)?.critical ?? false, nextLine);
     nextLine += lines.length;
-    if (missed) missedLines += lines.length;
+    if (missed) absence.missed(lines.length);
     feed.value = grown(feed.value, lines);
   }
   scenario.value = mirror.scenario;
@@ -191,43 +165,32 @@ function take(delta: Delta, at: number, missed: boolean): void {
 
 function apply(frame: Frame): void {
   switch (frame.type) {
-    case "snapshot": {
-      const missed = catchingUp || verdict.value.is === "lost";
-      if (missed) leave();
-      take(mirror.snapshot(frame.data, frame.token), frame.data.at, missed);
+    case "snapshot":
+      take(mirror.snapshot(frame.data, frame.token), frame.data.at, isMissed());
       hasPicture.value = true;
+      refusal.value = null;
       if (advance.value !== null && frame.data.at < advance.value.at) {
         clock.reset();
         advance.value = null;
       }
-      refusal.value = null;
       hear(frame.data.at);
       break;
-    }
-    case "changes": {
-      const missed = catchingUp || (advance.value !== null && verdict.value.is === "lost");
-      if (missed) leave();
-      take(mirror.changes(frame.changes, frame.token), frame.changes.at ?? mirror.at ?? 0, missed);
+    case "changes":
+      take(mirror.changes(frame.changes, frame.token), frame.changes.at ?? mirror.at ?? 0, isMissed());
       refusal.value = null;
       if (frame.changes.at !== undefined) hear(frame.changes.at);
       break;
-    }
     case "reset":
       // Another log, perhaps another clock: what was held is compared with the snapshot that follows, then gone.
-      leave();
-      startedAnew = true;
+      absence.startAnew();
       clock.reset();
       advance.value = null;
-      awaySince ??= null;
       break;
-    case "live": {
-      const moved = advance.value === null || frame.at > advance.value.at;
-      if (verdict.value.is === "lost") leave();
+    case "live":
+      isMissed();
       hear(frame.at);
-      // A clock that is said again and again but stands still is no life.
-      if (moved) comeBack(frame.at);
+      away.value = absence.heard(frame.at, away.value) ?? away.value;
       break;
-    }
     case "error":
       refusal.value = frame.detail ?? frame.code;
       break;
@@ -351,23 +314,37 @@ async function open(code: string): Promise<void> {
     phase.value = "ready";
   });
   if (first instanceof Error && refused(first)) return;
+  listen(code);
+}
+
+function listen(code: string): void {
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
   channel = new Channel(url, `capacity:${code}`, {
     frame: receive,
     open: (isOpen) => {
       socketOpen.value = isOpen;
       mono.value = performance.now();
-      if (!isOpen) leave();
+      if (!isOpen && advance.value !== null) absence.leave(advance.value.at);
     },
     refused: (why) => {
       if (why === "forbidden") phase.value = "forbidden";
-      else void api.session().then(() => location.reload(), (error: unknown) => refused(error) || (phase.value = "sign-in"));
+      else void askAgain(code);
     },
     token: () => mirror.token,
     forgetToken: () => {
       mirror.token = null;
     },
   });
+}
+
+/** The socket was told to sign in again: the door that signs in says whether that is so, and where. */
+async function askAgain(code: string): Promise<void> {
+  try {
+    session.value = await api.session();
+    setTimeout(() => listen(code), 3_000); // a new session, in another tab perhaps
+  } catch (error) {
+    if (!refused(error)) setTimeout(() => void askAgain(code), 3_000);
+  }
 }
 
 /** Ends the session here and on the server. */

@@ -56,6 +56,8 @@ export interface Directory {
   facilities: Facility[];
   wards: DirectoryWard[];
   sources?: Source[];
+  /** Kinds of bed that the sources say nothing of: unknown, not zero. */
+  no_data?: { label: Words; reason: Words }[];
   digest?: string;
   time_zone?: string;
   tile_url?: string | null;

@@ -54,6 +54,11 @@ export function Totals() {
           </div>
         ))}
       </div>
+      {(directory.value?.no_data ?? []).map(({ label, reason }) => (
+        <p key={label.fr} class="sum without">
+          {words.without} : {say(label)}. {say(reason)}
+        </p>
+      ))}
     </section>
   );
 }

@@ -112,6 +112,7 @@ export const en: Dictionary = {
   legendRate: "Occupancy",
   beyondOpen: "beyond open beds",
   noData: "unknown",
+  without: "No data",
   share: { occupied: "occupied", reserved: "reserved", free: "free", closed: "closed", unsaid: "neither" },
 
   listOf: (kind, place) => `${kind} · ${place}`,

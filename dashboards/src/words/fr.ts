@@ -116,6 +116,7 @@ export const fr = {
   legendRate: "Taux d’occupation",
   beyondOpen: "au-delà des lits ouverts",
   noData: "inconnu",
+  without: "Sans donnée",
   share: { occupied: "occupé", reserved: "réservé", free: "libre", closed: "fermé", unsaid: "ni l’un ni l’autre" },
 
   // List
