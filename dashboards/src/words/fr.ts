@@ -111,7 +111,7 @@ export const fr = {
   zoomIn: "Zoomer",
   zoomOut: "Dézoomer",
   wholeRegion: "Toute la région",
-  noPosition: (n: number) => `${n} site${s(n)} sans coordonnées, placé${s(n)} au centre de leur département`,
+  noPosition: (n: number) => `${n} site${s(n)} sans coordonnées, placé${s(n)} au centre de ${n >= 2 ? "leur" : "son"} département`,
   legend: "Légende",
   legendRate: "Taux d’occupation",
   beyondOpen: "au-delà des lits ouverts",
