@@ -2,7 +2,14 @@
 
 
 class Unreadable(Exception):
-    """Nobody can read these bytes; the reason is fit to be shown and holds none of their content."""
+    """Nobody can read these bytes; the reason is fit to be shown and holds none of their content.
+
+    `id` is the event's, for one that could be read and yet not be kept: its sender is told what became of it.
+    """
+
+    def __init__(self, reason: str, id_: str | None = None) -> None:
+        super().__init__(reason)
+        self.id = id_
 
 
 class UnknownVersion(Exception):

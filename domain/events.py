@@ -51,11 +51,21 @@ class Split(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="kind"):
-    """What every event carries: an id (a UUID), its schema version, and when the API or worker received it."""
+    """What every event carries: an id (a UUID), its schema version, the region, who said it, when it was received.
+
+    `region` empty is that of its partition (a genesis, a tick), whose source, None, is vigilits itself; `happened_at`
+    None is when it was received. What promises
+    something carries `not_after`, and is refused when it is folded later. `retries` is the id of the dead letter that
+    is tried again.
+    """
 
     id: str
     received_at: int
     v: int = 1
+    region: str = ""
+    happened_at: int | None = None
+    source: Source | None = None
+    not_after: int | None = None
     retries: str | None = None
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.capacity.fold import CapacityState, Item, fold
 from domain.errors import Unreadable
-from domain.events import AnyEvent, Event, GrantGiven, GrantRevoked, SettingsPublished
+from domain.events import AnyEvent, Event, GrantGiven, GrantRevoked, SettingsPublished, Source
 from domain.grants import Grant
 from domain.places import Region
 from event_log.codec import decode, encode
@@ -19,6 +19,7 @@ from live_state import capacity
 from live_state.state import State
 
 MOST_PART_BYTES = 512 * 1024  # half of what Kafka takes for one record by default
+COMMAND = Source(id="vigilits", door="command")
 OF_THE_DIRECTORY = ("region", "boundaries")
 
 
@@ -128,8 +129,9 @@ def _event(value: bytes | None) -> AnyEvent | None:
 
 
 async def append(log: Log, place: Place, event: Event) -> int:
-    """Return the offset at which the event was kept."""
-    return await log.append(place.topic, place.partition, place.region.encode(), encode(event))
+    """Return the offset at which the event was kept, as said by this command about this region."""
+    said = msgspec.structs.replace(event, region=place.region, source=COMMAND)
+    return await log.append(place.topic, place.partition, place.region.encode(), encode(said))
 
 
 async def publish(log: Log, place: Place, wanted: Mapping[str, bytes], in_force: Held, now: int) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.capacity.figures import Row
-from domain.capacity.fold import HOURS_KEPT, CapacityState, Draft, HourlyTotal, Said, Told
+from domain.capacity.fold import APPLIED, CapacityState, Draft, HourlyTotal, Said, Told
 from domain.capacity.picture import WardPicture
 from domain.capacity.totals import Total
 from domain.grants import Grant
@@ -23,6 +23,7 @@ _total = msgspec.msgpack.Decoder(Total).decode
 _grants = msgspec.msgpack.Decoder(tuple[Grant, ...]).decode
 _said = msgspec.msgpack.Decoder(Said).decode
 _region = msgspec.msgpack.Decoder(Region).decode
+_PACKED_APPLIED = _pack(APPLIED)
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
@@ -72,9 +73,13 @@ def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> Capacit
     )
     for name, said in held.items():
         if name.startswith("ids:"):
-            state.remember(int(name.removeprefix("ids:")), {id_: _said(packed) for id_, packed in said.items()})
+            state.remember(int(name.removeprefix("ids:")), {id_: _read_said(packed) for id_, packed in said.items()})
     state.settle()
     return state
+
+
+def _read_said(packed: bytes) -> Said:
+    return APPLIED if packed == _PACKED_APPLIED else _said(packed)
 
 
 class Packed(NamedTuple):
@@ -104,7 +109,7 @@ def writes(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> lis
         *_hash("settings", draft.settings),
         *_hash("offsets", {str(hour): _text(offset) for hour, offset in draft.first_offset_of.items()}),
         *_hash("hours", {str(hour): _pack(totals) for hour, totals in draft.hours.items()}),
-        *_hash("hours", {str(hour - HOURS_KEPT - 1): None for hour in draft.hours}),
+        *_hash("hours", {str(hour): None for hour, offset in draft.first_offset_of.items() if offset is None}),
         *_hash("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
         *(["DEL", f"ids:{hour}"] for hour in sorted(draft.forgotten_hours)),
         *(command for hour, said in draft.said.items() for command in _hash(f"ids:{hour}", _each(said))),
@@ -130,12 +135,13 @@ def _histories(draft: Draft) -> Iterator[Command]:
     by_ward: dict[str, list[Told]] = {}
     for told in draft.history:
         by_ward.setdefault(told.ward, []).append(told)
-    kept_from = draft.history_from if by_ward else 0
+    kept_from = draft.history_from if draft.trims else 0
     for ward, lines in by_ward.items():
         members = [part for line in lines for part in (line.row.offset, _pack(HistoryEntry(line.row, line.stood)))]
         for start in range(0, len(members), MOST_ARGUMENTS):
             yield ["ZADD", f"history:{ward}", *members[start : start + MOST_ARGUMENTS]]
-        if kept_from > 0:
+    if kept_from > 0:
+        for ward in draft.base.wards.keys() | draft.wards.keys():
             yield ["ZREMRANGEBYSCORE", f"history:{ward}", "-inf", f"({kept_from}"]
 
 

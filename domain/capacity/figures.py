@@ -47,14 +47,14 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
         return sum(split.count for split in self.splits)
 
 
-def row_of(event: BedsReported, offset: int) -> Row:
+def row_of(event: BedsReported, offset: int, received_at: int) -> Row:
     """Return the row that an event states; a figure can't have happened after it was received."""
     return Row(
         nature=event.nature,
         status=event.status,
         temporality=event.temporality,
-        happened_at=min(event.happened_at, event.received_at),
-        received_at=event.received_at,
+        happened_at=min(event.happened_at, received_at),
+        received_at=received_at,
         offset=offset,
         source=event.source,
         splits=event.splits,

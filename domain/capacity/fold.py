@@ -8,7 +8,6 @@ on how the log was cut into batches.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -34,12 +33,15 @@ from domain.places import Region, Ward
 FOLD_VERSION = 1
 HOUR_MS = 3_600_000
 IDS_KEPT_HOURS = 48  # an event's id, and with it the outcome of a command, is known for so long
-HISTORY_KEPT_HOURS = HOURS_KEPT = 30 * 24
+HISTORY_KEPT_HOURS = 30 * 24  # and the hourly censuses
+HOURS_STRUCK = 48  # at once, after a gap: of the hours before them nobody knew anything either
+MOST_TOLD = 1_000  # wards that one feed entry tells of
+NEVER = 2**62
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-MOST_PARTS = 1_000  # of a setting, of half a MiB each
+MOST_PARTS = 15  # of a setting, of half a MiB each: a commit of one record holds 8 MiB
 
 _read_region = msgspec.msgpack.Decoder(Region)
 _read_json = msgspec.json.Decoder().decode
@@ -50,6 +52,9 @@ class Said(msgspec.Struct, frozen=True, omit_defaults=True):
 
     outcome: Outcome
     reason: str | None = None
+
+
+APPLIED = Said("applied")  # one for all: a busy region's 48 hours hold a million of them
 
 
 class Told(NamedTuple):
@@ -75,6 +80,7 @@ class Item(NamedTuple):
 
     offset: int
     event: Event | Unreadable
+    appended_at: int | None = None  # by the broker's clock, where it says so: no `received_at` is later than that
 
 
 @dataclass(slots=True)
@@ -92,7 +98,7 @@ class CapacityState:
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
     first_offset_of: dict[int, int] = field(default_factory=dict)
-    due: list[tuple[int, str]] = field(default_factory=list)
+    next_due: int = NEVER  # no ward becomes stale before
 
     def remember(self, hour: int, said: dict[str, Said]) -> None:
         """Take in the outcomes of an hour of the shard's clock, as they were stored."""
@@ -102,8 +108,7 @@ class CapacityState:
     def settle(self) -> None:
         """Work out what is not stored but follows from what is: the region's groups and the timers."""
         self.members = groups(self.region) if self.region else {}
-        self.due = [(p.stale_at, p.id) for p in self.wards.values() if p.stale_at is not None and not p.stale]
-        heapify(self.due)
+        self.next_due = min((p.stale_at for p in self.wards.values() if p.stale_at and not p.stale), default=NEVER)
 
     def absorb(self, draft: "Draft") -> None:
         """Become what the draft says, once it has been committed."""
@@ -120,7 +125,7 @@ class CapacityState:
         for hour, said in draft.said.items():
             self.remember(hour, said)
         _overlay(self.first_offset_of, draft.first_offset_of)
-        self.due = draft.due
+        self.next_due = draft.next_due
 
 
 def _overlay(held: dict[K, V], changed: Mapping[K, V | None]) -> None:
@@ -150,8 +155,9 @@ class Draft:
         self.history: list[Told] = []
         self.hours: dict[int, dict[str, HourlyTotal]] = {}
         self.dead: dict[int, str] = {}
-        self.due = base.due
-        self.anew = False  # a directory was published: readers do better to load everything again
+        self.next_due = base.next_due
+        self.trims = False  # an hour is over: what history is too old by now goes
+        self.anew = False  # so much changed that readers do better to load everything again
         self._rows: dict[str, dict[Key, Row]] = {}  # wards touched since the pictures were last drawn
         self._stale: set[str] = set()
         self._groups: set[str] = set()
@@ -182,7 +188,7 @@ class Draft:
             self.clock = clock
             self.first_offset_of[clock // HOUR_MS] = 0
         hour, last = self.clock // HOUR_MS, clock // HOUR_MS
-        for full in range(max(hour + 1, last - HOURS_KEPT), last + 1):  # what is older would be forgotten at once
+        for full in range(max(hour, last - HOURS_STRUCK) + 1, last + 1):
             self.clock = full * HOUR_MS
             self.draw()
             self._strike(full)
@@ -195,7 +201,7 @@ class Draft:
             for key, total in self._all_totals()
             if not key.startswith("facility/")
         }
-        self.hours.pop(hour - HOURS_KEPT - 1, None)
+        self.trims = True
         for old in [h for h in self.said if h < hour - IDS_KEPT_HOURS]:
             del self.said[old]
         for old in [h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS and h not in self.forgotten_hours]:
@@ -222,11 +228,12 @@ class Draft:
 
     def fold(self, item: Item) -> None:
         """Fold one record; whatever it raises, the draft is then worth nothing and must be thrown away."""
-        offset, event = item
+        offset, event, appended_at = item
         if isinstance(event, Unreadable):
-            self.bury(offset, str(event))
+            self.bury(offset, str(event), event.id)
             return
-        self.advance(event.received_at)
+        now = event.received_at if appended_at is None else min(event.received_at, appended_at)
+        self.advance(now)
         self.offset = offset
         if isinstance(event, (Genesis, Tick)):
             return
@@ -234,7 +241,7 @@ class Draft:
         if known is not None:
             self.repeated[event.id] = known
             return
-        self._say(event.id, self._apply(event, offset))
+        self._say(event.id, self._apply(event, offset, now))
 
     def bury(self, offset: int, reason: str, id_: str | None = None) -> None:
         """Record that a record can't be folded, and is a dead letter for this reason."""
@@ -246,10 +253,14 @@ class Draft:
     def _say(self, id_: str, said: Said) -> None:
         self.said.setdefault(self.clock // HOUR_MS, {})[id_] = said
 
-    def _apply(self, event: Event, offset: int) -> Said:
+    def _apply(self, event: Event, offset: int, now: int) -> Said:
+        if event.not_after is not None and self.clock > event.not_after:
+            return Said("refused", "too late")
+        if event.region and self.region and event.region != self.region.code:
+            return Said("refused", "another region's")
         match event:
             case BedsReported():
-                return self._report(event, offset)
+                return self._report(event, offset, now)
             case SettingsPublished():
                 return self._publish(event)
             case GrantGiven() | GrantRevoked():
@@ -257,14 +268,14 @@ class Draft:
             case _:
                 raise TypeError(f"the capacity fold does not know {type(event).__name__}")
 
-    def _report(self, event: BedsReported, offset: int) -> Said:
+    def _report(self, event: BedsReported, offset: int, now: int) -> Said:
         ward = self.region.ward_of.get(event.ward) if self.region else None
         if ward is None or self.region is None:
             return Said("refused", "unknown ward")
         wrong = mistakes_in(event.nature, event.status, event.temporality, event.splits)
         if wrong:
             return Said("refused", f"{wrong[0][0]}: {wrong[0][1]}")
-        row = row_of(event, offset)
+        row = row_of(event, offset, now)
         rows = self._rows.get(ward.id)
         if rows is None:
             picture = self.ward(ward.id)
@@ -276,13 +287,13 @@ class Draft:
             return Said("history", reason)
         rows[row.key] = row
         self._rows[ward.id] = rows
-        return Said("applied")
+        return APPLIED
 
     def _grant(self, event: GrantGiven | GrantRevoked) -> Said:
         held = (self.grants if event.subject in self.grants else self.base.grants).get(event.subject) or ()
         now = grants.give(held, event) if isinstance(event, GrantGiven) else grants.revoke(held, event)
         self.grants[event.subject] = now or None
-        return Said("applied")
+        return APPLIED
 
     # -- settings
 
@@ -291,10 +302,11 @@ class Draft:
             return Said("refused", "a colon in the name")  # it is ours: digests and parts are kept beside under such
         if not 0 <= event.part < event.parts <= MOST_PARTS:
             return Said("refused", f"part {event.part} of {event.parts}")
+        self._drop_parts(event.name, but=event.digest)
         self.settings[_part(event.name, event.digest, event.part)] = event.content
         parts = [self._setting(_part(event.name, event.digest, place)) for place in range(event.parts)]
         if any(part is None for part in parts):
-            return Said("applied")  # more parts are to come
+            return APPLIED  # more parts are to come
         for place in range(event.parts):
             self.settings[_part(event.name, event.digest, place)] = None
         content = b"".join(part for part in parts if part is not None)
@@ -310,7 +322,14 @@ class Draft:
             return Said("refused", "not JSON")
         self.settings[event.name] = content
         self.settings[f"{event.name}:digest"] = event.digest.encode()
-        return Said("applied")
+        return APPLIED
+
+    def _drop_parts(self, name: str, but: str) -> None:
+        """Forget the parts of a publication that was broken off."""
+        for held in set(self.base.settings) | set(self.settings):
+            named, _, rest = held.partition(":")
+            if named == name and ":" in rest and not rest.startswith(f"{but}:"):
+                self.settings[held] = None
 
     def _setting(self, name: str) -> bytes | None:
         return self.settings[name] if name in self.settings else self.base.settings.get(name)
@@ -329,7 +348,7 @@ class Draft:
             self.totals[key] = None
         self.region, self.members, self.anew = region, groups(region), True
         self._groups.update(self.members)
-        self.due = []
+        self.next_due = NEVER
 
     # -- drawing
 
@@ -347,22 +366,27 @@ class Draft:
         for key in self._groups:
             self.totals[key] = self._total(key, self.region)
         self._rows, self._stale, self._groups = {}, set(), set()
+        self.anew = self.anew or len(self.wards) > MOST_TOLD
 
     def _wake(self) -> None:
-        """Find the wards that have become stale by now."""
-        while self.due and self.due[0][0] <= self.clock:
-            self._own_timers()
-            due_at, id_ = heappop(self.due)
-            picture = self.ward(id_)
-            if picture is not None and picture.stale_at == due_at and not picture.stale:
-                self._stale.add(id_)
+        """Find the wards that have become stale by now.
 
-    def _own_timers(self) -> None:
-        if self.due is self.base.due:
-            self.due = list(self.base.due)
+        One instant is remembered, before which none does, and every ward is looked at when it has come: a timer each
+        would have to be moved with every report.
+        """
+        if self.clock < self.next_due:
+            return
+        self.next_due = NEVER
+        for id_ in self.base.wards.keys() | self.wards.keys():
+            picture = self.ward(id_)
+            if picture is None or picture.stale or picture.stale_at is None:
+                continue
+            if picture.stale_at <= self.clock:
+                self._stale.add(id_)
+            else:
+                self.next_due = min(self.next_due, picture.stale_at)
 
     def _draw_wards(self, region: Region) -> None:
-        self._own_timers()
         for id_, rows in self._rows.items():
             ward = region.ward_of[id_]
             kind = region.kind_of[ward.kind]
@@ -379,7 +403,7 @@ class Draft:
             self.wards[id_] = picture
             self._groups.update(group_keys(region, ward.facility, ward.kind))
             if picture.stale_at is not None and not picture.stale:
-                heappush(self.due, (picture.stale_at, id_))
+                self.next_due = min(self.next_due, picture.stale_at)
 
     def _total(self, key: str, region: Region) -> Total | None:
         """Return a group's total; None for a facility of which nothing has ever been told."""

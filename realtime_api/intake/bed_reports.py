@@ -67,6 +67,7 @@ class Row(NamedTuple):
         return BedsReported(
             id=id_,
             received_at=now,
+            region=self.region,
             ward=self.ward,
             status=self.status,
             nature=self.nature,
