@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.capacity.fold import HOURS_KEPT, CapacityState, HourlyTotal, Item, fold
+from domain.capacity.fold import CapacityState, HourlyTotal, Item, fold
 from domain.errors import Unreadable
 from event_log.codec import decode
 from event_log.log import Log
@@ -58,11 +58,13 @@ def of_fold(items: list[Item]) -> Figures:
         draft = fold(held, items[done : done + SLICE])
         done += draft.offset - held.offset
         dead |= draft.dead
-        for hour, totals in draft.hours.items():
-            hours[hour] = totals
-            hours.pop(hour - HOURS_KEPT - 1, None)
+        hours |= draft.hours
+        hours = {hour: totals for hour, totals in hours.items() if draft.first_offset_of.get(hour, 0) is not None}
         for told in draft.history:
             history.setdefault(told.ward, []).insert(0, (told.row.offset, told.stood))
+        if draft.trims:
+            kept_from = draft.history_from
+            history = {ward: [line for line in lines if line[0] >= kept_from] for ward, lines in history.items()}
         held.absorb(draft)
     return _figures(held, dead, hours, history)
 
@@ -86,9 +88,7 @@ async def shown(state: State, shard: str) -> tuple[Build, Figures] | None:
 
 
 def _figures(held: CapacityState, dead: Any, hours: Any, history: History) -> Figures:
-    # A history is cut when its ward is told of again: what is past keeping may be there or not, by how batches fell.
-    kept_from = min(held.first_offset_of.values(), default=0)
-    kept = {ward: [line for line in history.get(ward, ()) if line[0] >= kept_from] for ward in _wards(held)}
+    kept = {ward: history.get(ward, []) for ward in _wards(held)}
     return Figures(
         held.offset,
         held.clock,
