@@ -91,6 +91,37 @@ def test_without_the_live_state_reports_are_kept_and_shown_when_it_is_back(frail
     frail.is_the_fold_of_its_log(ICI)
 
 
+def test_a_log_that_lost_its_end_is_another_picture_and_screens_are_told(
+    frail: System, engines: EngineSet, screen: Screen
+) -> None:
+    """What was accepted since is gone with the log, and nobody goes on looking at it as if it were there."""
+    server = frail.kafka
+    assert isinstance(server, LoopbackServer)
+    before = server.directory.with_name("before")
+    if engines.kafka_persists:
+        server.stop()
+        shutil.copytree(server.directory, before)
+        server.start()
+    for count in (2, 3, 4):
+        _tell(frail, count)
+    screen.until_shown(REA, available=4, within_s=60)
+    server.kill()
+    if engines.kafka_persists:
+        shutil.rmtree(server.directory)
+        before.rename(server.directory)
+        server.start()
+    else:  # it forgets all that it knew
+        server.start()
+        frail.settle(small(ICI, 1), everyone(ICI))
+    screen.until(lambda seen: seen.reasons and (REA in seen.wards) == engines.kafka_persists, "reset", 60)
+    assert screen.wards.get(REA, {}).get("available") == (1 if engines.kafka_persists else None)
+    assert screen.closed is None
+    _tell(frail, 7)
+    screen.until_shown(REA, available=7, within_s=60)
+    frail.is_the_fold_of_its_log(ICI)
+    screen.until(lambda seen: seen.picture == _picture(frail), "picture that the API has too")
+
+
 def test_a_live_state_that_went_back_in_time_is_brought_up_to_date(frail: System, screen: Screen) -> None:
     server = frail.redis
     assert isinstance(server, LoopbackServer)
