@@ -32,8 +32,9 @@ def decode(value: bytes | None) -> AnyEvent:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         _refuse(value, error)
         raise
-    if event.v != 1:
-        raise UnknownVersion(f"{type(event).__struct_config__.tag} in version {event.v}")
+    kind = str(event.__struct_config__.tag)
+    if event.v != VERSIONS[kind]:
+        raise UnknownVersion(f"{kind} in version {event.v}")
     return event
 
 

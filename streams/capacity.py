@@ -26,12 +26,13 @@ from live_state.state import (
     bytes_at_most,
     most_bytes,
 )
-from streams.dead_letters import DeadLetter, bury
+from streams.dead_letters import DeadLetter, bury, letter_id
 from streams.inlet import Astray, Batch, Inlet, Read, Reader
 from streams.measures import Measures
 from streams.ticks import OwnClock, tick
 
 MOST_ITEMS = 500  # records of one commit; fewer once they proved too large, then more again
+MOST_BURIED = 10_000  # offsets remembered, lest a dead letter is appended at each try
 SENDING_TURNS = 10  # of the loop, in which a commit of many hundred kB is handed to the network
 REBUILDING_MS = 10_000  # further than this behind the log's end nothing is shown as live
 
@@ -106,11 +107,13 @@ class CapacityShard:
         self._position = Position("", -1, FOLD_VERSION)
         self._sent: Sent | None = None
         self._most = MOST_ITEMS
+        self._buried: set[int] = set()  # offsets of this epoch that are with the dead letters already
         self._clock = OwnClock()
         self._stamped = False
         self._own_tick, self._ticked_at = -1, 0
         self._quiet_since = time.monotonic()
         self._known_end = 0
+        self._rebuilds_to = 0  # the end of the log as it was when what came was last too old
 
     # -- what others ask
 
@@ -203,11 +206,13 @@ class CapacityShard:
             await self.inlet.take()
             genesis = await self._log.genesis(CAPACITY, self.partition)
         self.inlet.close()
+        if genesis.epoch != self.epoch:
+            self._buried.clear()
         self.shard, self.epoch = genesis.shard, genesis.epoch
         self._known_end = await self._log.end(CAPACITY, self.partition)
         self._build, self._position, self.capacity = await self._loaded(genesis.shard, genesis.epoch)
         await self.inlet.open(self.offset + 1)
-        self._most = MOST_ITEMS
+        self._most, self._rebuilds_to = MOST_ITEMS, 0
         self._quiet_since = time.monotonic()
         self._say(None)
         self._measures.position.labels(self.shard).set(self.offset)
@@ -252,6 +257,9 @@ class CapacityShard:
             return
         self._known_end = max(self._known_end, batch.end)
         self._stamped = batch.stamped
+        if self._now() - batch.records[0].timestamp > REBUILDING_MS:
+            # By when it was appended, not by the shard's clock: one report from the future would hide a rebuild.
+            self._rebuilds_to = self.end
         self._compare_clocks(batch, waiting)
         await self._fold(batch)
         if not self.inlet.waiting:
@@ -308,40 +316,58 @@ class CapacityShard:
         count = draft.offset - self.capacity.offset
         self._measures.fold_seconds.labels(self.shard).observe(time.perf_counter() - started)
         try:
-            size = await self._commit(draft, batch.records)
+            commit, size = self._commit_of(draft)
         except TooLarge:
-            if count > 1:
-                self._most = count // 2
-            elif isinstance(items[done].event, Unreadable):
-                raise
-            else:
-                items[done] = items[done]._replace(event=Unreadable("it changes more than a commit may hold"))
+            self._cut(items, done, count, "it changes more than a commit may hold")
             return 0
+        except Exception as error:  # noqa: BLE001 - as in the fold: a bug must cost one record, and never the shard
+            self._cut(items, done, count, f"{type(error).__name__} while packing")
+            return 0
+        for offset, reason in draft.dead.items():
+            await self._bury(offset, reason, batch.records[offset - batch.records[0].offset].value)
+        await self._send(draft, commit)
         if size <= MOST_BYTES // 2:  # what would not fit would be folded for nothing
             self._most = min(MOST_ITEMS, self._most * 2)
         return count
 
-    async def _commit(self, draft: Draft, records: Sequence[Read]) -> int:
-        """Return the commit's size, once it is on its way, the one before it in the live state, and both in memory."""
-        assert self._build is not None
+    def _cut(self, items: list[Item], done: int, count: int, reason: str) -> None:
+        """Have half as many be tried next; a lone record that can't be committed becomes a dead letter."""
+        event = items[done].event
+        if count > 1:
+            self._most = count // 2
+        elif not isinstance(event, Unreadable):
+            items[done] = items[done]._replace(event=Unreadable(reason, event.id))
+        elif event.id is not None:  # not even its outcome can be told
+            items[done] = items[done]._replace(event=Unreadable(reason))
+        else:
+            raise RuntimeError(f"a dead letter alone can't be committed: {reason}")
+
+    def _commit_of(self, draft: Draft) -> tuple[Commit, int]:
+        """Return the commit of a draft and its size; raise TooLarge, or whatever packing raises."""
         at = self._sent.to if self._sent else self._position
-        to = at._replace(offset=draft.offset)
-        rebuilding = self.end > draft.offset + 1 and self._now() - draft.clock > REBUILDING_MS
+        rebuilding = self._is_rebuilding(draft)
         packed = capacity.packed(draft)  # once, for both
         writes = capacity.writes(draft, packed, rebuilding=rebuilding)
-        commit = Commit(at, to, writes, capacity.feed(draft, packed, rebuilding=rebuilding))
+        feed = capacity.feed(draft, packed, rebuilding=rebuilding)
+        commit = Commit(at, at._replace(offset=draft.offset), writes, feed)
         size = bytes_at_most(commit)
         if size > most_bytes(commit):
             raise TooLarge(f"{size} bytes")
-        for offset, reason in draft.dead.items():
-            await self._bury(offset, reason, records[offset - records[0].offset].value)
+        return commit, size
+
+    def _is_rebuilding(self, draft: Draft) -> bool:
+        return draft.offset + 1 < self._rebuilds_to
+
+    async def _send(self, draft: Draft, commit: Commit) -> None:
+        """Return once the commit is on its way, the one before it in the live state, and both in memory."""
+        assert self._build is not None
         await self._answered()
         answer = asyncio.create_task(self._state.commit(self._build, commit))
-        self._sent = Sent(answer, to, rebuilding, draft.offset - at.offset, time.perf_counter())
+        folded = commit.to.offset - commit.at.offset
+        self._sent = Sent(answer, commit.to, self._is_rebuilding(draft), folded, time.perf_counter())
         self.capacity.absorb(draft)
         for _ in range(SENDING_TURNS):
             await asyncio.sleep(0)
-        return size
 
     async def _answered(self) -> None:
         """Return once what is on its way is in the live state; raise for any other answer."""
@@ -361,8 +387,10 @@ class CapacityShard:
 
     async def _bury(self, offset: int, reason: str, value: bytes | None) -> None:
         """Return once the record is with the dead letters: before the commit, so that none is lost between the two."""
+        if offset in self._buried:
+            return  # at an earlier try of this commit
         letter = DeadLetter(
-            id=f"{self.shard}/{self.epoch}/{offset}",
+            id=letter_id(self.shard or "", self.epoch, offset),
             shard=self.shard or "",
             topic=CAPACITY,
             partition=self.partition,
@@ -372,6 +400,9 @@ class CapacityShard:
             value=value,
         )
         await bury(self._log, letter)
+        if len(self._buried) >= MOST_BURIED:
+            self._buried.clear()
+        self._buried.add(offset)
         self._measures.dead_letters.labels(self.shard).inc()
         logger.error("dead letter", shard=self.shard, letter=letter.id, reason=reason)
 

@@ -7,12 +7,20 @@ import msgspec
 from domain.errors import UnknownVersion, Unreadable
 from event_log.codec import decode, encode
 from event_log.ids import new_id
-from event_log.log import Log
+from event_log.log import Log, NotAGenesis, UnknownTopic
 from event_log.topics import CAPACITY, DEAD_LETTERS, region_of, shards
+
+MOST_BYTES = (
+    900 << 10
+)  # of a record that is kept whole: a producer sends no more than a MiB, with all that is around it
+MOST_AGAIN = (1 << 20) - 2_048  # of an event that is put on the log again
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A record that could not be folded, as it was, and why; the same one may be on the topic more than once."""
+    """A record that could not be folded, as it was, and why; the same one may be on the topic more than once.
+
+    A record too large to be sent again stays where it is on its log, by partition and offset, and `value` is None.
+    """
 
     id: str
     shard: str
@@ -34,6 +42,9 @@ _decoder = msgspec.msgpack.Decoder(DeadLetter)
 
 async def bury(log: Log, letter: DeadLetter) -> None:
     """Return once the dead letter is kept."""
+    if letter.value is not None and len(letter.value) > MOST_BYTES:
+        reason = f"{letter.reason} (its {len(letter.value)} bytes are left where they are on the log)"
+        letter = msgspec.structs.replace(letter, value=None, reason=reason)
     await log.append(DEAD_LETTERS, 0, region_of(letter.shard).encode(), _encoder.encode(letter))
 
 
@@ -56,12 +67,35 @@ async def redrive(log: Log, letter: DeadLetter, now: int) -> str:
     Only an event that can be decoded by now has a chance to be folded: bytes that nobody can read stay where they are.
     """
     try:
-        event = decode(letter.value)
+        event = decode(await _value(log, letter))
     except (Unreadable, UnknownVersion) as why:
         raise NotRedriven(f"{letter.id} still can't be read: {why}") from why
     place = (await shards(log, CAPACITY)).get(letter.shard)
     if place is None:
         raise NotRedriven(f"{letter.shard} is not on the log")
     again = msgspec.structs.replace(event, id=new_id(now), received_at=now, retries=event.id)
-    await log.append(CAPACITY, place, region_of(letter.shard).encode(), encode(again))
+    value = encode(again)
+    if len(value) > MOST_AGAIN:
+        raise NotRedriven(f"{letter.id} is too large to be put on the log again")
+    await log.append(CAPACITY, place, region_of(letter.shard).encode(), value)
     return again.id
+
+
+async def _value(log: Log, letter: DeadLetter) -> bytes | None:
+    """Return the record's bytes: the letter's, or those that were left on the log, if that is still the same log."""
+    if letter.value is not None:
+        return letter.value
+    try:
+        genesis = await log.genesis(letter.topic, letter.partition)
+        if genesis is None or letter.id != letter_id(genesis.shard, genesis.epoch, letter.offset):
+            raise NotRedriven(f"{letter.id} is of a log that is no more")
+        async for record in log.read(letter.topic, letter.partition, letter.offset):
+            return record.value if record.offset == letter.offset else None
+    except (NotAGenesis, UnknownTopic) as why:
+        raise NotRedriven(f"{letter.id} is of a log that is no more") from why
+    return None
+
+
+def letter_id(shard: str, epoch: str, offset: int) -> str:
+    """Return the id of the dead letter of a record."""
+    return f"{shard}/{epoch}/{offset}"

@@ -5,15 +5,16 @@ import asyncio
 import msgspec
 import pytest
 
-from domain.capacity.fold import FOLD_VERSION
+from domain.capacity.fold import FOLD_VERSION, Draft, Said
 from domain.events import Event, SettingsPublished, Tick
 from event_log.codec import decode, encode
 from event_log.log import LogAway, Record
 from event_log.memory import MemoryLog
 from event_log.topics import CAPACITY, DEAD_LETTERS, init_shard
-from live_state.capacity import read_feed
+from live_state import capacity
+from live_state.capacity import Packed, read_feed
 from live_state.memory import MemoryState
-from live_state.state import MOST_BYTES, Build, Commit, State, StateRefused
+from live_state.state import MOST_BYTES, Build, Commit, State, StateAway, StateRefused
 from streams.dead_letters import letters
 from tests.recount import counted_again, same, shown
 from tests.small_region import START, opening, published, region, report
@@ -253,6 +254,60 @@ async def test_a_record_too_large_for_any_commit_is_a_dead_letter() -> None:
     assert found[1].wards[WARD].available == 2
 
 
+async def test_who_waits_for_a_record_that_was_buried_after_it_was_read_is_told() -> None:
+    huge = SettingsPublished(
+        id="huge", received_at=START, name="note", digest="d", content=b"x" * (9 * MOST_BYTES), parts=2
+    )
+    log = await log_of([*opening(), *reports(3), huge, *reports(3, start=3)])
+    state = MemoryState()
+    shard = shard_on(log, state, consumer := Consumer(log))
+    async with working(shard):
+        await until(lambda: shard.offset == 8, shard, consumer)
+    build = await state.current("capacity:ici")
+    assert build is not None
+    said = [outcome for e in await state.feed(build, -1) for outcome in read_feed(e.payload).outcomes.items()]
+    assert dict(said)["huge"] == Said("dead", "it changes more than a commit may hold")
+
+
+async def test_a_record_that_breaks_the_packing_is_a_dead_letter_and_the_shard_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packs = capacity.feed
+
+    def breaks(draft: Draft, packed: Packed, *, rebuilding: bool) -> bytes:
+        if any(said.get("r4") == Said("applied") for said in draft.said.values()):
+            raise OverflowError("Integer value out of range")
+        return packs(draft, packed, rebuilding=rebuilding)
+
+    monkeypatch.setattr(capacity, "feed", breaks)
+    log, state = await log_of([*opening(), *reports(20)]), MemoryState()
+    shard = shard_on(log, state, consumer := Consumer(log))
+    async with working(shard):
+        await until(lambda: shard.offset == 21, shard, consumer)
+    assert [(letter.offset, letter.reason) async for letter in letters(log)] == [(6, "OverflowError while packing")]
+    assert consumer.sought == [0], "nothing was loaded anew"
+
+
+class WritesRefused(MemoryState):
+    """A live state that takes no commits for a while."""
+
+    refusals = 20
+
+    async def commit(self, build: Build, commit: Commit) -> bool:
+        if self.refusals:
+            self.refusals -= 1
+            raise StateAway("READONLY")
+        return await super().commit(build, commit)
+
+
+async def test_a_dead_letter_is_appended_once_however_often_its_commit_is_tried() -> None:
+    log = await log_of([*opening(), b"\xc1", *reports(3)])
+    shard = shard_on(log, WritesRefused(), consumer := Consumer(log))
+    async with working(shard):
+        await until(lambda: shard.offset == 5, shard, consumer)
+    assert await log.end(DEAD_LETTERS, 0) == 1
+
+
 class Refusing(MemoryState):
     """A live state that holds something of another type where a commit wants to write."""
 
@@ -358,6 +413,18 @@ async def test_a_shard_far_behind_says_so_until_it_is_not() -> None:
     feed = [read_feed(entry.payload).rebuilding for entry in await state.feed(build, -1)]
     assert feed == [True, True, True, False]
     assert await state.fields(build, "meta", ["rebuilding"]) == [b"0"]
+
+
+async def test_a_report_from_the_future_hides_no_rebuild() -> None:
+    log = await log_of([*opening(), report("ahead", WARD, "03", 1, at=START + 3_600 * SECOND), *reports(29)])
+    state = MemoryState()
+    shard = shard_on(log, state, consumer := Consumer(log, iter([8] * 9)), now=lambda: START + 1_800 * SECOND)
+    async with working(shard):
+        await until(lambda: shard.offset == 31, shard, consumer)
+    build = await state.current("capacity:ici")
+    assert build is not None
+    feed = [read_feed(entry.payload).rebuilding for entry in await state.feed(build, -1)]
+    assert feed == [True, True, True, False]
 
 
 async def test_a_shard_a_little_behind_is_live() -> None:

@@ -1,12 +1,13 @@
 """Dead letters: kept once, listed once, and put on the log again where that makes sense."""
 
+import msgspec
 import pytest
 
 from domain.events import BedsReported
 from event_log.codec import decode, encode
 from event_log.memory import MemoryLog
 from event_log.topics import CAPACITY, DEAD_LETTERS
-from streams.dead_letters import DeadLetter, NotRedriven, bury, letters, redrive
+from streams.dead_letters import MOST_BYTES, DeadLetter, NotRedriven, bury, letters, redrive
 from tests.small_region import START, opening, report
 from tests.streams.beside import log_of
 
@@ -56,3 +57,23 @@ async def test_what_nobody_can_read_stays_where_it_is(log: MemoryLog, value: byt
 async def test_nothing_is_redriven_to_a_shard_that_is_not_there(log: MemoryLog) -> None:
     with pytest.raises(NotRedriven, match="not on the log"):
         await redrive(log, letter(5, encode(EVENT), shard="capacity:ailleurs"), START)
+
+
+async def test_a_record_too_large_to_be_sent_again_stays_on_its_log_and_can_be_redriven(log: MemoryLog) -> None:
+    large = msgspec.structs.replace(EVENT, ward="w" * MOST_BYTES)
+    offset = await log.append(CAPACITY, 0, b"ici", encode(large))
+    await bury(log, letter(offset, encode(large)))
+    [kept] = [found async for found in letters(log)]
+    assert kept.value is None
+    assert kept.reason.startswith("a reason (its ")
+    new = await redrive(log, kept, START + 9)
+    [record] = [record async for record in log.read(CAPACITY, 0, offset + 1)]
+    again = decode(record.value)
+    assert isinstance(again, BedsReported)
+    assert (again.id, again.retries, again.ward) == (new, "lost", large.ward)
+
+
+async def test_what_was_left_on_a_log_that_is_no_more_is_not_redriven(log: MemoryLog) -> None:
+    gone = msgspec.structs.replace(letter(1, None), id="capacity:ici/e0/1")
+    with pytest.raises(NotRedriven, match="a log that is no more"):
+        await redrive(log, gone, START)
