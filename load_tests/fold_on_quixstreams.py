@@ -61,7 +61,9 @@ class LiveState(BatchingSink):
         while waiting:
             draft = fold(self._memory, waiting[:most])
             at = Position(self._build.epoch, self._memory.offset, FOLD_VERSION)
-            writes, feed = capacity.writes(draft, rebuilding=False), capacity.feed(draft, rebuilding=False)
+            packed = capacity.packed(draft)
+            writes = capacity.writes(draft, packed, rebuilding=False)
+            feed = capacity.feed(draft, packed, rebuilding=False)
             commit = Commit(at, at._replace(offset=draft.offset), writes, feed)
             try:
                 done = at_once(self._state.commit(self._build, commit))
