@@ -17,6 +17,7 @@ from event_log.log import LogAway, Record, UnknownTopic
 LINGER_MS = 2  # what is appended at the same time travels together
 REPLICAS, IN_SYNC = 3, 2  # where there are as many brokers
 TOPIC_EXISTS = 36
+APPEND_TIME = 1  # Kafka's timestamp type for the broker's own stamp
 FOR_EVER = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",  # the log is the truth: until there are checkpoints, all of it is kept
@@ -132,7 +133,8 @@ class KafkaLog:
                 for record in records:
                     # A start beyond the end makes a client begin anew; what lies before it was not asked for.
                     if start <= record.offset < end:
-                        yield Record(partition, record.offset, record.timestamp, record.value)
+                        stamped = record.timestamp_type == APPEND_TIME
+                        yield Record(partition, record.offset, record.timestamp, record.value, stamped)
                     place = max(place, record.offset + 1)
                     heard_at = time.monotonic()
                 if place >= end:

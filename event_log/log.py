@@ -19,12 +19,20 @@ class NotAGenesis(Exception):
 
 
 class Record(NamedTuple):
-    """One record as it stands on the log; `timestamp` is the broker's, in milliseconds."""
+    """One record as it stands on the log; `timestamp` in milliseconds, of the broker's clock if `stamped`, or else of
+    whoever appended it.
+    """
 
     partition: int
     offset: int
     timestamp: int
     value: bytes | None
+    stamped: bool = False
+
+    @property
+    def appended_at(self) -> int | None:
+        """Return when it was appended by the broker's clock, None where only its sender says so."""
+        return self.timestamp if self.stamped else None
 
 
 class Log(Protocol):

@@ -13,16 +13,16 @@ def _clock() -> int:
 
 
 class MemoryLog:
-    """Topics as lists of records; `now` stamps them (milliseconds)."""
+    """Topics as lists of records; `now` gives their timestamps (milliseconds), as a broker's own if `stamped`."""
 
-    def __init__(self, now: Callable[[], int] = _clock) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], int] = _clock, *, stamped: bool = False) -> None:
+        self._now, self.stamped = now, stamped
         self._topics: dict[str, list[list[Record]]] = {}
 
     async def append(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
         """Return the offset at which the value was kept."""
         records = self._records(topic, partition)
-        records.append(Record(partition, len(records), self._now(), value))
+        records.append(Record(partition, len(records), self._now(), value, self.stamped))
         return len(records) - 1
 
     async def partitions(self, topic: str) -> int:

@@ -8,6 +8,8 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from faust.contrib.asgi import faust_app_running
 from faust.types import TP
 
 from config import settings as environment
-from event_log.kafka import KafkaLog
+from event_log.kafka import APPEND_TIME, KafkaLog
 from event_log.topics import CAPACITY, region_of
 from live_state.redis import RedisState
 from streams.batches import Consumer, PartitionBatches, Transport
@@ -35,7 +37,8 @@ CANCELS_AGAIN_S = 0.1
 MAX_POLL = 1000  # records of one batch at most
 METADATA_MS = 10_000  # a topic that is made, or made anew, after we started is noticed within so long
 LOG_AWAY = 69  # exit status: EX_UNAVAILABLE
-APPEND_TIME = 1  # Kafka's timestamp type for the broker's own stamp
+
+_timestamp_type = attrgetter("timestamp_type")
 
 logger = structlog.get_logger("streams.app")
 
@@ -135,7 +138,8 @@ class Worker:
         shard = self.shards.get(records[0].partition)
         if shard is not None:
             end = max(records[-1].offset + 1, shard.end)
-            shard.inlet.offer(Batch(records, end, stamped=records[-1].timestamp_type == APPEND_TIME))
+            for stamp, alike in groupby(records, key=_timestamp_type):  # one, unless the topic was set otherwise since
+                shard.inlet.offer(Batch(list(alike), end, stamped=stamp == APPEND_TIME))
 
     async def gain(self, partitions: set[int]) -> None:
         """Start a task for each partition that is ours, and for no other."""

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
@@ -27,7 +27,7 @@ from live_state.state import (
     most_bytes,
 )
 from streams.dead_letters import DeadLetter, bury, letter_id
-from streams.inlet import Astray, Batch, Inlet, Read, Reader
+from streams.inlet import Astray, Batch, Inlet, Reader
 from streams.measures import Measures
 from streams.ticks import OwnClock, tick
 
@@ -301,7 +301,7 @@ class CapacityShard:
     # -- folding
 
     async def _fold(self, batch: Batch) -> None:
-        items, newer = _items(batch.records)
+        items, newer = _items(batch)
         done = 0
         while done < len(items):
             done += await self._commit_some(items, done, batch)
@@ -413,14 +413,15 @@ def _nobody_asks(answer: asyncio.Task[bool]) -> None:
         answer.exception()
 
 
-def _items(records: Sequence[Read]) -> tuple[list[Item], UnknownVersion | None]:
+def _items(batch: Batch) -> tuple[list[Item], UnknownVersion | None]:
     """Return the records as the fold wants them, up to the first that only a newer reader can read."""
     items: list[Item] = []
-    for record in records:
+    for record in batch.records:
+        appended_at = record.timestamp if batch.stamped else None
         try:
-            items.append(Item(record.offset, decode(record.value)))
+            items.append(Item(record.offset, decode(record.value), appended_at))
         except Unreadable as why:
-            items.append(Item(record.offset, why))
+            items.append(Item(record.offset, why, appended_at))
         except UnknownVersion as why:
             return items, why
     return items, None

@@ -41,9 +41,9 @@ async def counted_again(log: Log, partition: int, upto: int, topic: str = CAPACI
         if record.offset > upto:
             break
         try:
-            items.append(Item(record.offset, decode(record.value)))
+            items.append(Item(record.offset, decode(record.value), record.appended_at))
         except Unreadable as why:
-            items.append(Item(record.offset, why))
+            items.append(Item(record.offset, why, record.appended_at))
     return of_fold(items)
 
 

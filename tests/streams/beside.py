@@ -20,9 +20,9 @@ from tests.small_region import START
 AT_ONCE = Limits(tick_s=1e6, first_wait_s=0.0, longest_wait_s=0.0, look_again_s=0.0)
 
 
-async def log_of(events: Iterable[Event | bytes], partitions: int = 1) -> MemoryLog:
+async def log_of(events: Iterable[Event | bytes], partitions: int = 1, stamped_at: int | None = None) -> MemoryLog:
     """Return a log whose first partition holds these events, some of them perhaps as bytes."""
-    log = MemoryLog(now=lambda: START)
+    log = MemoryLog(now=lambda: stamped_at or START, stamped=stamped_at is not None)
     await log.create(CAPACITY, partitions)
     await log.create(DEAD_LETTERS, 1)
     for event in events:
@@ -39,7 +39,6 @@ class Consumer:
         self.held = False
         self.sought: list[int] = []
         self.shown_end = 0
-        self.stamped = False
 
     async def seek(self, partition: int, offset: int) -> None:
         self.place, self.held = offset, False
@@ -64,7 +63,7 @@ class Consumer:
         self.shown_end = records[-1].offset + 1
         batch = records[: next(self._sizes, 1000) if self._sizes else 1000]
         self.place = batch[-1].offset + 1
-        shard.inlet.offer(Batch(batch, self.shown_end, self.stamped))
+        shard.inlet.offer(Batch(batch, self.shown_end, self._log.stamped))
         return True
 
 

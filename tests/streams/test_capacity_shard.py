@@ -308,6 +308,18 @@ async def test_a_dead_letter_is_appended_once_however_often_its_commit_is_tried(
     assert await log.end(DEAD_LETTERS, 0) == 1
 
 
+async def test_no_report_is_received_later_than_the_broker_took_it() -> None:
+    log = await log_of(
+        [*opening(), report("ahead", WARD, "03", 1, at=START + 3_600 * SECOND), *reports(3)], stamped_at=START
+    )
+    state = MemoryState()
+    shard = shard_on(log, state, consumer := Consumer(log))
+    async with working(shard):
+        await until(lambda: shard.offset == 5, shard, consumer)
+    assert shard.capacity.clock == START
+    await is_the_fold(state, log, 5)
+
+
 class Refusing(MemoryState):
     """A live state that holds something of another type where a commit wants to write."""
 
@@ -458,20 +470,21 @@ async def test_no_time_is_told_while_records_come(log: MemoryLog) -> None:
 
 
 @pytest.mark.parametrize("off", [-60 * SECOND, -3 * SECOND, 3 * SECOND, 3_600 * SECOND])
-async def test_a_worker_whose_clock_is_off_tells_no_time_until_it_is_right(log: MemoryLog, off: int) -> None:
-    """The log in memory stamps at START, as a Kafka by append time would."""
-    clock = [START + off]
-    consumer = Consumer(log)
-    consumer.stamped = True
-    shard = shard_on(log, MemoryState(), consumer, AT_ONCE._replace(tick_s=0.001), now=lambda: clock[0])
+async def test_a_worker_whose_clock_is_off_tells_no_time_until_it_is_right(off: int) -> None:
+    right = START + 500
+    log = await log_of([*opening(), *reports(20)], stamped_at=right)
+    clock = [right + off]
+    shard = shard_on(
+        log, MemoryState(), consumer := Consumer(log), AT_ONCE._replace(tick_s=0.001), now=lambda: clock[0]
+    )
     async with working(shard):
         said = f"this machine's clock is {abs(off) / 1000:.1f} s off"
         await until(lambda: shard.why_not_ready == said, shard, consumer)
         upto = shard.offset + 3
         await until(lambda: shard.offset >= upto, shard, consumer)
         assert {tick_of(record).received_at for record in await values(log, 22)} == {START + 19}
-        clock[0] = START + 500
-        await until(lambda: shard.why_not_ready is None and shard.capacity.clock == START + 500, shard, consumer)
+        clock[0] = right
+        await until(lambda: shard.why_not_ready is None and shard.capacity.clock == right, shard, consumer)
 
 
 async def test_a_tick_kept_at_an_offset_already_folded_means_another_log(log: MemoryLog) -> None:
