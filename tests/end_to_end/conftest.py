@@ -42,6 +42,13 @@ def system(tmp_path_factory: pytest.TempPathFactory, engines: EngineSet) -> Iter
 
 
 @pytest.fixture(scope="package")
+def another_api(system: System) -> Iterator[str]:
+    """Return the address of an API beside the first, which nobody harms."""
+    with system.another_api() as url:
+        yield url
+
+
+@pytest.fixture(scope="package")
 def spring(system: System) -> None:
     """Return once Occitanie has told all that it tells on a day of April 2020."""
     if system.picture(CELL, OCCITANIE)["scenario"] is not None:

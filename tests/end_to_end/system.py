@@ -105,11 +105,11 @@ class System(Vigilits):
         """Ask a door as someone."""
         return self.http.get(f"/api/v1{path}", params=params, headers=self.bearer(subject) | dict(headers or {}))
 
-    def tell(self, subject: str, rows: Any, key: str | None = None) -> httpx.Response:
+    def tell(self, subject: str, rows: Any, key: str | None = None, *, url: str = "") -> httpx.Response:
         """Report as someone."""
         headers = self.bearer(subject) | ({} if key is None else {"idempotency-key": key})
         body = rows if isinstance(rows, bytes) else json.dumps(rows).encode()
-        return self.http.post("/api/v1/bed-reports", content=body, headers=headers)
+        return self.http.post(f"{url}/api/v1/bed-reports", content=body, headers=headers)
 
     def picture(self, subject: str, region: str) -> dict[str, Any]:
         """Return the whole picture as someone sees it."""

@@ -63,19 +63,19 @@ def test_a_worker_killed_among_reports_loses_none(system: System) -> None:
     system.is_the_fold_of_its_log(ICI)
 
 
-def test_who_comes_back_after_an_api_was_killed_sees_what_they_would_have_seen(system: System) -> None:
+def test_who_comes_back_after_an_api_was_killed_sees_what_they_would_have_seen(
+    system: System, another_api: str
+) -> None:
     """One screen loses its API and resumes by its token; the other never left, at an API beside it."""
-    with system.another_api() as beside, system.screen(CELL, ICI, url=beside) as stayed:
+    with system.screen(CELL, ICI, url=another_api) as stayed:
         with system.screen(CELL, ICI) as left:
             assert system.tell(CELL, {"ward": REA, "status": OCCUPIED, "count": 7}).status_code == 201
             left.until_shown(REA, occupied=7)
             killed = system.kill("api")
             left.until(lambda seen: seen.closed, "end")
-            system.http.base_url, first = beside, system.http.base_url
             for count in (8, 9):
-                answer = system.tell(CELL, {"ward": REA, "status": OCCUPIED, "count": count})
+                answer = system.tell(CELL, {"ward": REA, "status": OCCUPIED, "count": count}, url=another_api)
                 assert answer.status_code == 201, answer.text
-            system.http.base_url = first
         system.until(lambda: system.told["pids"]["api"] not in (None, killed), "API")
         system.until_ready()
         with system.screen(CELL, ICI, since=left.token) as back:
