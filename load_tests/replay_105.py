@@ -20,7 +20,7 @@ from load_tests.system import crisis_cell, live, token
 from tests.end_to_end.screen import Screen
 
 REGION, WATCHER = "occitanie", "load-test"
-SHORT_LAST = "2020-03-19"
+SHORT_LAST = FIRST
 SEEN_WITHIN_S = 30.0
 # Which département had more COVID patients in critical care than réanimation beds: 2018's beds, as the issue has it.
 EXCEEDING = {"11": "Aude", "46": "Lot", "66": "Pyrénées-Orientales", "81": "Tarn"}
