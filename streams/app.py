@@ -30,7 +30,7 @@ from streams.inlet import Batch
 from streams.logs import log_as_json
 from streams.measures import Measures
 from streams.serving import listen, pages, serve
-from streams.watchdog import Sight, watch
+from streams.watchdog import STOOD_STILL, Sight, watch
 
 STOPS_WITHIN_S = 8.0
 CANCELS_AGAIN_S = 0.1
@@ -192,7 +192,7 @@ class Worker:
     def sights(self) -> Iterator[Sight]:
         """Yield what the watchdog wants to know of each partition."""
         for partition, shard in self.shards.items():
-            yield Sight(partition, shard.offset, shard.behind, able=shard.trouble is None)
+            yield Sight(partition, shard.offset, shard.behind, able=shard.able)
 
     def ended(self) -> str | None:
         """Return why this process is of no more use, None while it is."""
@@ -200,6 +200,11 @@ class Worker:
             return None
         if self.app.crashed or self.app.should_stop:
             return "Faust has ended"
+        for task in self._tasks.values():
+            if task.done():
+                return f"the task {task.get_name()!r} has ended"
+        if any(shard.inlet.unanswered > 1 for shard in self.shards.values()):
+            return "the consumer answers no seek"
         since = self._rebalancing_since
         if since is not None and time.monotonic() - since > self.settings.rebalanced_within_s:
             return f"no partitions were assigned in {self.settings.rebalanced_within_s:g} s"
@@ -213,8 +218,12 @@ class Worker:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, stop.set)
-        shown = asyncio.create_task(serve(pages(self.measures.registry, self.measure, self.not_ready), on))
-        watched = asyncio.create_task(watch(self.settings.watchdog_s, self.sights, self.ended))
+        shown = asyncio.create_task(
+            serve(pages(self.measures.registry, self.measure, self.not_ready), on), name="serve"
+        )
+        watched = asyncio.create_task(watch(self.settings.watchdog_s, self.sights, self.ended), name="watch")
+        for task in (shown, watched):
+            task.add_done_callback(self._ended_early)
         try:
             async with faust_app_running(self.app, discover=False):
                 logger.info("started", group=self.settings.group)
@@ -225,11 +234,19 @@ class Worker:
                 loop.call_later(STOPS_WITHIN_S, os._exit, 0)
                 await self.lose(set(self.shards))
         finally:
+            self._stopping = True
             for task in (watched, shown):
                 task.cancel()
             await asyncio.gather(watched, shown, return_exceptions=True)
             await self.log.close()
             await self.state.close()
+
+    def _ended_early(self, task: asyncio.Task[None]) -> None:
+        """End the process where it goes on without what watches it or what tells of it."""
+        if not self._stopping:
+            why = None if task.cancelled() else repr(task.exception())
+            logger.critical("ends this process", why=f"the task {task.get_name()!r} has ended", error=why)
+            os._exit(STOOD_STILL)
 
 
 async def end(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from domain.capacity.fold import FOLD_VERSION, CapacityState, Draft, Item, fold
 from domain.errors import UnknownVersion, Unreadable
+from domain.events import Genesis
 from event_log.codec import decode, encode
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
 from event_log.topics import CAPACITY, region_of
@@ -27,13 +28,15 @@ from live_state.state import (
     most_bytes,
 )
 from streams.dead_letters import DeadLetter, bury, letter_id
-from streams.inlet import Astray, Batch, Inlet, Reader
+from streams.inlet import Astray, Batch, Inlet, NoAnswer, Reader
 from streams.measures import Measures
 from streams.ticks import OwnClock, tick
 
 MOST_ITEMS = 500  # records of one commit; fewer once they proved too large, then more again
 MOST_BURIED = 10_000  # offsets remembered, lest a dead letter is appended at each try
 SENDING_TURNS = 10  # of the loop, in which a commit of many hundred kB is handed to the network
+FAILS_OFTEN = 3
+STOOD_STILL_S = 0.25  # later than asked by so much, it was we who stood still
 REBUILDING_MS = 10_000  # further than this behind the log's end nothing is shown as live
 
 logger = structlog.get_logger("streams.capacity")
@@ -46,6 +49,7 @@ class Limits(NamedTuple):
     first_wait_s: float = 0.05  # after a failure, doubling
     longest_wait_s: float = 2.0
     look_again_s: float = 1.0  # a log's end may be told too low for a moment, after a broker has lost its leader
+    recognise_s: float = 10.0  # between two looks at whether it is still the same log
 
 
 class Sent(NamedTuple):
@@ -98,6 +102,8 @@ class CapacityShard:
         self.shard: str | None = None
         self.epoch = ""
         self.trouble: str | None = "starting"
+        self._loading, self._failures = False, 0  # in a row, without any progress
+        self._outside = False  # whether the trouble is another's, so that ending this process would mend nothing
         self.rebuilding = False
         self.capacity = CapacityState()
         self._log, self._state, self._reader = log, state, reader
@@ -111,7 +117,8 @@ class CapacityShard:
         self._clock = OwnClock()
         self._stamped = False
         self._own_tick, self._ticked_at = -1, 0
-        self._quiet_since = time.monotonic()
+        self._quiet_since = self._recognised_at = time.monotonic()
+        self._look: asyncio.Task[Genesis | None] | None = None
         self._known_end = 0
         self._rebuilds_to = 0  # the end of the log as it was when what came was last too old
 
@@ -133,6 +140,14 @@ class CapacityShard:
         return max(0, self.end - self.offset - 1)
 
     @property
+    def able(self) -> bool:
+        """Return whether nothing but this process keeps it from folding, as far as that is known.
+
+        To load may take long, and each of its waits is bounded; only what fails time and again gets no such leave.
+        """
+        return not self._outside and not (self._loading and self._failures < FAILS_OFTEN)
+
+    @property
     def why_not_ready(self) -> str | None:
         """Return why nobody should rely on what this shard shows, None where they can."""
         if self.trouble is not None:
@@ -146,51 +161,61 @@ class CapacityShard:
     async def run(self) -> None:
         """Fold until cancelled. Nothing that happens here ends it: one region's trouble stops no other."""
         try:
-            await self._run()
+            while True:
+                before = self.offset, self.epoch
+                try:
+                    await self._until_trouble()
+                    self.inlet.close()
+                except Exception:  # a bug in one shard must not stop the others: it is named, and tried again
+                    self.trouble, self._outside = "failed", False
+                    logger.exception("failed", shard=self.shard, partition=self.partition)
+                self._failures = 0 if (self.offset, self.epoch) != before else self._failures + 1
+                await asyncio.sleep(backoff_s(self._failures, self._limits))
         finally:
+            self._forget_look()
             if self._sent is not None:
-                self._sent.answer.add_done_callback(_nobody_asks)
-                self._sent.answer.cancel()
+                _forget(self._sent.answer)
 
-    async def _run(self) -> None:
-        failures = 0
-        while True:
-            before = self.offset, self.epoch
+    async def _until_trouble(self) -> None:
+        """Fold until something is in the way, and name it."""
+        try:
+            self._loading = True
             try:
                 await self._open()
-                while True:
-                    await self._step()
-            except Stopped as why:
-                self._say(str(why))
-                self.inlet.close()
-                logger.error("stopped", shard=self.shard, partition=self.partition, why=str(why))
-                await asyncio.get_running_loop().create_future()  # until the partition goes, or the process
-            except (BeginAgain, Astray) as why:
-                self._again("gap" if isinstance(why, Astray) else str(why), why)
-            except StateAway as why:
-                self._again("live state away", why)
-            except (LogAway, UnknownTopic) as why:
-                self._again("log away", why)
-            except NotAGenesis as why:
-                self._again("not a log of ours", why)
-            except StateRefused as why:
-                self._again("live state refuses the commit", why)
-            except Exception:  # a bug in one shard must not stop the others
-                logger.exception("failed", shard=self.shard, partition=self.partition)
-                self._again("failed", None)
-            failures = 0 if (self.offset, self.epoch) != before else failures + 1
+            finally:
+                self._loading = False
+            while True:
+                await self._step()
+        except Stopped as why:
+            self._say(str(why), outside=True)
             self.inlet.close()
-            await asyncio.sleep(backoff_s(failures, self._limits))
+            logger.error("stopped", shard=self.shard, partition=self.partition, why=str(why))
+            await asyncio.get_running_loop().create_future()  # until the partition goes, or the process
+        except (BeginAgain, NoAnswer) as why:
+            self._again(str(why), why)
+        except Astray as why:
+            self._again("gap", why)
+        except StateAway as why:
+            self._again("live state away", why, outside=True)
+        except (LogAway, UnknownTopic) as why:
+            self._again("log away", why, outside=True)
+        except NotAGenesis as why:
+            self._again("not a log of ours", why, outside=True)
+        except StateRefused as why:
+            self._again("live state refuses the commit", why, outside=True)
+        except Exception as bug:
+            logger.exception("failed", shard=self.shard, partition=self.partition)
+            self._again("failed", bug)
 
-    def _say(self, trouble: str | None) -> None:
-        self.trouble = trouble
+    def _say(self, trouble: str | None, *, outside: bool = False) -> None:
+        self.trouble, self._outside = trouble, outside
         if self.shard is not None:
             self._measures.shard_ready.labels(self.shard).set(self.why_not_ready is None)
 
-    def _again(self, reason: str, why: Exception | None) -> None:
+    def _again(self, reason: str, why: Exception, *, outside: bool = False) -> None:
         say = logger.debug if reason == self.trouble else logger.warning  # what goes on for hours is said once
         say("begins again", shard=self.shard, partition=self.partition, offset=self.offset, reason=reason, why=str(why))
-        self._say(reason)
+        self._say(reason, outside=outside)
         self._measures.reloads.labels(str(self.partition), reason).inc()
 
     # -- from the live state's position on
@@ -198,13 +223,16 @@ class CapacityShard:
     async def _open(self) -> None:
         """Return once the shard is in memory as the live state has it, and is read on from there."""
         await self._forget_sent()
+        self._forget_look()
         genesis = await self._log.genesis(CAPACITY, self.partition)
         while genesis is None:  # a free partition: whoever founds a shard here appends its genesis
             self.shard = None
             self._say(None)
+            self._loading = False
             await self.inlet.open(0)
             await self.inlet.take()
             genesis = await self._log.genesis(CAPACITY, self.partition)
+        self._loading = True
         self.inlet.close()
         if genesis.epoch != self.epoch:
             self._buried.clear()
@@ -213,7 +241,7 @@ class CapacityShard:
         self._build, self._position, self.capacity = await self._loaded(genesis.shard, genesis.epoch)
         await self.inlet.open(self.offset + 1)
         self._most, self._rebuilds_to = MOST_ITEMS, 0
-        self._quiet_since = time.monotonic()
+        self._quiet_since = self._recognised_at = time.monotonic()
         self._say(None)
         self._measures.position.labels(self.shard).set(self.offset)
         logger.info("folds", shard=self.shard, partition=self.partition, build=self._build.label, offset=self.offset)
@@ -249,9 +277,12 @@ class CapacityShard:
     # -- one step
 
     async def _step(self) -> None:
+        self._recognise()
         waiting = self.behind == 0
-        batch = await self.inlet.take(max(0.0, self._limits.tick_s - (time.monotonic() - self._quiet_since)))
+        before = self._quiet_since
+        batch = await self.inlet.take(max(0.0, self._limits.tick_s - (time.monotonic() - before)))
         self._quiet_since = time.monotonic()
+        late = self._quiet_since - before > self._limits.tick_s + STOOD_STILL_S
         if batch is None:
             await self._tick()
             return
@@ -260,11 +291,34 @@ class CapacityShard:
         if self._now() - batch.records[0].timestamp > REBUILDING_MS:
             # By when it was appended, not by the shard's clock: one report from the future would hide a rebuild.
             self._rebuilds_to = self.end
-        self._compare_clocks(batch, waiting)
+        if not late:  # while we stood still, or waited for the log, records got older
+            self._compare_clocks(batch, waiting)
         await self._fold(batch)
         if not self.inlet.waiting:
             await self._answered()
         self._say(None)
+
+    def _recognise(self) -> None:
+        """Look at the log's identity now and then, beside the folding; raise BeginAgain once it is another log.
+
+        One that was made anew, and has grown past where we stand meanwhile, would follow without a gap.
+        """
+        if self._look is None:
+            if time.monotonic() - self._recognised_at >= self._limits.recognise_s:
+                self._look = asyncio.create_task(self._log.genesis(CAPACITY, self.partition))
+        elif self._look.done():
+            look, self._look, self._recognised_at = self._look, None, time.monotonic()
+            try:
+                genesis = look.result()
+            except LogAway:
+                return  # that says nothing of what it is
+            if genesis is None or (genesis.shard, genesis.epoch) != (self.shard, self.epoch):
+                raise BeginAgain("log")
+
+    def _forget_look(self) -> None:
+        look, self._look = self._look, None
+        if look is not None:
+            _forget(look)
 
     def _compare_clocks(self, batch: Batch, waiting: bool) -> None:
         first, last = batch.records[0].offset, batch.records[-1].offset
@@ -289,7 +343,7 @@ class CapacityShard:
         except LogAway as why:
             if self.trouble is None:
                 logger.warning("log away", shard=self.shard, partition=self.partition, why=str(why))
-            self._say("log away")
+            self._say("log away", outside=True)
             return
         self._measures.ticks.labels(self.shard).inc()
         if offset <= self.offset:
@@ -407,10 +461,10 @@ class CapacityShard:
         logger.error("dead letter", shard=self.shard, letter=letter.id, reason=reason)
 
 
-def _nobody_asks(answer: asyncio.Task[bool]) -> None:
-    """Look at how a commit ended, which would otherwise be complained about."""
-    if not answer.cancelled():
-        answer.exception()
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Cancel what nobody waits for any more, and look at how it ended, which would otherwise be complained about."""
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    task.cancel()
 
 
 def _items(batch: Batch) -> tuple[list[Item], UnknownVersion | None]:

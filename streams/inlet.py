@@ -10,6 +10,7 @@ PAUSE_AT = 8  # batches waiting: the consumer is asked to hold back
 MOST = (
     16  # batches waiting: what comes all the same is dropped, and read again later. A batch that waits is real memory
 )
+SEEKS_WITHIN_S = 10.0
 STRAY_S = 2.0  # after a seek, batches from before it may still arrive for so long
 
 
@@ -59,6 +60,10 @@ class Astray(Exception):
     """What arrives does not follow what came before: the log was cut, or the reader went elsewhere."""
 
 
+class NoAnswer(Exception):
+    """The consumer does not do what it is asked: nothing outside of this process is known to be the cause."""
+
+
 class Inlet:
     """The queue of one partition, between the consumer, which offers, and the partition's task, which takes."""
 
@@ -70,6 +75,7 @@ class Inlet:
         self._sought_at = 0.0
         self._following = False  # whether what was sought has begun to arrive
         self._held = self._dropped = self._astray = False
+        self.unanswered = 0  # seeks in a row
 
     @property
     def waiting(self) -> bool:
@@ -92,7 +98,13 @@ class Inlet:
         await self._seek(offset)
 
     async def _seek(self, offset: int) -> None:
-        await self._reader.seek(self._partition, offset)
+        try:
+            async with asyncio.timeout(SEEKS_WITHIN_S):
+                await self._reader.seek(self._partition, offset)
+        except TimeoutError as late:
+            self.unanswered += 1
+            raise NoAnswer(f"no answer to a seek in {SEEKS_WITHIN_S:g} s") from late
+        self.unanswered = 0
         self._sought_at = self._clock()
 
     def offer(self, batch: Batch) -> None:

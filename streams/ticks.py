@@ -6,7 +6,7 @@ from domain.events import Tick
 from event_log.ids import new_id
 
 SKEW_MS = 2_000
-DOUBT_MS = 30_000  # how long a doubt lasts that only a record of someone else could lift
+DOUBT_MS = 10_000  # how long a doubt lasts that only a record of someone else could lift
 
 
 @dataclass(slots=True)

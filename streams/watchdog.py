@@ -16,7 +16,7 @@ logger = structlog.get_logger("streams.watchdog")
 
 
 class Sight(NamedTuple):
-    """What is seen of a partition at one look; `able` is whether nothing that is known keeps it from going on."""
+    """What is seen of a partition at one look; `able` is whether nothing but this process keeps it from going on."""
 
     partition: int
     offset: int
@@ -57,8 +57,11 @@ async def watch(
     watching = Watch(limit_s)
     while True:
         await asyncio.sleep(LOOKS_EVERY_S)
-        why = ended()
-        still = watching.stands_still(sights(), time.monotonic())
+        try:
+            why = ended()
+            still = watching.stands_still(sights(), time.monotonic())
+        except Exception as error:  # noqa: BLE001 - who can't be looked at can't be relied on
+            why, still = f"it can't be watched: {type(error).__name__}", []
         if still:
             why = f"partitions {still} stand still with something to read"
         if why is not None:

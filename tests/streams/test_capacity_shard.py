@@ -18,7 +18,7 @@ from live_state.state import MOST_BYTES, Build, Commit, State, StateAway, StateR
 from streams.dead_letters import letters
 from tests.recount import counted_again, same, shown
 from tests.small_region import START, opening, published, region, report
-from tests.streams.beside import AT_ONCE, Consumer, log_of, shard_on, until, working
+from tests.streams.beside import AT_ONCE, BadDays, Consumer, log_of, shard_on, until, working
 
 WARD = "310000001/medecine"
 SECOND = 1_000
@@ -375,6 +375,57 @@ async def test_while_a_commit_is_on_its_way_the_next_is_folded_and_dropped_with_
         assert shard.capacity.offset == 21
     assert len(consumer.sought) == (2 if refuses else 1)
     await is_the_fold(state, log, 21)
+
+
+@pytest.mark.parametrize("epoch", ["e1", "e2"])
+async def test_a_log_made_anew_that_has_grown_past_our_place_is_noticed(log: MemoryLog, epoch: str) -> None:
+    """It follows without a gap: only its first record tells."""
+    state = MemoryState()
+    shard = shard_on(log, state, consumer := Consumer(log), AT_ONCE._replace(recognise_s=0.0))
+    async with working(shard):
+        await until(lambda: shard.offset == 21, shard, consumer)
+        genesis, *rest = opening()
+        await log.delete(CAPACITY)
+        await log.create(CAPACITY, 1)
+        for event in [msgspec.structs.replace(genesis, epoch=epoch), *rest, *reports(40, start=100)]:
+            await log.append(CAPACITY, 0, b"ici", encode(event))
+        await until(lambda: shard.offset == 41, shard, consumer)
+        if epoch == "e2":
+            for n in range(40, 60):  # an inlet that waits looks again with the next record, or tick
+                await log.append(CAPACITY, 0, b"ici", encode(report(f"m{n}", WARD, "02", n, at=START + n)))
+                for _ in range(10):
+                    await consumer.offer_next(shard)
+                    await asyncio.sleep(0)
+            await until(lambda: shard.epoch == "e2" and shard.offset == 61, shard, consumer)
+            assert await is_the_fold(state, log, 61) == Build("capacity:ici", "e2", 2)
+        else:
+            assert consumer.sought == [0]
+
+
+async def test_what_only_this_process_is_the_cause_of_is_no_leave_to_stand_still(log: MemoryLog) -> None:
+    class Dead(Consumer):
+        def hold(self, partition: int) -> None:
+            if self.place is not None:
+                raise RuntimeError("the consumer's thread has ended")
+            super().hold(partition)
+
+    shard = shard_on(log, BadDays(["good", "good", "away"]), consumer := Dead(log, iter([5] * 99)))
+    task = asyncio.create_task(shard.run())
+    await until(lambda: shard.trouble == "failed", shard, consumer)
+    for _ in range(200):
+        await consumer.offer_next(shard)
+        await asyncio.sleep(0)
+    assert not task.done()
+    assert (shard.trouble, shard.able) == ("failed", True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_engines_that_are_away_are_leave_to_stand_still(log: MemoryLog) -> None:
+    shard = shard_on(log, BadDays(["away"] * 999), consumer := Consumer(log))
+    async with working(shard):
+        await until(lambda: shard.trouble == "live state away", shard, consumer)
+        assert not shard.able
 
 
 class Broken(MemoryState):

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_log.log import Record
-from streams.inlet import MOST, PAUSE_AT, STRAY_S, Astray, Batch, Inlet
+from streams import inlet as inlets
+from streams.inlet import MOST, PAUSE_AT, STRAY_S, Astray, Batch, Inlet, NoAnswer
 
 
 class Reader:
@@ -116,6 +117,19 @@ async def test_a_seek_that_never_arrives_where_it_should_is_noticed() -> None:
     inlet.offer(batch(21, 22))
     with pytest.raises(Astray):
         await inlet.take(1)
+
+
+async def test_a_seek_that_is_never_answered_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck(Reader):
+        async def seek(self, partition: int, offset: int) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(inlets, "SEEKS_WITHIN_S", 0.001)
+    inlet = Inlet(0, Stuck())
+    for times in (1, 2):
+        with pytest.raises(NoAnswer):
+            await inlet.open(0)
+        assert inlet.unanswered == times
 
 
 async def test_the_consumer_is_held_while_enough_waits() -> None:

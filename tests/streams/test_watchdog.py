@@ -67,3 +67,14 @@ async def test_the_process_ends_where_the_consumer_has_ended(monkeypatch: pytest
     reasons = iter([None, None, "Faust has ended"])
     await asyncio.wait_for(watch(15, list, lambda: next(reasons), ended.append), 5)
     assert ended == [STOOD_STILL]
+
+
+async def test_what_can_not_be_looked_at_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "LOOKS_EVERY_S", 0.001)
+    ended: list[int] = []
+
+    def raises() -> list[Sight]:
+        raise RuntimeError("the consumer was never started")
+
+    await asyncio.wait_for(watch(15, raises, lambda: None, ended.append), 5)
+    assert ended == [STOOD_STILL]
