@@ -1,8 +1,8 @@
 """The topics, and which shard lives on which partition: the genesis records are that map, and it only grows."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -14,6 +14,7 @@ from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
 
 CAPACITY = "vigilits.capacity"
 DEAD_LETTERS = "vigilits.dead-letters"
+LOOKS_AGAIN_S = 1.0  # a partition may be told to be empty for a moment, after a broker has lost its leader
 PARTITIONS: Mapping[str, int] = {CAPACITY: 8, DEAD_LETTERS: 1}
 
 
@@ -38,22 +39,30 @@ async def shards(log: Log, topic: str = CAPACITY) -> dict[str, int]:
     """Return the partition of every shard of the topic; an empty map where there is no such topic."""
     found: dict[str, int] = {}
     for partition, genesis in (await _beginnings(log, topic)).items():
-        if genesis is not None:
+        if isinstance(genesis, Genesis):
             found.setdefault(genesis.shard, partition)
     return found
 
 
-async def _beginnings(log: Log, topic: str) -> dict[int, Genesis | None]:
-    """Return what the partitions begin with, None for an empty one; those that begin otherwise are left out."""
-    found: dict[int, Genesis | None] = {}
+async def _beginnings(log: Log, topic: str) -> dict[int, Genesis | NotAGenesis | None]:
+    """Return what each partition begins with, None for an empty one."""
+    found: dict[int, Genesis | NotAGenesis | None] = {}
     try:
         count = await log.partitions(topic)
     except UnknownTopic:
         return found
     for partition in range(count):
-        with suppress(NotAGenesis):
+        try:
             found[partition] = await log.genesis(topic, partition)
+        except NotAGenesis as stray:
+            found[partition] = stray
     return found
+
+
+async def _is_strange(log: Log, topic: str) -> bool:
+    """Return whether the topic holds something, and nothing that is ours."""
+    begin = (await _beginnings(log, topic)).values()
+    return not any(isinstance(found, Genesis) for found in begin) and any(found is not None for found in begin)
 
 
 @retry(
@@ -68,19 +77,21 @@ async def init_shard(
 ) -> Founded:
     """Return where the shard lives, having made what was missing: topics, and its genesis on a free partition.
 
-    A topic without any genesis that holds something, or is of the wrong size, was made by a broker of its own accord
-    (Tansu does, asked for one it does not know): it is recreated. One that holds shards never is; raise NoRoom there.
+    A topic that holds something, and no genesis, was made by a broker of its own accord (Tansu does, asked for one it
+    does not know): it is recreated, once a second look has found the same. One that holds shards never is, and an empty
+    one of another size is used as it is; raise NoRoom where nothing is free.
     """
     wanted = partitions or PARTITIONS[topic]
     await log.create(topic, wanted)
     await log.create(DEAD_LETTERS, PARTITIONS[DEAD_LETTERS])
+    if await _is_strange(log, topic):
+        await asyncio.sleep(LOOKS_AGAIN_S)
+        if await _is_strange(log, topic):
+            await log.delete(topic)
+            await log.create(topic, wanted)
     begin = await _beginnings(log, topic)
-    if not any(begin.values()) and len(begin) != wanted:
-        await log.delete(topic)
-        await log.create(topic, wanted)
-        begin = await _beginnings(log, topic)
     for partition, genesis in begin.items():
-        if genesis is not None and genesis.shard == shard:
+        if isinstance(genesis, Genesis) and genesis.shard == shard:
             return Founded(partition, genesis.epoch, new=False)
     for partition, genesis in begin.items():
         if genesis is None:

@@ -1,6 +1,6 @@
 """The live state in Redis or Valkey; `commit.lua` is the only way in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha1
 from importlib.resources import files
@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
     NoScriptError,
     OutOfMemoryError,
@@ -24,6 +25,7 @@ from live_state.state import (
     Build,
     Commit,
     FeedEntry,
+    NoCluster,
     Position,
     StateAway,
     StateRefused,
@@ -160,11 +162,17 @@ class RedisState:
     ) -> tuple[Position, dict[str, dict[str, bytes]]] | None:
         with _by_name():
             found = await self._named(build, names)
-            async with self._redis.pipeline(transaction=True) as step:
-                step.get(build.key("position"))
-                for name in found:
-                    step.hgetall(build.key(name))
-                text, *hashes = await step.execute()
+            while True:
+                async with self._redis.pipeline(transaction=True) as step:
+                    step.get(build.key("position"))
+                    step.smembers(build.key("keys"))
+                    for name in found:
+                        step.hgetall(build.key(name))
+                    text, keys, *hashes = await step.execute()
+                meant = _meant(build, keys, names)
+                if meant == found:
+                    break
+                found = meant  # a hash came since its name was asked for: in each hour one does
         if text is None:
             return None
         held = {
@@ -176,15 +184,10 @@ class RedisState:
 
     async def _named(self, build: Build, names: Sequence[str]) -> list[str]:
         """Return the bare names of the hashes that are meant."""
-        starts = tuple(name[:-1] for name in names if name.endswith("*"))
-        found = [name for name in names if not name.endswith("*")]
-        if starts:
-            bare = len(build.key(""))
-            async for key in self._redis.sscan_iter(build.key("keys"), count=SLICE):
-                name = key.decode()[bare:]
-                if name.startswith(starts) and name not in found:
-                    found.append(name)
-        return found
+        if not any(name.endswith("*") for name in names):
+            return _meant(build, (), names)
+        keys = [key async for key in self._redis.sscan_iter(build.key("keys"), count=SLICE)]
+        return _meant(build, keys, names)
 
     async def _scanned(self, build: Build, name: str) -> dict[str, bytes]:
         fields = self._redis.hscan_iter(build.key(name), count=SLICE)
@@ -256,6 +259,14 @@ def _build(shard: str, label: bytes) -> Build:
     return Build(shard, epoch, int(number))
 
 
+def _meant(build: Build, keys: Iterable[bytes], names: Sequence[str]) -> list[str]:
+    """Return the bare names that are meant, in order; of those with a `*`, the keys that begin so."""
+    starts = tuple(name[:-1] for name in names if name.endswith("*"))
+    bare = len(build.key(""))
+    found = {name for key in keys if (name := key.decode()[bare:]).startswith(starts)} if starts else set()
+    return sorted(found.union(name for name in names if not name.endswith("*")))
+
+
 @contextmanager
 def _by_name() -> Iterator[None]:
     """Give what redis-py raises the names of our contract."""
@@ -263,6 +274,8 @@ def _by_name() -> Iterator[None]:
         yield
     except ResponseError as error:
         said = str(error)
+        if isinstance(error, AskError):  # or MOVED, which is one
+            raise NoCluster from error
         if isinstance(error, FOR_NOW) or said.startswith(SAID_FOR_NOW):
             raise StateAway(said) from error
         if "REFUSED TOOLARGE" in said:

@@ -22,6 +22,13 @@ class StateRefused(Exception):
     """The commit can never be written as it is (too large, a wrong command): nothing of it was."""
 
 
+class NoCluster(StateRefused):
+    """The live state is a Redis Cluster, which we do not speak to yet: its nodes send us on to one another."""
+
+    def __init__(self) -> None:
+        super().__init__("a Redis Cluster is not supported yet")
+
+
 class TooLarge(StateRefused):
     """The commit is larger than one may be: split it."""
 

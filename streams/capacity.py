@@ -19,6 +19,7 @@ from live_state.state import (
     MOST_BYTES,
     Build,
     Commit,
+    NoCluster,
     Position,
     State,
     StateAway,
@@ -201,6 +202,8 @@ class CapacityShard:
             self._again("log away", why, outside=True)
         except NotAGenesis as why:
             self._again("not a log of ours", why, outside=True)
+        except NoCluster as why:
+            self._again(str(why), why, outside=True)
         except StateRefused as why:
             self._again("live state refuses the commit", why, outside=True)
         except Exception as bug:

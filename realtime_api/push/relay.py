@@ -9,7 +9,7 @@ import structlog
 
 from domain.capacity.fold import FOLD_VERSION
 from live_state.capacity import Change, read_feed
-from live_state.state import Build, FeedEntry, Position, State, StateAway
+from live_state.state import Build, FeedEntry, NoCluster, Position, State, StateAway, StateRefused
 from realtime_api.measures import Measures
 from realtime_api.push.hub import Hub
 from realtime_api.push.outbox import Outbox
@@ -19,6 +19,7 @@ WAIT_MS = 1_000  # of one look at the feed; after each the pointer is looked at
 MOST_ENTRIES = 500
 LONGEST_BACKOFF_S = 1.0  # a look is cheap, and a page waits for it
 AWAY = "the live state cannot be reached"
+REFUSED = "the live state refuses to be read"
 UNKNOWN = "the live state is in an unknown version"
 
 log = structlog.get_logger("relay")
@@ -56,6 +57,11 @@ class Relay:
                 continue
             except StateAway:
                 self._trouble(AWAY)
+            except NoCluster as why:
+                self._trouble(str(why))
+            except StateRefused as why:
+                self._trouble(REFUSED)
+                log.error("refused", shard=self._hub.shard, why=str(why))
             except (msgspec.MsgspecError, ValueError, KeyError) as error:
                 # What is stored was not written by a version that we know: to guess would be worse than to stand still.
                 self._trouble(UNKNOWN)

@@ -153,9 +153,27 @@ async def test_a_topic_that_a_broker_made_by_itself_is_made_anew(log: LogKeeper,
     assert await shards(log, topic) == {"capacity:ici": 0}
 
 
-async def test_a_topic_of_the_wrong_size_and_without_a_shard_is_made_anew(log: LogKeeper, topic: str) -> None:
-    await init_shard(log, "capacity:ici", 5, topic, 8)
-    assert await log.partitions(topic) == 8
+async def test_an_empty_topic_of_another_size_is_used_as_it_is(log: LogKeeper, topic: str) -> None:
+    assert (await init_shard(log, "capacity:ici", 5, topic, 8)).partition == 0
+    assert await log.partitions(topic) == 3
+
+
+async def test_a_topic_that_looks_empty_for_a_moment_is_never_made_anew() -> None:
+    class Short(MemoryLog):
+        looks = 12
+
+        async def genesis(self, topic: str, partition: int) -> Genesis | None:
+            self.looks -= 1
+            return None if self.looks > 0 else await super().genesis(topic, partition)
+
+    log = Short()
+    await log.create("t", 12)
+    await log.append("t", 0, b"ici", encode(GENESIS))
+    for _ in range(9):
+        await log.append("t", 0, b"ici", b"a report")
+    await init_shard(log, "capacity:ici", 5, "t", 8)
+    assert await log.partitions("t") == 12
+    assert [record.value async for record in log.read("t", 0)][:10] == [encode(GENESIS), *[b"a report"] * 9]
 
 
 async def test_a_topic_with_a_shard_is_never_made_anew(log: LogKeeper, topic: str) -> None:

@@ -2,15 +2,16 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import AskError, MovedError, ResponseError
 
 from launch.embedded import Engine, free_port
 from live_state.memory import MemoryState
-from live_state.redis import RedisState
+from live_state.redis import RedisState, _by_name
 from live_state.state import (
     FEED_FEWEST,
     MOST_BYTES,
@@ -18,6 +19,7 @@ from live_state.state import (
     Build,
     Command,
     Commit,
+    NoCluster,
     Position,
     State,
     StateAway,
@@ -381,3 +383,29 @@ async def test_a_feed_that_is_ahead_of_the_position_is_refused_before_anything_i
         with pytest.raises(StateRefused):
             await put(state, build, 2, 4, ["HSET", "wards", "a", b"2"])
         assert await state.fields(build, "wards", ["a"]) == [b"1"]
+
+
+@pytest.mark.engines
+async def test_a_hash_that_comes_while_all_is_read_in_one_step_is_read_too(redis_engine: Engine, shard: str) -> None:
+    """The names are asked for before that step: a commit may come between."""
+
+    class Busy(RedisState):
+        committed = -1
+
+        async def _named(self, build: Build, names: Sequence[str]) -> list[str]:
+            found = await super()._named(build, names)
+            self.committed += 1
+            await put(self, build, self.committed - 1, self.committed, ["HSET", f"ids:{self.committed}", "a", b"1"])
+            return found
+
+    async with Busy(redis_engine.url) as state:
+        build = await state.begin(shard, "e1", 1, None)
+        assert build is not None
+        loaded = await state.load(build, ALL)
+        assert loaded == (at(2), {"ids:0": {"a": b"1"}, "ids:1": {"a": b"1"}, "ids:2": {"a": b"1"}})
+
+
+@pytest.mark.parametrize("error", [MovedError("12182 127.0.0.1:7002"), AskError("12182 127.0.0.1:7002")])
+def test_a_cluster_that_sends_us_on_is_named(error: ResponseError) -> None:
+    with pytest.raises(NoCluster, match="a Redis Cluster is not supported yet"), _by_name():
+        raise error
