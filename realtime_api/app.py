@@ -40,7 +40,7 @@ from realtime_api.pages import Pages
 from realtime_api.problems import MEANS, Problem, problem_of
 from realtime_api.push.endpoint import Endpoint
 from realtime_api.push.protocol import PushProtocol
-from realtime_api.push.rooms import Rooms
+from realtime_api.push.rooms import Rooms, tell_end
 from realtime_api.push.session import Sessions
 from realtime_api.queries import Documents
 from realtime_api.shards import Shards
@@ -48,7 +48,7 @@ from realtime_api.sign_in import CALLBACK, Desk
 
 DIST = Path(__file__).parent.parent / "dashboards" / "dist"
 CHECKS_EVERY_S = 1.0  # of what ends sockets: a revoked right must end them within 5 s
-COOKIES_EVERY = 3  # of these checks
+COOKIES_EVERY_S = 1.5  # of asking which sign-ins are still there, in a task of its own: their file may be slow
 MOST_FRAME = 64 * 1024  # bytes of one message that comes in
 STOPS_WITHIN_S = 3
 BY_STATUS = {404: "unknown", 405: "wrong-method"}
@@ -66,6 +66,7 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     measures = Measures()
     shards = Shards(event_log)
     rooms = Rooms(state, shards, measures, now)
+    tasks: list[asyncio.Task[None]] = []
     sessions = Sessions()
     home = Path(settings.home)
     client: httpx.AsyncClient | None = None
@@ -82,16 +83,27 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     commands = Commands(shards, measures)
     documents = Documents(settings.tile_url)
     doors = Doors(desk, rooms, sessions, commands, state, documents, measures, now, page)
-    health = Health(rooms, shards, measures, now)
+    health = Health(rooms, tasks, shards, measures, now)
     endpoint = Endpoint(desk.identify, desk.same_origin, rooms, sessions, now, measures)
     pages = Pages(dist, settings.tile_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(rooms.keep(), name="rooms"),
-            asyncio.create_task(_check(sessions, desk), name="checks"),
-        ]
+        async def check() -> None:
+            sessions.check()
+
+        async def sign_out() -> None:
+            sessions.sign_out(await desk.ended(sessions.cookies()))
+
+        tasks.extend(
+            (
+                asyncio.create_task(rooms.keep(), name="rooms"),
+                asyncio.create_task(_again_and_again("checks", check, CHECKS_EVERY_S), name="checks"),
+                asyncio.create_task(_again_and_again("cookies", sign_out, COOKIES_EVERY_S), name="cookies"),
+            )
+        )
+        for task in tasks:
+            task.add_done_callback(tell_end)
         yield
         for task in tasks:
             task.cancel()
@@ -162,15 +174,14 @@ def _handlers(measures: Measures, sign_in: str | None) -> dict[Any, Any]:
     return {Problem: ours, **dict.fromkeys(MEANS, ours), HTTPException: http, Exception: bug}
 
 
-async def _check(sessions: Sessions, desk: Desk) -> None:
-    """End the sockets whose proof or right has ended, for ever."""
-    count = 0
+async def _again_and_again(what: str, once: Callable[[], Awaitable[None]], every_s: float) -> None:
+    """Do it for ever, whatever fails: without it, sockets would outlive the rights that they were opened by."""
     while True:
-        await asyncio.sleep(CHECKS_EVERY_S)
-        sessions.check()
-        count += 1
-        if count % COOKIES_EVERY == 0:
-            sessions.sign_out(await desk.ended(sessions.cookies()))
+        await asyncio.sleep(every_s)
+        try:
+            await once()
+        except Exception as error:
+            log.error("failed", task=what, exc_info=error)
 
 
 def configure_logs(level: str) -> None:

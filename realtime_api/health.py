@@ -1,6 +1,7 @@
 """`/healthz`, `/readyz` and `/metrics`: readiness is progress, and what is not ready is named."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -22,12 +23,20 @@ WORDS = {"rebuilding": "it is being rebuilt", "not-ready": "no directory was pub
 class Health:
     """What tells whether this process works, and whether what it shows goes on."""
 
-    def __init__(self, rooms: Rooms, shards: Shards, measures: Measures, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        tasks: Sequence[asyncio.Task[None]],
+        shards: Shards,
+        measures: Measures,
+        now: Callable[[], int],
+    ) -> None:
         self._rooms, self._shards, self._measures, self._now = rooms, shards, measures, now
+        self._tasks = tasks  # what must go on for as long as the process does, beside the relays
 
     async def alive(self, request: Request) -> Response:
         """Return 200 while this process runs as it should; it is to be restarted otherwise."""
-        broken = self._rooms.broken
+        broken = [*self._rooms.broken, *(task.get_name() for task in self._tasks if task.done())]
         body = msgspec.json.encode({"alive": not broken, "ended": broken})
         return Response(body, 500 if broken else 200, media_type="application/json")
 

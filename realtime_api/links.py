@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -109,6 +109,12 @@ class Links:
                 "SELECT subject, expires_at FROM sessions WHERE digest = ? AND expires_at > ?", (_digest(secret), now)
             ).fetchone()
         return None if found is None else Held(*found)
+
+    def ended(self, secrets: Iterable[str], now: int) -> set[str]:
+        """Return those of the sessions that are not (or no longer) there."""
+        with self._open() as database:
+            there = {row[0] for row in database.execute("SELECT digest FROM sessions WHERE expires_at > ?", (now,))}
+        return {secret for secret in secrets if _digest(secret) not in there}
 
     def end(self, secret: str) -> None:
         """Return once the session is gone."""

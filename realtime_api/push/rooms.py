@@ -74,10 +74,12 @@ class Rooms(Mapping[str, Room]):
         while True:
             try:
                 await self._shards.learn()
+                for region in self._shards.by_region:
+                    self._open(region)
             except LogAway:
                 log.warning("the log is away")
-            for region in self._shards.by_region:
-                self._open(region)
+            except Exception as error:  # whatever it is, the regions that are still to be found wait for this task
+                log.error("failed", task="rooms", exc_info=error)
             wait_s = LEARN_EVERY_S if self._rooms and not self._shards.trouble else LEARN_AT_FIRST_S
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -92,7 +94,7 @@ class Rooms(Mapping[str, Room]):
         self._rooms[hub.channel] = Room(hub, outbox)
         relay = Relay(self._state, hub, outbox, self._measures, self._now, self._another_log.set)
         task = asyncio.create_task(relay.run(), name=f"relay {region}")
-        task.add_done_callback(_tell_end)
+        task.add_done_callback(tell_end)
         self._relays.append(task)
         log.info("region", region=region)
 
@@ -110,7 +112,7 @@ class Rooms(Mapping[str, Room]):
         await asyncio.gather(*self._relays, return_exceptions=True)
 
 
-def _tell_end(task: asyncio.Task[None]) -> None:
-    """Write down why a relay ended, which only a bug can make it; `/healthz` then asks to be restarted."""
+def tell_end(task: asyncio.Task[None]) -> None:
+    """Write down why a task ended, which only a bug can make it; `/healthz` then asks to be restarted."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("ended", task=task.get_name(), exc_info=error)

@@ -7,6 +7,7 @@ import pytest
 from domain.capacity.fold import FOLD_VERSION
 from live_state.state import Position
 from realtime_api import health
+from realtime_api.shards import Shards
 from tests.realtime_api.house import SHARD, House
 
 
@@ -88,3 +89,34 @@ async def test_no_metric_names_a_place_or_a_person(house: House) -> None:
     assert "vigilits_reports_accepted_total" in text
     assert "310000001" not in text
     assert "crisis" not in text
+
+
+@pytest.mark.parametrize("name", ["rooms", "checks", "cookies"])
+async def test_a_process_that_lost_a_task_asks_to_be_restarted(house: House, name: str) -> None:
+    (task,) = (task for task in asyncio.all_tasks() if task.get_name() == name)
+    task.cancel()
+    await asyncio.wait({task})
+    answer = await house.http.get("/healthz")
+    assert (answer.status_code, answer.json()["ended"]) == (500, [name])
+
+
+async def test_regions_are_still_looked_for_after_what_nobody_foresaw(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = asyncio.Event()
+    asked = 0
+
+    async def fails(_: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            again.set()
+        asyncio.get_running_loop().call_later(0.01, house.rooms._another_log.set)
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(Shards, "learn", fails)
+    house.rooms._another_log.set()
+    async with asyncio.timeout(5):
+        await again.wait()
+    monkeypatch.undo()
+    assert (await house.http.get("/healthz")).status_code == 200

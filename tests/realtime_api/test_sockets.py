@@ -2,6 +2,7 @@
 
 import asyncio
 import socket as sockets
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from realtime_api.app import now
+from realtime_api.links import Links
 from realtime_api.push import messages
 from realtime_api.push.codecs import CODECS
 from tests.realtime_api.house import WITHIN_S, House, open_house
@@ -383,3 +385,30 @@ async def test_events_of_before_are_not_told_as_if_they_were_new(house: House) -
         await house.report("crisis", {"ward": REA, "status": "02", "count": 9, "happened_at": now() - 3_600_000})
         await house.report("crisis", {"ward": MED, "status": "02", "count": 1})
         assert set((await socket.hear_a("changes"))["changes"]["wards"]) == {MED}
+
+
+async def test_sockets_end_with_their_rights_though_the_file_of_sessions_fails(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = Links(house.home).issue("crisis", now(), 5)
+    await house.http.post("/api/v1/session", json={"link": secret})
+    cookie = f"vigilits={house.http.cookies['vigilits']}"
+    async with house.socket("x", additional_headers={"cookie": cookie}) as held, house.socket("regulator") as socket:
+        await held.subscribe()
+        await socket.subscribe()
+        failed, real = asyncio.Event(), Links.ended
+        loop = asyncio.get_running_loop()
+
+        def fails(*_: object) -> set[str]:
+            loop.call_soon_threadsafe(failed.set)
+            raise sqlite3.OperationalError("unable to open database file")
+
+        monkeypatch.setattr(Links, "ended", fails)
+        async with asyncio.timeout(WITHIN_S):
+            await failed.wait()
+        await house.revoke("regulator", "regulator", "ici")
+        assert (await socket.until_closed())[0] == 4403
+        assert (await house.http.get("/healthz")).status_code == 200
+        monkeypatch.setattr(Links, "ended", real)
+        Links(house.home).revoke("crisis")
+        assert (await held.until_closed())[0] == 4401
