@@ -15,7 +15,7 @@ import msgspec
 from domain import grants
 from domain.capacity.figures import Key, Row, mistakes_in, row_of, why_history
 from domain.capacity.picture import WardPicture, draw
-from domain.capacity.totals import Total, add_up, group_keys, groups
+from domain.capacity.totals import Total, group_keys, groups, total_of
 from domain.errors import Unreadable
 from domain.events import (
     BedsReported,
@@ -28,7 +28,7 @@ from domain.events import (
     Tick,
 )
 from domain.grants import Grant
-from domain.places import Region, Ward
+from domain.places import Region
 
 FOLD_VERSION = 1
 HOUR_MS = 3_600_000
@@ -364,7 +364,7 @@ class Draft:
         if self._rows:
             self._draw_wards(self.region)
         for key in self._groups:
-            self.totals[key] = self._total(key, self.region)
+            self.totals[key] = total_of(key, self.members[key], self.ward, self.region)
         self._rows, self._stale, self._groups = {}, set(), set()
         self.anew = self.anew or len(self.wards) > MOST_TOLD
 
@@ -404,18 +404,6 @@ class Draft:
             self._groups.update(group_keys(region, ward.facility, ward.kind))
             if picture.stale_at is not None and not picture.stale:
                 self.next_due = min(self.next_due, picture.stale_at)
-
-    def _total(self, key: str, region: Region) -> Total | None:
-        """Return a group's total; None for a facility of which nothing has ever been told."""
-        pictures: list[WardPicture] = []
-        silent: list[Ward] = []
-        for id_ in self.members[key]:
-            picture = self.ward(id_)
-            if picture is None:
-                silent.append(region.ward_of[id_])
-            else:
-                pictures.append(picture)
-        return None if not pictures and key.startswith("facility/") else add_up(pictures, silent)
 
 
 def _is_json(content: bytes) -> bool:

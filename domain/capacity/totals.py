@@ -1,6 +1,6 @@
 """Totals by facility, département and region, each for one kind of bed: sums of wards, and how honest they are."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -53,6 +53,21 @@ def groups(region: Region) -> dict[str, tuple[str, ...]]:
         for key in group_keys(region, ward.facility, ward.kind):
             members.setdefault(key, []).append(ward.id)
     return {key: tuple(wards) for key, wards in members.items()}
+
+
+def total_of(
+    key: str, ids: Sequence[str], picture_of: Callable[[str], WardPicture | None], region: Region
+) -> Total | None:
+    """Return the total of these wards; None for a facility of which nothing has ever been told."""
+    pictures: list[WardPicture] = []
+    silent: list[Ward] = []
+    for id_ in ids:
+        picture = picture_of(id_)
+        if picture is None:
+            silent.append(region.ward_of[id_])
+        else:
+            pictures.append(picture)
+    return None if not pictures and key.startswith("facility/") else add_up(pictures, silent)
 
 
 def _plus(total: int | None, part: int | None) -> int | None:

@@ -10,6 +10,7 @@ from domain.capacity.totals import Total
 from domain.events import AVAILABLE, CLOSED, INSTALLED, OCCUPIED, RESERVED, STATUSES, SUPPLEMENTARY
 from domain.places import Region
 
+EVERY = frozenset(STATUSES)
 FIGURES = frozenset((INSTALLED, OCCUPIED, RESERVED, CLOSED))
 
 # The statuses that a reader must see for a field of a ward or a total to be theirs; one absent here is always seen.
@@ -37,33 +38,41 @@ class Sight(msgspec.Struct, frozen=True):
     only_from: str | None = None
 
     @property
-    def whole(self) -> bool:
-        """Return whether nothing is hidden."""
-        return self.reporter and self.only_from is None and self.statuses >= set(STATUSES)
+    def every_figure(self) -> bool:
+        """Return whether no figure is hidden."""
+        return self.only_from is None and self.statuses >= EVERY
+
+
+def visible(picture: WardPicture, sight: Sight, region: Region, clock: int) -> WardPicture | None:
+    """Return the picture as it follows from the rows that are the reader's to see, None where there are none."""
+    rows = [row for row in picture.rows if row.status in sight.statuses and sight.only_from in (None, row.source.id)]
+    if not rows:
+        return None
+    if len(rows) == len(picture.rows):
+        return picture
+    ward, kind = region.ward_of[picture.id], region.kind_of[picture.kind]
+    return draw(
+        ward=picture.id,
+        facility=picture.facility,
+        kind=picture.kind,
+        nature=kind.nature,
+        installed=ward.installed,
+        rows=rows,
+        limit_ms=region.freshness.limit_ms(kind),
+        clock=clock,
+    )
 
 
 def see_ward(
     picture: WardPicture, sight: Sight, region: Region, clock: int, *, rows: bool = False
 ) -> dict[str, Any] | None:
     """Return a ward as the reader may see it, with its rows if asked; None where nothing of it is theirs to see."""
-    visible = [row for row in picture.rows if row.status in sight.statuses and sight.only_from in (None, row.source.id)]
-    if not visible:
+    drawn = visible(picture, sight, region, clock)
+    if drawn is None:
         return None
-    if len(visible) < len(picture.rows):
-        ward, kind = region.ward_of[picture.id], region.kind_of[picture.kind]
-        picture = draw(
-            ward=picture.id,
-            facility=picture.facility,
-            kind=picture.kind,
-            nature=kind.nature,
-            installed=ward.installed,
-            rows=visible,
-            limit_ms=region.freshness.limit_ms(kind),
-            clock=clock,
-        )
-    seen = _only(msgspec.structs.asdict(picture), sight)
+    seen = _only(msgspec.structs.asdict(drawn), sight)
     del seen["rows"]
-    return seen | {"rows": [_row(row, sight) for row in visible]} if rows else seen
+    return seen | {"rows": [_row(row, sight) for row in drawn.rows]} if rows else seen
 
 
 def _row(row: Row, sight: Sight) -> Any:
@@ -74,7 +83,10 @@ def _row(row: Row, sight: Sight) -> Any:
 
 
 def see_total(total: Total, sight: Sight) -> dict[str, Any]:
-    """Return a total as a reader of these statuses may see it."""
+    """Return the fields that are the reader's to see, of a total of the pictures that are `visible` to them.
+
+    Of a total of whole pictures that would not do: `unknown`, `stale` and `oldest_at` follow from more than one status.
+    """
     return _only(msgspec.structs.asdict(total), sight)
 
 

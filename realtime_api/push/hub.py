@@ -11,8 +11,8 @@ import msgspec
 from domain.capacity.fold import Said
 from domain.capacity.picture import WardPicture
 from domain.capacity.search import Site, sites
-from domain.capacity.totals import Total
-from domain.capacity.view import Sight, see_total, see_ward
+from domain.capacity.totals import Total, group_keys, groups, total_of
+from domain.capacity.view import Sight, see_total, see_ward, visible
 from domain.events import AVAILABLE, CURRENT, OCCUPIED
 from domain.grants import Grant
 from domain.places import Region
@@ -26,6 +26,7 @@ MOST_VIEWS = 2_000
 MOST_FRAMES = 256
 
 Message = dict[str, Any]
+Shown = tuple[frozenset[str], str | None]  # what makes the figures of two sights the same
 
 
 class Effect(NamedTuple):
@@ -36,7 +37,11 @@ class Effect(NamedTuple):
 
 
 class Seen:
-    """A region through a view: every ward and total as it is shown there, drawn once for all readers of the view."""
+    """A region through a view: every ward and total as it is shown there, drawn once for all readers of the view.
+
+    It remembers when what is shown last became another one. A change of what is hidden is none here: that there was one
+    is not told either.
+    """
 
     def __init__(self, hub: "Hub", view: View, region: Region) -> None:
         self._hub, self._region, self.view = hub, region, view
@@ -44,6 +49,8 @@ class Seen:
         self._wards: dict[str, Any] = {}
         self._totals: dict[str, Any] = {}
         self._upto: int | None = None
+        self._since = hub.offset  # of what was before, what is shown alone can tell whether it changed
+        self._changed: dict[str, int] = {}
 
     @property
     def wards(self) -> Mapping[str, Any]:
@@ -61,48 +68,59 @@ class Seen:
         """Draw again what changed since it was last drawn."""
         if self._upto == self._hub.offset:
             return
+        if self._upto is None:
+            self._since = self._hub.offset
         everything = (*(f"ward/{id_}" for id_ in self._hub.wards), *(f"total/{key}" for key in self._hub.totals))
+        first = self._upto is None
         for key in everything if self._upto is None else self._hub.changed_after(self._upto):
             name, _, rest = key.partition("/")
-            if name == "ward":
-                self._show(self._wards, rest, self._ward(rest))
-            elif name == "total":
-                self._show(self._totals, rest, self._total(rest))
+            if name not in ("ward", "total"):
+                continue
+            shown, value = (self._wards, self._ward(rest)) if name == "ward" else (self._totals, self._total(rest))
+            if value == shown.get(rest):
+                continue
+            _put(shown, rest, value)
+            if not first:
+                self._changed[key] = self._hub.offset
         self._upto = self._hub.offset
-
-    @staticmethod
-    def _show(shown: dict[str, Any], key: str, value: Any) -> None:
-        if value is None:
-            shown.pop(key, None)
-        else:
-            shown[key] = value
 
     def _ward(self, id_: str) -> Any:
         picture, sight = self._hub.wards.get(id_), self.eyes.ward(id_)
         return see_ward(picture, sight, self._region, self._hub.at) if picture and sight.statuses else None
 
     def _total(self, key: str) -> Any:
-        total, sight = self._hub.totals.get(key), self.eyes.total(key)
-        return see_total(total, sight) if total and sight.statuses else None
+        sight = self.eyes.total(key)
+        total = self._hub.total(key, sight) if sight.statuses else None
+        return None if total is None else see_total(total, sight)
 
-    def changes(self, keys: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return what these keys are now: wards and totals, None for what is gone; without those that are not shown."""
-        wards, totals = {}, {}
+    def changes(self, keys: Iterable[str], after: int | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what is shown of these keys now, None for what is gone; only what changed here after the offset."""
+        self._catch_up()
+        wards: dict[str, Any] = {}
+        totals: dict[str, Any] = {}
         for key in keys:
             name, _, rest = key.partition("/")
-            if name == "ward" and self._may_have_shown(self.wards.get(rest), self.eyes.ward(rest)):
-                wards[rest] = self.wards.get(rest)
-            elif name == "total" and self.eyes.total(rest).statuses:
-                totals[rest] = self.totals.get(rest)
+            if name in ("ward", "total") and self._is_news(name, key, rest, after):
+                told, shown = (wards, self._wards) if name == "ward" else (totals, self._totals)
+                told[rest] = shown.get(rest)
         return wards, totals
 
-    def _may_have_shown(self, value: Any, sight: Sight) -> bool:
-        """Return whether a reader may hold something of a ward.
+    def _is_news(self, name: str, key: str, rest: str, after: int | None) -> bool:
+        """Return whether something that is shown has changed after an offset, or may have.
 
-        A ward's rows are replaced and never taken away, so one that shows nothing now never did; to say that it is
-        gone would tell that something was reported. Only who sees their own words alone can lose sight of it.
+        Rows are replaced and never taken away, so what shows nothing now never did; to say that it is gone would tell
+        that something was reported. Only who sees their own words alone can lose sight of a ward.
         """
-        return value is not None or (bool(sight.statuses) and sight.only_from is not None)
+        if after is not None and self._changed.get(key, -1) > after:
+            return True
+        if after is not None and after >= self._since:
+            return False
+        if name == "total":
+            return rest in self._totals and self._hub.may_have_changed(rest, self.eyes.total(rest), after)
+        sight = self.eyes.ward(rest)
+        if rest not in self._wards:
+            return bool(sight.statuses) and sight.only_from is not None
+        return self._hub.may_have_changed(rest, sight, after)
 
 
 class Hub:
@@ -120,6 +138,7 @@ class Hub:
         self.scenario: Any = None
         self.wards: dict[str, WardPicture] = {}
         self.totals: dict[str, Total] = {}
+        self.members: dict[str, tuple[str, ...]] = {}
         self.grants: dict[str, tuple[Grant, ...]] = {}
         self.sites: dict[str, tuple[Site, ...]] = {}
         self.outcomes: OrderedDict[str, Said] = OrderedDict()
@@ -128,6 +147,8 @@ class Hub:
         self._due: list[tuple[int, str]] = []
         self._due_of: dict[str, int] = {}
         self._seen: OrderedDict[View, Seen] = OrderedDict()
+        self._visible: dict[Shown, dict[str, WardPicture | None]] = {}  # drawn once for all views that see as much
+        self._totals_of: dict[Shown, dict[str, Total | None]] = {}
         self._frames: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
 
     # -- what doors ask first
@@ -152,8 +173,11 @@ class Hub:
         self.scenario = _json(self.settings.get("scenario"))
         self.wards, self.totals, self.grants = state.wards, state.totals, state.grants
         self.sites = sites(state.region) if state.region else {}
+        self.members = groups(state.region) if state.region else {}
         self.floor, self._changed = state.offset, {}
         self._seen.clear()
+        self._visible.clear()
+        self._totals_of.clear()
         self._frames.clear()
         self._due_of = {id_: due for id_, picture in self.wards.items() if (due := self._next_due(picture)) is not None}
         self._due = [(due, id_) for id_, due in self._due_of.items()]
@@ -177,7 +201,8 @@ class Hub:
         for id_, picture in self.wards.items():
             # In a view that hides some of its figures a ward may have grown stale without an entry that says so.
             if any(due <= self.at for due in self._dues(picture)):
-                self._mark(f"ward/{id_}", self.offset)
+                for key in self._told_by(self.wards[id_]):
+                    self._mark(key, self.offset)
 
     def apply(self, offset: int, change: Change) -> Effect:
         """Become what the next feed entry says, and return what that changed."""
@@ -189,6 +214,7 @@ class Hub:
         keys += [key for key in self._ripe() if key not in change.set]
         for key in keys:
             self._mark(key, offset)
+            self._redraw(key)
         self._frames.clear()
         self._learn(change.outcomes)
         return Effect(keys, advanced=self.at > was)
@@ -212,6 +238,13 @@ class Hub:
     def _mark(self, key: str, offset: int) -> None:
         self._changed.pop(key, None)  # so that it comes last
         self._changed[key] = offset
+
+    def _redraw(self, key: str) -> None:
+        name, _, rest = key.partition("/")
+        for drawn in self._visible.values() if name == "ward" else ():
+            drawn.pop(rest, None)
+        for added in self._totals_of.values() if name == "total" else ():
+            added.pop(rest, None)
 
     def changed_after(self, offset: int) -> list[str]:
         """Return the keys that changed after an offset, the latest first."""
@@ -253,9 +286,48 @@ class Hub:
             if picture is None:
                 continue
             if any(due <= each <= self.at for each in self._dues(picture)):
-                found[f"ward/{id_}"] = None
+                found |= dict.fromkeys(self._told_by(picture))
             self._schedule(picture)
         return list(found)
+
+    def _told_by(self, picture: WardPicture) -> Iterator[str]:
+        """Yield the keys of a ward and of the totals that it counts in."""
+        yield f"ward/{picture.id}"
+        if self.region is not None and picture.facility in self.region.facility_of:
+            yield from (f"total/{key}" for key in group_keys(self.region, picture.facility, picture.kind))
+
+    # -- totals: of a view that hides some figures, the sum of what its wards show
+
+    def total(self, key: str, sight: Sight) -> Total | None:
+        """Return a total as it follows from the rows that may be seen, None where there is none."""
+        if sight.every_figure or self.region is None:
+            return self.totals.get(key)
+        added = self._totals_of.setdefault((sight.statuses, sight.only_from), {})
+        if key not in added:
+            ids = self.members.get(key, ())
+            added[key] = total_of(key, ids, lambda id_: self._picture(id_, sight), self.region) if ids else None
+        return added[key]
+
+    def _picture(self, id_: str, sight: Sight) -> WardPicture | None:
+        drawn = self._visible.setdefault((sight.statuses, sight.only_from), {})
+        if id_ not in drawn:
+            picture = self.wards.get(id_)
+            known = picture is not None and self.region is not None
+            drawn[id_] = visible(picture, sight, self.region, self.at) if known else None  # type: ignore[arg-type]
+        return drawn[id_]
+
+    def may_have_changed(self, rest: str, sight: Sight, after: int | None) -> bool:
+        """Return whether what can be seen of a ward or a total may have changed after an offset.
+
+        It did with a row from after it; and it may have grown stale.
+        """
+        if after is None:
+            return True
+        for id_ in self.members.get(rest, (rest,)):
+            picture = self._picture(id_, sight)
+            if picture is not None and (picture.stale or any(row.offset > after for row in picture.rows)):
+                return True
+        return False
 
     # -- outcomes of commands
 
@@ -324,10 +396,15 @@ class Hub:
             return None
         return offset
 
-    def changes(self, view: View, keys: Iterable[str], *, even_none: bool = False) -> Message | None:
-        """Return the message that tells what these keys are now, None where the view shows none of them."""
+    def changes(
+        self, view: View, keys: Iterable[str], after: int | None = None, *, even_none: bool = False
+    ) -> Message | None:
+        """Return the message that tells what these keys are now, None where nothing changed that the view shows.
+
+        Of the keys, what a reader of this view who was told everything up to `after` holds already is left out.
+        """
         keys = list(keys)
-        wards, totals = self.seen(view).changes(keys)
+        wards, totals = self.seen(view).changes(keys, after)
         told: Message = {"at": self.at}
         if "setting/scenario" in keys:
             told["scenario"] = self.scenario
@@ -352,7 +429,7 @@ class Hub:
         """Return the frame of all that changed after an offset, made once for all who return from there."""
 
         def made() -> Message:
-            message = self.changes(view, self.changed_after(offset), even_none=True)
+            message = self.changes(view, self.changed_after(offset), offset, even_none=True)
             assert message is not None
             return message
 

@@ -210,7 +210,10 @@ class Outbox:
         self._flush_timer = None
         self._flushed_at = asyncio.get_running_loop().time()
         keys, self._dirty = list(self._dirty), {}
-        messages = {view: self._hub.changes(view, keys) for view in {view for view, _ in self._audiences}}
+        told: dict[View, int] = {}
+        for (view, _), audience in self._audiences.items():
+            told[view] = min(audience.offset, told.get(view, audience.offset))
+        messages = {view: self._hub.changes(view, keys, after) for view, after in told.items()}
         for audience in list(self._audiences.values()):
             message = messages[audience.view]
             if message is not None:

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.capacity.fold import CapacityState, fold
-from domain.capacity.view import NEEDS, Sight, see_total, see_ward
+from domain.capacity.picture import WardPicture
+from domain.capacity.totals import total_of
+from domain.capacity.view import NEEDS, Sight, see_total, see_ward, visible
 from domain.events import AVAILABLE, OCCUPIED, STATUSES, SUPPLEMENTARY, BedsReported, Event, Tick
 from tests.small_region import START, WARDS, events, items, opening, report
 
@@ -23,6 +25,19 @@ def folded(run: Sequence[Event]) -> CapacityState:
     state = CapacityState()
     state.absorb(fold(state, items([*opening(), *run])))
     return state
+
+
+def totals_seen(state: CapacityState, sight: Sight) -> dict[str, dict[str, object]]:
+    """Return the totals as a reader may see them, without those that are not there for them."""
+    document = state.region
+    assert document is not None
+
+    def drawn(id_: str) -> WardPicture | None:
+        picture = state.wards.get(id_)
+        return None if picture is None else visible(picture, sight, document, state.clock)
+
+    found = {key: total_of(key, ids, drawn, document) for key, ids in state.members.items()}
+    return {key: see_total(total, sight) for key, total in found.items() if total is not None}
 
 
 def _tick(event: Event) -> Tick:
@@ -45,6 +60,31 @@ def test_what_is_hidden_does_not_change_what_is_seen(run: list[Event], sight: Si
         again = see_ward(without.wards[id_], sight, whole.region, whole.clock)
         assert again is not None
         assert shown == again
+    assert totals_seen(whole, sight) == totals_seen(without, sight)
+
+
+@given(events())
+def test_a_reader_of_everything_sees_the_totals_that_were_folded(run: list[Event]) -> None:
+    state, sight = folded(run), Sight(frozenset(STATUSES))
+    assert totals_seen(state, sight) == {key: see_total(total, sight) for key, total in state.totals.items()}
+
+
+def test_a_total_tells_a_reader_of_available_alone_nothing_of_occupied() -> None:
+    """Not even that a ward has given it, how long ago, or that it is stale."""
+    at = START - 30 * 3_600_000
+    run = [report("a", WARDS[0], AVAILABLE, 2, at=START), report("b", WARDS[0], OCCUPIED, 19, at=START, happened_at=at)]
+    run.append(report("c", WARDS[2], OCCUPIED, 1, at=START))
+    seen = totals_seen(folded(run), Sight(frozenset((AVAILABLE,))))
+    assert "facility/310000002/medecine" not in seen
+    assert seen["facility/310000001/rea-adulte"] == {
+        "wards": 1,
+        "unknown": 0,
+        "stale": 0,
+        "state": "free",
+        "available": 2,
+        "available_lacking": 0,
+        "oldest_at": START,
+    }
 
 
 @given(events(), SIGHTS)
@@ -56,7 +96,7 @@ def test_a_field_whose_statuses_are_hidden_is_absent(run: list[Event], sight: Si
         told = row if isinstance(row, dict) else {f: getattr(row, f) for f in row.__struct_fields__}
         assert told["status"] in sight.statuses
         assert sight.reporter or "id" not in told["source"]
-    for fields in [*shown, *(see_total(total, sight) for total in state.totals.values())]:
+    for fields in [*shown, *totals_seen(state, sight).values()]:
         assert all(NEEDS.get(name, frozenset()) <= sight.statuses for name in fields)
 
 

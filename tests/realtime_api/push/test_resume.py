@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.capacity.fold import FOLD_VERSION, CapacityState, Item, fold
-from domain.capacity.view import see_total, see_ward
+from domain.capacity.picture import WardPicture
+from domain.capacity.totals import total_of
+from domain.capacity.view import Sight, see_total, see_ward, visible
 from domain.events import Event, Source, Tick
 from domain.grants import Grant
 from live_state import capacity
@@ -183,8 +185,17 @@ class World:
             id_: see_ward(picture, eyes.ward(id_), document, self.memory.clock)
             for id_, picture in self.memory.wards.items()
         }
-        shown = {key: eyes.total(key) for key in self.memory.totals if eyes.total(key).statuses}
-        totals = {key: see_total(self.memory.totals[key], sight) for key, sight in shown.items()}
+        totals = {}
+        for key in self.memory.totals:
+            sight = eyes.total(key)
+
+            def drawn(id_: str, sight: Sight = sight) -> WardPicture | None:
+                picture = self.memory.wards.get(id_)
+                return None if picture is None else visible(picture, sight, document, self.memory.clock)
+
+            total = total_of(key, self.memory.members[key], drawn, document)
+            if sight.statuses and total is not None:
+                totals[key] = see_total(total, sight)
         return {"wards": {id_: ward for id_, ward in wards.items() if ward is not None}, "totals": totals}
 
 
