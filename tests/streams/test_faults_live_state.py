@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from event_log.codec import encode
 from event_log.kafka import KafkaLog
-from event_log.topics import CAPACITY, init_shard
+from event_log.topics import CAPACITY, PARTITIONS, init_shard
 from launch.embedded import Engine
 from live_state.capacity import read_feed
 from live_state.redis import RedisState
@@ -63,6 +63,8 @@ async def running(directory: Path, engines: EngineSet) -> AsyncIterator[Running]
     worker = None
     try:
         async with KafkaLog(kafka.url) as log, RedisState(redis.url) as state, Redis.from_url(redis.url) as client:
+            if not engines.kafka_persists:  # Tansu makes the topic, small, as soon as the worker asks for it
+                await log.create(CAPACITY, PARTITIONS[CAPACITY])
             worker = begun = WorkerProcess(directory, kafka.url, redis.url)
             await holds(lambda: _is_assigned(begun), 60)
             # Only now: a worker that was there before any region finds the first one by itself.
