@@ -94,7 +94,11 @@ class SettingsPublished(Event, frozen=True, tag="settings.published"):
 
 
 class BedsReported(Event, frozen=True, tag="beds.reported"):
-    """One row of a bed report: all of one (ward, nature, status, temporality), which it replaces whole."""
+    """One row of a bed report: all of one (ward, nature, status, temporality), which it replaces whole.
+
+    `digest` is that of the row as it was sent, where its id follows from a name that its sender gave it: under the same
+    name another row may come one day.
+    """
 
     ward: str
     status: str
@@ -103,6 +107,7 @@ class BedsReported(Event, frozen=True, tag="beds.reported"):
     splits: tuple[Split, ...]
     nature: str = NATURE_BED
     temporality: str = CURRENT
+    digest: str = ""
 
 
 class GrantGiven(Event, frozen=True, tag="grant.given"):

@@ -122,7 +122,9 @@ class Commands:
             if problem is not None:
                 answers.append(problem)
             elif future.done():
-                answers.append(future.result())
+                said = future.result()
+                other = said.digest and said.digest != report.event.digest
+                answers.append(Problem("other-report") if other else said)
                 self._measures.outcome_seconds.observe(time.monotonic() - started)
             else:
                 answers.append(None)

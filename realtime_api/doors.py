@@ -61,12 +61,16 @@ class Doors:
         if not self._writes(who, now):
             raise self._why_not_allowed()
         intake = bed_reports.read(body, now, self.rooms.wards)
-        list_id = command_id(who.subject, request.headers.get("idempotency-key"))
+        key = request.headers.get("idempotency-key")
+        list_id = command_id(who.subject, key)
         # Once, not for each row: a list has up to 1,000 of them, and a source may have 200 grants.
         rights = {
             hub.code: access.rights_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs()
         }
-        judged = [self._admit(row, place, intake, list_id, who, now, rights) for place, row in enumerate(intake.rows)]
+        judged = [
+            self._admit(row, place, intake, list_id, who, now, rights, named=key is not None)
+            for place, row in enumerate(intake.rows)
+        ]
         accepted = [report for report in judged if isinstance(report, Report)]
         answers = iter(await self.commands.run(accepted) if accepted else ())
         told = [next(answers) if isinstance(each, Report) else each for each in judged]
@@ -93,6 +97,8 @@ class Doors:
         who: Who,
         now: int,
         rights: Mapping[str, Sequence[Right]],
+        *,
+        named: bool,
     ) -> Report | Problem:
         """Return the event that a row becomes, or why it becomes none."""
         if isinstance(row, list):
@@ -107,7 +113,7 @@ class Doors:
         if door is None:
             return Problem("not-allowed", mistakes=[Mistake(path, "this ward is not yours to report for")])
         id_ = row_id(list_id, place) if intake.listed else list_id
-        return Report(row.event(id_, who.subject, door, now), hub)
+        return Report(row.event(id_, who.subject, door, now, named=named), hub)
 
     async def command(self, request: Request) -> Response:
         """Return what became of a command."""

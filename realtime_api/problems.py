@@ -37,6 +37,7 @@ KINDS: dict[str, Kind] = {
     "wrong-method": Kind(405, "This door does not know this method"),
     "too-large": Kind(413, "The body is too large"),
     "wrong-rows": Kind(422, "The report is wrong"),
+    "other-report": Kind(422, "Another report was sent under this Idempotency-Key: this one was not taken"),
     "refused": Kind(422, "The report was read, and refused"),
     "too-many": Kind(429, "Too many requests", 1),
     "bug": Kind(500, "Something is wrong with vigilits itself"),

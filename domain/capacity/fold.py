@@ -48,10 +48,14 @@ _read_json = msgspec.json.Decoder().decode
 
 
 class Said(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of an event: applied, history (kept, but not the live figure), refused, or dead (a dead letter)."""
+    """What became of an event: applied, history (kept, but not the live figure), refused, or dead (a dead letter).
+
+    `digest` is the event's, where it has one: by it a reader sees whether this is the outcome of what they sent.
+    """
 
     outcome: Outcome
     reason: str | None = None
+    digest: str = ""
 
 
 APPLIED = Said("applied")  # one for all: a busy region's 48 hours hold a million of them
@@ -241,7 +245,10 @@ class Draft:
         if known is not None:
             self.repeated[event.id] = known
             return
-        self._say(event.id, self._apply(event, offset, now))
+        said = self._apply(event, offset, now)
+        if isinstance(event, BedsReported) and event.digest:
+            said = Said(said.outcome, said.reason, event.digest)
+        self._say(event.id, said)
 
     def bury(self, offset: int, reason: str, id_: str | None = None) -> None:
         """Record that a record can't be folded, and is a dead letter for this reason."""

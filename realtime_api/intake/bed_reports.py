@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -61,9 +62,10 @@ class Row(NamedTuple):
     happened_at: int
     source_type: str
     splits: tuple[Split, ...]
+    digest: str  # of the row as it was sent: without an instant, for one, that the door gave it
 
-    def event(self, id_: str, subject: str, door: str, now: int) -> BedsReported:
-        """Return the fact that the row becomes."""
+    def event(self, id_: str, subject: str, door: str, now: int, *, named: bool = False) -> BedsReported:
+        """Return the fact that the row becomes; with its digest where its sender named it."""
         return BedsReported(
             id=id_,
             received_at=now,
@@ -75,6 +77,7 @@ class Row(NamedTuple):
             happened_at=self.happened_at,
             source=Source(id=subject, door=door, type=self.source_type),
             splits=self.splits,
+            digest=self.digest if named else "",
         )
 
 
@@ -85,6 +88,7 @@ class Intake(NamedTuple):
     listed: bool
 
 
+_in_order = msgspec.json.Encoder(order="sorted").encode
 _types = get_type_hints(BedReport) | {"splits": list[Any] | None}
 _split_types = get_type_hints(SplitReport)
 
@@ -143,6 +147,7 @@ def _judge(given: Any, path: str, now: int, places: Mapping[str, WardPlace]) -> 
         happened_at=happened_at,
         source_type=source_type,
         splits=tuple(splits),
+        digest=blake2b(_in_order(given), digest_size=8).hexdigest(),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.capacity.fold import CapacityState, Draft, Item, Said, fold
+from domain.capacity.fold import APPLIED, CapacityState, Draft, Item, Said, fold
 from domain.capacity.picture import draw
 from domain.capacity.totals import add_up, groups
 from domain.errors import Unreadable
@@ -400,3 +400,13 @@ def test_an_event_that_was_read_but_cannot_be_kept_has_an_outcome() -> None:
     state, drafts = folded([*opening(), Unreadable("too large", "a")])
     assert drafts[0].dead == {2: "too large"}
     assert state.said["a"] == Said("dead", "too large")
+
+
+def test_an_outcome_tells_of_which_report_it_is_where_the_sender_named_it() -> None:
+    named = msgspec.structs.replace(report("a", REA, AVAILABLE, 3, at=START), digest="one")
+    other = msgspec.structs.replace(report("a", REA, AVAILABLE, 8, at=START), digest="other")
+    state, drafts = folded([*opening(), named, named, other, report("b", REA, OCCUPIED, 1, at=START)], [4])
+    assert state.said["a"] == Said("applied", digest="one")
+    assert state.said["b"] is APPLIED
+    assert drafts[-1].outcomes["a"] == state.said["a"]
+    assert state.wards[REA].available == 3

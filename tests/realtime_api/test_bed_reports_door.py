@@ -125,11 +125,24 @@ async def test_a_body_that_grows_over_the_limit_is_refused_while_it_comes(house:
 
 async def test_the_same_key_twice_is_one_report(house: House) -> None:
     first = await house.report("ward", RIGHT, key="ward-42-morning")
-    second = await house.report("ward", RIGHT | {"count": 8}, key="ward-42-morning")
+    second = await house.report("ward", dict(reversed(RIGHT.items())), key="ward-42-morning")
     assert first.json() == second.json()
     assert (await house.picture())["wards"][REA]["available"] == 3
     other = await house.report("facility", RIGHT | {"count": 8}, key="ward-42-morning")
     assert other.json()["id"] != first.json()["id"]
+
+
+async def test_another_report_under_the_same_key_is_refused_and_not_said_to_be_applied(house: House) -> None:
+    first = await house.report("ward", RIGHT, key="k")
+    told(await house.report("ward", RIGHT | {"count": 8}, key="k"), "other-report")
+    assert (await house.report("ward", RIGHT, key="k")).json() == first.json()
+    assert (await house.get("ward", f"/commands/{first.json()['id']}")).json()["outcome"] == "applied"
+    assert (await house.picture())["wards"][REA]["available"] == 3
+    rows = [RIGHT, RIGHT | {"status": "03"}]
+    assert (await house.report("ward", rows, key="list")).status_code == 200
+    answer = await house.report("ward", [RIGHT, RIGHT | {"status": "03", "count": 9}], key="list")
+    assert answer.status_code == 207
+    assert [row["status"] for row in answer.json()["rows"]] == [201, 422]
 
 
 async def test_the_same_list_twice_is_one_list(house: House) -> None:

@@ -42,7 +42,7 @@ def paths(document: Any) -> list[str]:
 
 
 def test_a_row_has_what_it_says_and_the_usual_for_the_rest() -> None:
-    assert row() == Row(WARD, "ici", "02", "01", "01", NOW, "01", (Split(3),))
+    assert row() == Row(WARD, "ici", "02", "01", "01", NOW, "01", (Split(3),), row().digest)
     assert row(ward=HAD).nature == "02"
     assert row(nature="02", temporality="03", source_type="04")[3:7] == ("02", "03", NOW, "04")
 
