@@ -30,6 +30,7 @@ from live_state.redis import RedisState
 from live_state.state import State
 from realtime_api import asyncapi, openapi
 from realtime_api.commands import Commands
+from realtime_api.connections import BoundedProtocol
 from realtime_api.doors import DOORS, Doors, Entry, problem_response
 from realtime_api.health import Health
 from realtime_api.issuer import LocalIssuer
@@ -216,6 +217,7 @@ def server(app: Starlette, host: str, port: int, log_level: str = "warning") -> 
             app,
             host=host,
             port=port,
+            http=BoundedProtocol,
             ws=PushProtocol,
             ws_per_message_deflate=False,  # a frame is encoded once for all, and compressing is per socket
             ws_max_size=MOST_FRAME,

@@ -46,9 +46,9 @@ class Endpoint:
         connection: PushProtocol = socket.scope["extensions"][EXTENSION]["connection"]
         try:
             who = await self._identify(socket)
-        except Problem:
-            # Only an accepted socket can be told a close code, and the page must know this one from a broken network.
-            connection.cut(SIGN_IN_AGAIN)
+        except Problem as problem:
+            # Only an accepted socket can be told a close code, and the page must know these from a broken network.
+            connection.cut(SIGN_IN_AGAIN if problem.kind == "not-signed-in" else COME_BACK)
             return
         if len(self._sessions.all) >= MOST_SOCKETS:
             connection.cut(COME_BACK)

@@ -20,6 +20,7 @@ MOST_ENTRIES = 500
 LONGEST_BACKOFF_S = 1.0  # a look is cheap, and a page waits for it
 AWAY = "the live state cannot be reached"
 REFUSED = "the live state refuses to be read"
+BUG = "something is wrong with vigilits itself: its log says what"
 UNKNOWN = "the live state is in an unknown version"
 
 log = structlog.get_logger("relay")
@@ -66,6 +67,9 @@ class Relay:
                 # What is stored was not written by a version that we know: to guess would be worse than to stand still.
                 self._trouble(UNKNOWN)
                 log.error("unreadable", shard=self._hub.shard, error=type(error).__name__)
+            except Exception as error:  # a bug: the region's picture stands until it is restarted, unless this passes
+                self._trouble(BUG)
+                log.error("failed", shard=self._hub.shard, exc_info=error)
             failures += 1
             await asyncio.sleep(min(LONGEST_BACKOFF_S, 0.05 * 2 ** min(failures, 10)) * random.uniform(0.5, 1.0))
 

@@ -120,3 +120,14 @@ async def test_regions_are_still_looked_for_after_what_nobody_foresaw(
         await again.wait()
     monkeypatch.undo()
     assert (await house.http.get("/healthz")).status_code == 200
+
+
+async def test_a_relay_outlives_what_nobody_foresaw(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> list[object]:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(house.state, "feed", fails)
+    assert await until(house, "itself") == ["region ici: something is wrong with vigilits itself: its log says what"]
+    assert (await house.http.get("/healthz")).status_code == 200
+    monkeypatch.undo()
+    await house.until_ready()

@@ -215,3 +215,11 @@ async def test_each_sign_in_has_secrets_of_its_own(house: House) -> None:
     for name in ("state", "nonce", "code_challenge"):
         assert asked[0][name] != asked[1][name]
     assert asked[0]["redirect_uri"] == [f"{PUBLIC}/api/v1/sign-in/callback"]
+
+
+async def test_a_socket_is_told_to_come_back_where_the_issuer_cannot_be_asked(
+    house: House, issuer: IdentityProvider
+) -> None:
+    issuer.is_down = True
+    async with house.socket("x", additional_headers={"authorization": f"Bearer {issuer.sign()}"}) as socket:
+        assert (await socket.until_closed())[0] == 1013
