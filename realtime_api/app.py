@@ -80,7 +80,9 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
         page = SignInPage(issuer, tokens, client, settings.oidc_client_id, settings.oidc_client_secret, callback)
     else:
         tokens = local_tokens(LocalIssuer(home), now)
-    desk = Desk(Links(home), tokens, settings.public_url, settings.session_hours, now)
+    desk = Desk(
+        Links(home), tokens, settings.public_url, settings.session_hours, now, by_links=not settings.oidc_issuer
+    )
     commands = Commands(shards, measures)
     documents = Documents(settings.tile_url)
     doors = Doors(desk, rooms, sessions, commands, state, documents, measures, now, page)

@@ -100,6 +100,11 @@ class Links:
             )
         return secret, held
 
+    def end_opened(self) -> None:
+        """Return once every session that a link opened is gone."""
+        with self._open() as database:
+            database.execute("DELETE FROM sessions WHERE link IS NOT NULL")
+
     def session(self, secret: str, now: int) -> Held | None:
         """Return whose a session is, None for one that is not (or no longer) there."""
         if len(secret) > MOST_SECRET:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import math
 import secrets
 import time
 from collections import OrderedDict
@@ -14,7 +15,7 @@ import httpx
 import msgspec
 import structlog
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from realtime_api.issuer import AUDIENCE, NAME, LocalIssuer
@@ -26,6 +27,8 @@ LEEWAY_S = 30
 MOST_TOKEN = 8 * 1024  # characters
 MOST_REMEMBERED = 10_000
 DISCOVERY_KEPT_S = 3600.0
+KEYS_FRESH_S = 300.0  # older ones are fetched anew while they are still used
+KEYS_KEPT_S = 600.0  # older ones are not used: the issuer may have taken one back
 REFETCH_GAP_S = 10.0  # a token with an unknown key makes us look again, but nobody can make us look all the time
 RETRY_GAP_S = 1.0
 FETCH_WITHIN_S = 5.0
@@ -53,7 +56,7 @@ class Keys(Protocol):
     """Where an issuer's public keys come from."""
 
     async def all(self, *, anew: bool = False) -> KeySet:
-        """Return the keys, fetched again where that is asked for and was not just done."""
+        """Return the keys, fetched again where that is asked for and was not just done; the same ones as one object."""
         ...
 
 
@@ -83,8 +86,10 @@ class Issuer:
     def __init__(self, address: str, client: httpx.AsyncClient) -> None:
         self._address, self._client = address.rstrip("/"), client
         self._keys: KeySet | None = None
+        self._told: Any = None  # what the keys were made from
         self._found: Discovery | None = None
-        self._found_at = self._tried_at = -1e9
+        self._found_at = self._tried_at = self._keys_at = -1e9
+        self._refreshing: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
 
     async def discovery(self) -> Discovery:
@@ -103,16 +108,38 @@ class Issuer:
         return self._found
 
     async def all(self, *, anew: bool = False) -> KeySet:
-        """Return the keys, fetched again where that is asked for and was not just done."""
-        async with self._looking:
-            since = time.monotonic() - self._tried_at
-            if self._keys is None and since < RETRY_GAP_S:
-                raise Problem("issuer-away")  # many may wait for keys at once: one of them asks
-            if self._keys is None or (anew and since > REFETCH_GAP_S):
-                self._tried_at = time.monotonic()
-                raw = await self._get((await self._discover()).jwks_uri)
-                self._keys = KeySet.import_key_set(msgspec.json.decode(raw))
+        """Return the keys, fetched again where that is asked for and was not just done, or where they are old."""
+        now = time.monotonic()
+        age, since = now - self._keys_at, now - self._tried_at
+        usable = self._keys is not None and age <= KEYS_KEPT_S
+        if usable and age > KEYS_FRESH_S and since > REFETCH_GAP_S and not self._looking.locked():
+            self._refreshing = asyncio.create_task(self._refresh())  # nobody waits for it while these may be used
+        if self._keys is not None and usable and not (anew and since > REFETCH_GAP_S):
             return self._keys
+        async with self._looking:
+            return await self._fetch(anew=anew)
+
+    async def _refresh(self) -> None:
+        try:
+            async with self._looking:
+                await self._fetch(anew=True)
+        except Exception as error:
+            log.warning("the issuer's keys cannot be fetched", error=type(error).__name__)
+
+    async def _fetch(self, *, anew: bool) -> KeySet:
+        now = time.monotonic()
+        since = now - self._tried_at
+        usable = self._keys is not None and now - self._keys_at <= KEYS_KEPT_S
+        if not usable and since < RETRY_GAP_S:
+            raise Problem("issuer-away")  # many may wait for keys at once: one of them asks
+        if not usable or (anew and since > REFETCH_GAP_S):
+            self._tried_at = now
+            told = msgspec.json.decode(await self._get((await self._discover()).jwks_uri))
+            if self._keys is None or told != self._told:
+                self._keys, self._told = KeySet.import_key_set(told), told
+            self._keys_at = time.monotonic()
+        assert self._keys is not None
+        return self._keys
 
     async def _get(self, address: str) -> bytes:
         answer = await self._client.get(address, timeout=FETCH_WITHIN_S)
@@ -126,16 +153,21 @@ class Tokens:
     def __init__(self, keys: Keys, issuer: str, audience: str, now: Callable[[], int]) -> None:
         self._keys, self._issuer, self._audience, self._now = keys, issuer.rstrip("/"), audience, now
         self._remembered: OrderedDict[bytes, Proven] = OrderedDict()
+        self._by: KeySet | None = None  # the keys by which these were judged
 
     async def prove(self, token: str) -> Proven:
         """Return whom the token names; raise NotProven."""
         if len(token) > MOST_TOKEN:
             raise NotProven("too long")
+        keys = await self._told_keys()
+        if keys is not self._by:
+            self._remembered.clear()
+            self._by = keys
         digest = hashlib.sha256(token.encode()).digest()
         held = self._remembered.get(digest)
         if held is None:
             claims = await self.claims(token, self._audience)
-            held = Proven(claims["sub"], claims["exp"] * 1000)
+            held = Proven(claims["sub"], int(claims["exp"] * 1000))
             self._remembered[digest] = held
             if len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.popitem(last=False)
@@ -146,10 +178,14 @@ class Tokens:
     async def claims(self, token: str, audience: str) -> dict[str, Any]:
         """Return the claims of a token that is signed by the issuer, for this audience, now; raise NotProven."""
         try:
+            keys = await self._told_keys()
             try:
-                decoded = jwt.decode(token, await self._keys.all(), algorithms=ALGORITHMS)
-            except InvalidKeyIdError:  # the issuer may have changed its keys
-                decoded = jwt.decode(token, await self._keys.all(anew=True), algorithms=ALGORITHMS)
+                decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
+            except (JoseError, ValueError):  # the issuer may have changed its keys, which need not have names
+                newer = await self._told_keys(anew=True)
+                if newer is keys:
+                    raise
+                decoded = jwt.decode(token, newer, algorithms=ALGORITHMS)
             rules = jwt.JWTClaimsRegistry(
                 now=lambda: self._now() // 1000,
                 leeway=LEEWAY_S,
@@ -159,14 +195,36 @@ class Tokens:
                 sub={"essential": True},
             )
             rules.validate(decoded.claims)
-        except (httpx.HTTPError, msgspec.MsgspecError, WrongIssuer) as error:
-            log.warning("the issuer cannot be asked", error=type(error).__name__)
-            raise Problem("issuer-away") from None
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise NotProven(type(error).__name__) from None
-        if not isinstance(decoded.claims["exp"], int) or not 0 < len(decoded.claims["sub"]) <= 200:
+        if not _is_instant(decoded.claims["exp"]) or not 0 < len(decoded.claims["sub"]) <= 200:
             raise NotProven("odd claims")
         return decoded.claims
+
+    async def _told_keys(self, *, anew: bool = False) -> KeySet:
+        try:
+            return await self._keys.all(anew=anew)
+        except (
+            httpx.HTTPError,
+            msgspec.MsgspecError,
+            WrongIssuer,
+            JoseError,
+            ValueError,
+            TypeError,
+            KeyError,
+        ) as error:
+            log.warning("the issuer cannot be asked", error=type(error).__name__)
+            raise Problem("issuer-away") from None
+
+
+def _is_instant(value: object) -> bool:
+    """Return whether it is a NumericDate (RFC 7519), which may have a fraction."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _same(one: str, other: str) -> bool:
+    """Return whether two strings are equal, in the same time wherever they differ; either may hold any character."""
+    return hmac.compare_digest(one.encode(errors="backslashreplace"), other.encode(errors="backslashreplace"))
 
 
 def local_tokens(issuer: LocalIssuer, now: Callable[[], int]) -> Tokens:
@@ -227,7 +285,7 @@ class SignInPage:
     async def back(self, code: str, state: str, cookie: str, now: int) -> tuple[str, str]:
         """Return who signed in, and where they were going; raise Problem for an answer that is not to our question."""
         flow = self._unseal(cookie)
-        if flow is None or now >= flow.expires_at or not hmac.compare_digest(flow.state, state):
+        if flow is None or now >= flow.expires_at or not _same(flow.state, state):
             raise Problem("not-signed-in", "this sign-in was not begun here, or too long ago: begin again")
         found = await self._asked(self._issuer.discovery())
         form = {
@@ -246,7 +304,7 @@ class SignInPage:
         except (httpx.HTTPError, ValueError, KeyError, TypeError, NotProven) as error:
             log.warning("sign-in refused", error=type(error).__name__)
             raise Problem("not-signed-in", "the issuer did not confirm this sign-in") from None
-        if not hmac.compare_digest(str(claims.get("nonce", "")), flow.nonce):
+        if not _same(str(claims.get("nonce", "")), flow.nonce):
             raise Problem("not-signed-in", "this answer belongs to another sign-in")
         return claims["sub"], flow.to
 

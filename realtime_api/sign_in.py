@@ -23,8 +23,18 @@ class Desk:
     """Where who asks is found out."""
 
     def __init__(
-        self, links: Links, tokens: Tokens, public_url: str, session_hours: float, now: Callable[[], int]
+        self,
+        links: Links,
+        tokens: Tokens,
+        public_url: str,
+        session_hours: float,
+        now: Callable[[], int],
+        *,
+        by_links: bool = True,
     ) -> None:
+        self._by_links = by_links  # False where an issuer alone says who people are
+        if not by_links:
+            links.end_opened()
         self._links, self._tokens, self._now = links, tokens, now
         self._public = public_url.rstrip("/")
         self._secure = public_url.startswith("https:")
@@ -96,6 +106,8 @@ class Desk:
 
     async def exchange(self, link: str) -> tuple[str, Held]:
         """Return a session for a link's secret; raise Problem for one that opens nothing."""
+        if not self._by_links:
+            raise Problem("not-signed-in", "links open nothing here: the identity provider alone says who people are")
         opened = await asyncio.to_thread(self._links.exchange, link, self._now(), self._session_ms)
         if opened is None:
             raise Problem("not-signed-in", "this link opens nothing (any more)")

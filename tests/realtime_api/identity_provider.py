@@ -30,7 +30,8 @@ class IdentityProvider:
         self.person = "dr-anne"
         self.keys: list[RSAKey | ECKey] = [RSAKey.generate_key(2048, auto_kid=True)]
         self.asked_for_keys = 0
-        self.is_down = False
+        self.is_down = self.keys_are_down = False
+        self.names_keys = True
         self.changes: dict[str, Any] = {}  # of the next token's claims
         self._codes: dict[str, dict[str, str]] = {}
         self.app = Starlette(
@@ -53,7 +54,8 @@ class IdentityProvider:
         claims = {"iss": self.url, "aud": "vigilits", "sub": self.person, "iat": at, "exp": at + 300} | changes
         claims = {name: value for name, value in claims.items() if value is not None}
         alg = alg or ("ES256" if key.key_type == "EC" else "RS256")
-        return jwt.encode({"alg": alg, "kid": key.kid}, claims, key, algorithms=[alg])
+        name = {"kid": key.kid} if self.names_keys else {}
+        return jwt.encode({"alg": alg, **name}, claims, key, algorithms=[alg])
 
     async def discovery(self, _: Request) -> Response:
         """Tell of itself."""
@@ -71,7 +73,11 @@ class IdentityProvider:
     async def jwks(self, _: Request) -> Response:
         """Tell its public keys."""
         self.asked_for_keys += 1
-        return JSONResponse(KeySet(list(self.keys)).as_dict(private=False))
+        if self.keys_are_down:
+            return Response(status_code=500)
+        keys = KeySet(list(self.keys)).as_dict(private=False)["keys"]
+        shown = [key if self.names_keys else {name: key[name] for name in key if name != "kid"} for key in keys]
+        return JSONResponse({"keys": shown})
 
     async def authorize(self, request: Request) -> Response:
         """Send the person back with a code, having asked nothing."""

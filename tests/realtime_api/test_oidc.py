@@ -1,5 +1,6 @@
 """An OpenID Connect issuer, a real small one: its tokens, its keys as they turn, and its sign-in page."""
 
+import asyncio
 import hmac
 import json
 import time
@@ -13,7 +14,9 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from realtime_api import oidc
+from realtime_api.app import now
 from realtime_api.issuer import LocalIssuer
+from realtime_api.links import Links
 from realtime_api.push.codecs import base64url
 from tests.realtime_api.house import House, open_house
 from tests.realtime_api.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
@@ -130,6 +133,66 @@ async def test_an_issuer_that_is_down_is_said_to_be_and_asked_again(house: House
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:vigilits:problem:issuer-away")
 
 
+async def test_a_token_ends_with_the_key_that_signed_it(
+    house: House, issuer: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = issuer.sign()
+    assert (await who(house, old)).status_code == 200
+    issuer.turn_keys()
+    monkeypatch.setattr(oidc, "KEYS_KEPT_S", 0.0)
+    monkeypatch.setattr(oidc, "RETRY_GAP_S", 0.0)
+    assert (await who(house, old)).status_code == 401
+    assert (await who(house, issuer.sign())).status_code == 200
+
+
+async def test_keys_are_fetched_anew_while_they_are_used_and_not_used_for_ever(
+    house: House, issuer: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = issuer.sign()
+    assert (await who(house, token)).status_code == 200
+    asked = issuer.asked_for_keys
+    monkeypatch.setattr(oidc, "KEYS_FRESH_S", 0.0)
+    monkeypatch.setattr(oidc, "REFETCH_GAP_S", 0.0)
+    async with asyncio.timeout(5):
+        while issuer.asked_for_keys == asked:
+            assert (await who(house, token)).status_code == 200
+    monkeypatch.setattr(oidc, "KEYS_KEPT_S", 0.0)
+    issuer.keys_are_down = True
+    assert (await who(house, token)).status_code == 503
+
+
+async def test_keys_without_names_may_turn(
+    house: House, issuer: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.names_keys = False
+    assert (await who(house, issuer.sign())).status_code == 200
+    issuer.keys = [RSAKey.generate_key(2048)]
+    assert (await who(house, issuer.sign())).status_code == 401  # the keys were fetched a moment ago
+    monkeypatch.setattr(oidc, "REFETCH_GAP_S", 0.0)
+    assert (await who(house, issuer.sign())).status_code == 200
+    issuer.turn_keys()
+    assert (await who(house, issuer.sign())).status_code == 200
+
+
+async def test_a_token_may_end_at_a_fraction_of_a_second(house: House, issuer: IdentityProvider) -> None:
+    assert (await who(house, issuer.sign(exp=time.time() + 300.5))).status_code == 200
+    assert (await who(house, issuer.sign(exp=float("inf")))).status_code == 401
+
+
+async def test_a_link_opens_nothing_where_an_issuer_says_who_people_are(
+    issuer: IdentityProvider, tmp_path: Path
+) -> None:
+    links = Links(tmp_path)
+    link = links.issue("crisis", now(), 5)
+    opened = links.exchange(link, now(), 60_000)
+    assert opened is not None
+    told = {"oidc_issuer": issuer.url, "oidc_client_id": CLIENT, "public_url": PUBLIC}
+    async with open_house(tmp_path, **told) as house:
+        assert (await house.http.post("/api/v1/session", json={"link": link})).status_code == 401
+        cookie = {"cookie": f"__Host-vigilits={opened[0]}"}
+        assert (await house.http.get("/api/v1/session", headers=cookie)).status_code == 401
+
+
 # --- the sign-in page ----------
 
 
@@ -199,7 +262,9 @@ async def test_an_id_token_that_is_not_the_answer_signs_nobody_in(
     assert (await browser.go(back.headers["location"])).status_code == 401
 
 
-@pytest.mark.parametrize("query", ["", "?code=x", "?state=y", "?code=x&state=y", "?error=access_denied"])
+@pytest.mark.parametrize(
+    "query", ["", "?code=x", "?state=y", "?code=x&state=y", "?code=x&state=%C3%A9", "?error=access_denied"]
+)
 async def test_a_callback_out_of_nowhere_signs_nobody_in(house: House, query: str) -> None:
     browser = Browser(house)
     await browser.go("/api/v1/sign-in")
