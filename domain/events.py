@@ -54,9 +54,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
     """What every event carries: an id (a UUID), its schema version, the region, who said it, when it was received.
 
     `region` empty is that of its partition (a genesis, a tick), whose source, None, is vigilits itself; `happened_at`
-    None is when it was received. What promises
-    something carries `not_after`, and is refused when it is folded later. `retries` is the id of the dead letter that
-    is tried again.
+    None is when it was received. What promises something carries `not_after`, and is refused when it is folded later.
+    `retries` is the id of the event that is tried again, a dead letter until then.
     """
 
     id: str
