@@ -53,6 +53,8 @@ class Relay:
                 if await self._load():
                     failures = 0
                     await self._follow()
+                else:  # it answers, and a worker may begin at any moment: looking again soon costs next to nothing
+                    failures = min(failures, 2)
             except Behind as why:
                 log.info("reload", shard=self._hub.shard, why=str(why))
                 continue
