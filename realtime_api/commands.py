@@ -98,7 +98,9 @@ class Commands:
         try:
             async with asyncio.timeout(max(0.0, deadline - started)):
                 shard = await self._shards.of(region)
-                offset = await self._shards.append(shard, encode(event))
+                build = report.hub.build
+                folded = report.hub.offset if build is not None and build.epoch == shard.epoch else 0
+                offset = await self._shards.append(shard, encode(event), folded)
         except (LogAway, TimeoutError):
             log.warning("not kept", event_id=event.id, shard=report.hub.shard, why="the log is away")
             return Problem("log-away")

@@ -66,13 +66,13 @@ class Shards:
         except KeyError:
             raise Problem("not-ready", "this region is not on the log") from None
 
-    async def append(self, shard: Shard, value: bytes) -> int:
-        """Return the offset at which the value was kept.
+    async def append(self, shard: Shard, value: bytes, folded: int = 0) -> int:
+        """Return the offset at which the value was kept, on a log that is known to have been folded so far.
 
         A broker that came back empty, or makes topics by itself, acknowledges at an offset that we have seen before.
         What it acknowledged is then on no log of ours, and is not accepted.
         """
-        before = self._last.get(shard.partition, 0)
+        before = max(folded, self._last.get(shard.partition, 0))
         try:
             offset = await self._log.append(CAPACITY, shard.partition, shard.region.encode(), value)
         except UnknownTopic:

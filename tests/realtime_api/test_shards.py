@@ -51,6 +51,17 @@ async def test_a_log_that_came_back_empty_is_not_written_to_as_if_it_were_the_ol
     assert refused.value.kind == "not-ready"
 
 
+async def test_what_others_wrote_is_known_by_what_was_folded() -> None:
+    """A process that has appended nothing yet sees a log that came back empty, too."""
+    log, shards = await founded()
+    shard = await shards.of("ici")
+    assert await shards.append(shard, EVENT, folded=0) == 1
+    for folded in (2, 40):
+        with pytest.raises(Problem) as refused:
+            await shards.append(await shards.of("ici"), EVENT, folded=folded)
+        assert refused.value.kind == "log-changed"
+
+
 async def test_a_log_that_was_founded_anew_is_learnt_before_the_next_append() -> None:
     log, shards = await founded()
     shard = await shards.of("ici")
