@@ -128,6 +128,9 @@ class Doors:
             return _json(shapes.Outcome(id=id_, outcome=said.outcome, reason=said.reason), headers=NEVER)
         if self.commands.is_pending(id_):
             return _json(shapes.Outcome(id=id_, outcome="pending"), headers=NEVER)
+        for hub in self._hubs():
+            if hub.why_not() or hub.trouble:  # it may be one of what is not read yet
+                raise Problem(hub.why_not() or "not-ready", "not every region's outcomes are known right now")
         raise Problem("unknown", "no command of the last 48 h has this id")
 
     # -- the picture
@@ -173,11 +176,14 @@ class Doors:
     async def hours(self, request: Request) -> Response:
         """Return a total at the last full hours."""
         place = await self._place(request, "GET /api/v1/regions/{code}/hours")
+        region = queries.region_of(place.hub)
         asked = Asked(request.query_params, ("kind", "departement", "hours"))
-        kind = asked.text("kind") or ""
+        kind = asked.one_of("kind", region.kind_of)
         most = asked.count("hours", queries.USUAL_HOURS, queries.MOST_HOURS)
+        departement = None
+        if "departement" in request.query_params:
+            departement = asked.one_of("departement", [each.code for each in region.departements])
         asked.done()
-        departement = request.query_params.get("departement")
         return _json(await queries.hours(self.state, place, kind, departement, most), headers=NEVER)
 
     async def search(self, request: Request) -> Response:
@@ -185,14 +191,16 @@ class Doors:
         who = await self.desk.identify(request)
         asked = Asked(request.query_params, ("lat", "lon", "kind", "limit", "region"))
         lat, lon = asked.number("lat", -90, 90), asked.number("lon", -180, 180)
-        kind, limit = asked.text("kind") or "", asked.count("limit", queries.USUAL_RESULTS, queries.MOST_RESULTS)
-        asked.done()
+        limit = asked.count("limit", queries.USUAL_RESULTS, queries.MOST_RESULTS)
         region = request.query_params.get("region")
         hubs = self._hubs() if region is None else [self._hub(region)]
         views = [(hub, self._view(hub, who)) for hub in hubs]
         places = [
             Place(hub, view) for hub, view in views if view is not None and view.may("wards") and not hub.why_not()
         ]
+        kinds = {kind: None for place in places for kind in queries.region_of(place.hub).kind_of}
+        kind = asked.one_of("kind", kinds) if places else asked.text("kind") or ""
+        asked.done()
         if not places:
             why = next((why for hub in hubs if (why := hub.why_not())), None)
             raise Problem(why or ("not-allowed" if hubs else "not-ready"))
@@ -381,9 +389,14 @@ def _of_list(judged: Sequence[Report | Problem], told: Sequence[Said | Problem |
         status = 202 if any(row.outcome == "pending" for row in rows) else 200
     elif len(refused) < len(rows):
         status = 207
+    elif away:  # sent again, some of it may be accepted
+        status = 503
     else:
         status = 403 if all(row.status == 403 for row in refused) else 422
-    return _json(shapes.RowAnswers(rows), status, headers=NEVER)
+    headers = NEVER
+    if away:
+        headers = NEVER | {"retry-after": str(max(problem.retry_after_s or 1 for problem in away.values()))}
+    return _json(shapes.RowAnswers(rows), status, headers=headers)
 
 
 def _row(place: int, report: Report | Problem, said: Said | Problem | None) -> shapes.RowAnswer:
@@ -474,7 +487,7 @@ DOORS: tuple[Entry, ...] = (
             403: (P, shapes.RowAnswers),
             413: P,
             422: (P, shapes.RowAnswers),
-            503: P,
+            503: (P, shapes.RowAnswers),
         },
         (KEY,),
     ),

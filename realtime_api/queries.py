@@ -3,7 +3,8 @@
 import gzip
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,9 +22,12 @@ from realtime_api.push.hub import Hub
 from realtime_api.shapes import HoursShown, Nearby, WardShown
 
 MOST_HISTORY = 50
+LOOKED_AT = (MOST_HISTORY, 400, 2_000)  # rows, until so many of them are the asker's to see
 MOST_HOURS, USUAL_HOURS = 720, 24
 MOST_RESULTS, USUAL_RESULTS = 50, 10
 OUTCOMES_KEPT_HOURS = 48
+
+NUMBER = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?")
 
 encode = msgspec.json.Encoder().encode
 
@@ -82,15 +86,19 @@ def _digest(body: bytes) -> str:
 async def ward(state: State, place: Place, id_: str) -> WardShown:
     """Return a ward with its last rows, as far as they are the asker's to see."""
     hub = place.hub
-    region = _region(hub)
+    region = region_of(hub)
     directory = region.ward_of.get(id_)
     if directory is None:
         raise Problem("unknown", "the directory has no such ward")
     sight = hub.seen(place.view).eyes.ward(id_)
     if not sight.statuses or hub.build is None:
         raise Problem("not-allowed", "this ward is not yours to see")
-    entries = capacity.read_history(await state.latest(hub.build, f"history:{id_}", MOST_HISTORY))
-    lines = [_line(entry, sight) for entry in entries if _is_seen(entry, sight)]
+    lines: list[dict[str, Any]] = []
+    for most in LOOKED_AT:
+        entries = capacity.read_history(await state.latest(hub.build, f"history:{id_}", most))
+        lines = [_line(entry, sight) for entry in entries if _is_seen(entry, sight)][:MOST_HISTORY]
+        if len(lines) == MOST_HISTORY or len(entries) < most:
+            break
     picture = hub.wards.get(id_)
     shown = None if picture is None else see_ward(picture, sight, region, hub.at, rows=True)
     return WardShown(shown, directory, lines)
@@ -110,14 +118,6 @@ def _line(entry: HistoryEntry, sight: Sight) -> dict[str, Any]:
 async def hours(state: State, place: Place, kind: str, departement: str | None, most: int) -> HoursShown:
     """Return a total at the last full hours, as far as its figures are the asker's to see."""
     hub = place.hub
-    region = _region(hub)
-    wrong = []
-    if kind not in region.kind_of:
-        wrong.append(Mistake("kind", f"is not one of {', '.join(region.kind_of)}"))
-    if departement is not None and all(departement != known.code for known in region.departements):
-        wrong.append(Mistake("departement", "is not one of this region"))
-    if wrong:
-        raise Problem("bad-parameter", mistakes=wrong)
     key = f"region/{hub.code}/{kind}" if departement is None else f"departement/{departement}/{kind}"
     sight = hub.seen(place.view).eyes.total(key)
     if not sight.statuses or hub.build is None:
@@ -136,8 +136,6 @@ def _seen_of(total: Any, sight: Sight) -> dict[str, Any]:
 
 def search(places: Sequence[Place], lat: float, lon: float, kind: str, limit: int) -> Nearby:
     """Return the nearest facilities with free beds of a kind, over all regions that the asker sees."""
-    if not any(kind in _region(place.hub).kind_of for place in places):
-        raise Problem("bad-parameter", mistakes=[Mistake("kind", "is no kind of bed of these regions")])
     found: list[Found] = []
     for place in places:
         wards = place.hub.seen(place.view).wards
@@ -175,7 +173,8 @@ async def outcome(state: State, hubs: Sequence[Hub], id_: str) -> Said | None:
     return None
 
 
-def _region(hub: Hub) -> Region:
+def region_of(hub: Hub) -> Region:
+    """Return the region's directory; raise Problem where it is not there yet."""
     if hub.region is None:
         raise Problem("not-ready")
     return hub.region
@@ -194,10 +193,7 @@ class Asked:
     def number(self, name: str, low: float, high: float) -> float:
         """Return a number within bounds."""
         text = self.text(name)
-        try:
-            value = float(text or "nan")
-        except ValueError:
-            value = math.nan
+        value = float(text) if text is not None and NUMBER.fullmatch(text) else math.nan
         if text is not None and not low <= value <= high:
             self._wrong.append(Mistake(name, f"must be a number from {low:g} to {high:g}"))
         return value
@@ -211,6 +207,13 @@ class Asked:
         if not 1 <= value <= most:
             self._wrong.append(Mistake(name, f"must be a whole number from 1 to {most}"))
         return value
+
+    def one_of(self, name: str, known: Collection[str]) -> str:
+        """Return a text that must be there, and one of these."""
+        value = self.text(name)
+        if value is not None and value not in known:
+            self._wrong.append(Mistake(name, f"is not one of {', '.join(known)}"))
+        return value or ""
 
     def text(self, name: str) -> str | None:
         """Return a text that must be there."""

@@ -166,6 +166,13 @@ async def test_the_log_being_away_is_said_within_a_bounded_wait(house: House) ->
     assert (await house.report("ward", RIGHT)).status_code == 201
 
 
+async def test_a_list_of_which_some_may_be_accepted_later_says_when(house: House) -> None:
+    house.log.away = True
+    answer = await house.report("ward", [RIGHT, {"ward": "nowhere", "status": "02", "count": 1}])
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert [row["status"] for row in answer.json()["rows"]] == [503, 422]
+
+
 async def test_a_log_that_does_not_answer_is_not_waited_for_for_ever(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +218,11 @@ async def test_an_outcome_is_found_where_the_feed_no_longer_tells_it(house: Hous
     house.rooms.hubs["ici"].outcomes.clear()
     assert (await house.get("ward", f"/commands/{id_}")).json() == {"id": id_, "outcome": "applied"}
     assert (await house.get("ward", "/commands/019a0000-0000-7000-8000-000000000000")).status_code == 404
+
+
+async def test_while_a_region_is_being_read_no_command_is_said_to_be_unknown(house: House) -> None:
+    house.rooms.hubs["ici"].trouble = "the live state cannot be reached"
+    told(await house.get("ward", "/commands/019a0000-0000-7000-8000-000000000000"), "not-ready")
 
 
 async def test_a_ward_that_a_new_directory_dropped_is_refused_by_the_fold_too(house: House) -> None:

@@ -65,6 +65,14 @@ async def test_a_ward_tells_its_last_fifty_rows_their_sources_and_whether_each_s
     assert row["source"]["id"] == "ward"
 
 
+async def test_the_last_rows_that_one_may_see_are_told_however_many_others_came_since(house: House) -> None:
+    await house.report("ward", [{"ward": REA, "status": "02", "count": n} for n in range(60)])
+    for _ in range(3):
+        await house.report("ward", [{"ward": REA, "status": "03", "count": n} for n in range(100)])
+    told = (await house.get("physician", f"/regions/ici/wards/{REA}")).json()["history"]
+    assert [row["splits"][0]["count"] for row in told] == list(range(59, 9, -1))
+
+
 async def test_a_ward_that_never_reported_is_known_and_unknown(house: House) -> None:
     told = (await house.get("crisis", f"/regions/ici/wards/{MED}")).json()
     assert (told["ward"], told["history"]) == (None, [])
@@ -125,10 +133,15 @@ def paths(answer: httpx.Response) -> set[str]:
         ("/search/beds", {}, {"lat", "lon", "kind"}),
         ("/search/beds", {"lat": "north", "lon": "181", "kind": "medecine", "limit": "0"}, {"lat", "lon", "limit"}),
         ("/search/beds", {"lat": "nan", "lon": "inf", "kind": "medecine"}, {"lat", "lon"}),
+        ("/search/beds", {"lat": "4_3", "lon": " 1", "kind": "sofa"}, {"lat", "lon", "kind"}),
         ("/search/beds", {"lat": "43", "lon": "1", "kind": "sofa"}, {"kind"}),
         ("/search/beds", {"lat": "43", "lon": "1", "kind": "medecine", "colour": "red"}, {"colour"}),
         ("/regions/ici/hours", {}, {"kind"}),
-        ("/regions/ici/hours", {"kind": "sofa", "departement": "75"}, {"kind", "departement"}),
+        (
+            "/regions/ici/hours",
+            {"kind": "sofa", "departement": "75", "hours": "1_0"},
+            {"kind", "departement", "hours"},
+        ),
         ("/regions/ici/hours", {"kind": "medecine", "hours": "721"}, {"hours"}),
         ("/regions/ici/hours", {"kind": "medecine", "hours": "²"}, {"hours"}),
     ],
