@@ -67,6 +67,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether people reach the pages over TLS, so that cookies must never travel without it."""
         return self.public_url.startswith("https:")
 
+    @property
+    def is_in_the_clear(self) -> bool:
+        """Return whether other machines may reach the pages with nothing said of TLS: cookies then travel without."""
+        return not self.public_url and not _is_loopback(self.host)
+
 
 VARIABLES = {("VIGILITS_HOME" if name == "home" else name.upper()): name for name in Settings.__struct_fields__}
 
@@ -104,7 +109,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     found += [why for rule in PAIRS if (why := rule(settings))]
     if found:
         raise Mistakes(found)
-    return settings
+    return msgspec.structs.replace(settings, public_url=_as_browsers_say(settings.public_url))
 
 
 def _nearest(key: str) -> str:
@@ -147,6 +152,16 @@ def _origin(value: str) -> str | None:
         # A session's cookie would travel in the clear.
         return f"{value!r} must be https, except on this machine itself"
     return None
+
+
+def _as_browsers_say(origin: str) -> str:
+    """Return an origin as it is in a browser's Origin header: in small letters, without what goes without saying."""
+    address = _address(origin)
+    if address is None:
+        return origin
+    host = f"[{address.hostname}]" if ":" in address.hostname else address.hostname
+    usual = {"http": 80, "https": 443}[address.scheme]
+    return f"{address.scheme}://{host}" + ("" if address.port in (None, usual) else f":{address.port}")
 
 
 def _issuer(value: str) -> str | None:

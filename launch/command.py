@@ -215,10 +215,12 @@ def shown(name: str, value: object) -> str:
     text = str(value)
     if "secret" in name:
         return "(set, not shown)" if text else ""
-    if "@" in text and urlsplit(text).password is not None:
-        address = urlsplit(text)
-        return address._replace(netloc=f"***@{address.netloc.rpartition('@')[2]}").geturl()
-    return text
+    address = urlsplit(text) if "://" in text else None
+    if address is not None and address.password is not None:
+        address = address._replace(netloc=f"***@{address.netloc.rpartition('@')[2]}")
+    if address is not None and "password" in address.query.lower():  # redis-py takes one there
+        address = address._replace(query="***")
+    return text if address is None else address.geturl()
 
 
 @app.command(epilog=EPILOG)

@@ -27,6 +27,8 @@ ASKS_EVERY_S = 0.1
 PORTS_TRIED = 100
 MOST_LOG_BYTES = 16 * 1024 * 1024
 API_STOPS_WITHIN_S = 5.0
+LOOKS_AT_API_EVERY_S = 5.0
+BROKEN_LOOKS = 3  # in a row, at which the API said that it wants to be restarted
 CANCELS_EVERY_S = 1.0
 
 T = TypeVar("T")
@@ -140,6 +142,7 @@ class Up:
             await self._open_shards()  # while the programs are still loading
             if self.broker is not None:
                 tasks.create_task(self._keep_broker(self.broker))
+            tasks.create_task(self.watch_api())
             await self._live()
             await then(Stage(self.url, self.kafka_url, self.redis_url, self.plan.home))
 
@@ -265,6 +268,23 @@ class Up:
         pids |= {name: engine.pid for name, engine in (("kafka", self.broker), ("redis", self.store)) if engine}
         url = self.url if self.api else None
         home.tell(self.plan.home, home.Running(os.getpid(), self.kafka_url, self.redis_url, url, pids))
+
+    async def watch_api(self) -> None:
+        """Return never: end an API that says of itself, look after look, that it lost a part; it is then kept up."""
+        looks = 0
+        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
+            while True:
+                await asyncio.sleep(LOOKS_AT_API_EVERY_S)
+                looks = looks + 1 if await self._is_broken(client) else 0
+                if looks >= BROKEN_LOOKS and self.api is not None:
+                    looks = 0
+                    self.say("The API says that it is broken; ending it")
+                    await finished(self.api.stop)
+
+    async def _is_broken(self, client: httpx.AsyncClient) -> bool:
+        with suppress(httpx.HTTPError):
+            return (await client.get(f"{self.url}/healthz")).status_code == 500
+        return False
 
     async def _live(self) -> None:
         """Return once the pages are live; say from time to time what they wait for."""

@@ -52,6 +52,10 @@ class WrongIssuer(Exception):
     """The discovery document is another issuer's."""
 
 
+# What comes of asking an issuer that is away, or that answers with what are no keys.
+UNTOLD = (httpx.HTTPError, msgspec.MsgspecError, WrongIssuer, JoseError, ValueError, TypeError, KeyError)
+
+
 class Keys(Protocol):
     """Where an issuer's public keys come from."""
 
@@ -123,7 +127,7 @@ class Issuer:
         try:
             async with self._looking:
                 await self._fetch(anew=True)
-        except Exception as error:
+        except (Problem, *UNTOLD) as error:
             log.warning("the issuer's keys cannot be fetched", error=type(error).__name__)
 
     async def _fetch(self, *, anew: bool) -> KeySet:
@@ -204,15 +208,7 @@ class Tokens:
     async def _told_keys(self, *, anew: bool = False) -> KeySet:
         try:
             return await self._keys.all(anew=anew)
-        except (
-            httpx.HTTPError,
-            msgspec.MsgspecError,
-            WrongIssuer,
-            JoseError,
-            ValueError,
-            TypeError,
-            KeyError,
-        ) as error:
+        except UNTOLD as error:
             log.warning("the issuer cannot be asked", error=type(error).__name__)
             raise Problem("issuer-away") from None
 

@@ -93,8 +93,30 @@ def test_a_value_that_cannot_be_is_told_by_its_name(variable: str, value: str) -
 
 
 def test_public_addresses_on_this_machine_need_no_tls() -> None:
-    for address in ("http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:80"):
+    for address in ("http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:81"):
         assert read({"PUBLIC_URL": address}).public_url == address
+
+
+@pytest.mark.parametrize(
+    ("told", "origin"),
+    [
+        ("HTTPS://Lits.Example.FR:443/", "https://lits.example.fr"),
+        ("https://lits.example.fr:8443", "https://lits.example.fr:8443"),
+        ("https://lits.example.fr:80/", "https://lits.example.fr:80"),
+        ("http://LOCALHOST:80", "http://localhost"),
+        ("http://[::1]:80/", "http://[::1]"),
+    ],
+)
+def test_a_public_address_is_kept_as_browsers_say_it(told: str, origin: str) -> None:
+    settings = read({"PUBLIC_URL": told})
+    assert settings.public_url == origin
+    assert settings.secure == origin.startswith("https:")
+
+
+def test_an_address_open_to_others_is_known_to_be_in_the_clear_until_it_is_said_how_it_is_reached() -> None:
+    assert read({"HOST": "0.0.0.0"}).is_in_the_clear
+    assert not read({"HOST": "0.0.0.0", "PUBLIC_URL": "https://lits.example.fr"}).is_in_the_clear
+    assert not any(read({"HOST": host}).is_in_the_clear for host in ("127.0.0.1", "::1", "localhost", ""))
 
 
 @pytest.mark.parametrize(

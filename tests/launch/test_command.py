@@ -159,3 +159,10 @@ def test_days_that_the_replay_does_not_have_are_refused(vigilits: Vigilits, days
 def test_dead_letters_are_named_or_all_meant(vigilits: Vigilits) -> None:
     assert "name ids, or --all" in vigilits("dead-letters", "replay").err
     assert "name ids, or --all" in vigilits("dead-letters", "replay", "--all", "x").err
+
+
+@pytest.mark.parametrize("text", ["redis://h:1/0?password=hush", "redis://h:1?db=1&PASSWORD=hush", "redis://:hush@h"])
+def test_no_password_in_an_address_is_shown(text: str) -> None:
+    assert "hush" not in command.shown("redis_url", text)
+    assert command.shown("redis_url", "redis://h:1/0?db=1") == "redis://h:1/0?db=1"
+    assert command.shown("tile_url", "https://t.fr/{z}/{x}/{y}.png") == "https://t.fr/{z}/{x}/{y}.png"

@@ -1,10 +1,12 @@
 """`vigilits up` as a person meets it: live, kept up, started over, and gone without a trace."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,9 +16,11 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+import launch.up
 from launch import home
 from launch.demo import OTHER_ISSUER
 from launch.embedded import LOOPBACK, Engine
+from launch.supervise import Program, gone
 from launch.up import PORTS_TRIED, NoPort, Plan, Up, free_port
 from tests.engines.chosen import EngineSet
 from tests.launch import tiny_directory
@@ -96,6 +100,31 @@ def test_programs_are_told_of_the_engines_and_not_of_what_they_must_not_know(
         assert program.env["TILE_URL"] == "https://tiles.example.fr/{z}/{x}/{y}.png"
         assert (program.env["KAFKA_URL"], program.env["REDIS_URL"]) == ("k:1", "redis://r")
         assert program.env["VIGILITS_HOME"] == str(tmp_path)
+
+
+async def test_an_api_that_says_that_it_is_broken_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch.up, "LOOKS_AT_API_EVERY_S", 0.02)
+    asked = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.readuntil(b"\r\n\r\n")
+        status = b"200 OK" if asked == 3 else b"500 Broken"
+        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, LOOPBACK, 0) as served:
+        one = Up(Plan(tmp_path, [], LOOPBACK, 0), print)
+        one.port = served.sockets[0].getsockname()[1]
+        one.api = Program("api", [sys.executable, "-c", "import time; time.sleep(60)"], {}, tmp_path / "api.log")
+        one.api.start()
+        watching = asyncio.create_task(one.watch_api())
+        async with asyncio.timeout(20):
+            await gone(lambda: one.api.pid if one.api else None)
+        watching.cancel()
+        await asyncio.wait({watching})
+    assert asked >= 6  # one good answer among them begins the count anew
 
 
 def test_ctrl_c_while_it_starts_leaves_nothing(tmp_path: Path) -> None:

@@ -186,8 +186,7 @@ async def test_a_link_opens_nothing_where_an_issuer_says_who_people_are(
     link = links.issue("crisis", now(), 5)
     opened = links.exchange(link, now(), 60_000)
     assert opened is not None
-    told = {"oidc_issuer": issuer.url, "oidc_client_id": CLIENT, "public_url": PUBLIC}
-    async with open_house(tmp_path, **told) as house:
+    async with open_house(tmp_path, oidc_issuer=issuer.url, oidc_client_id=CLIENT, public_url=PUBLIC) as house:
         assert (await house.http.post("/api/v1/session", json={"link": link})).status_code == 401
         cookie = {"cookie": f"__Host-vigilits={opened[0]}"}
         assert (await house.http.get("/api/v1/session", headers=cookie)).status_code == 401
