@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute, compile_path
 from starlette.websockets import WebSocket
 
 from config import settings as environment
@@ -136,16 +136,33 @@ def _routes(doors: Doors, health: Health, pages: Pages, endpoint: Endpoint) -> l
     async def ws(socket: WebSocket) -> None:
         await endpoint(socket)
 
+    async def page(request: Request) -> Response:
+        if _allowed(request.url.path) is not None:  # a door, asked by a method that it lacks
+            raise HTTPException(405)
+        return await pages.page(request)
+
     def route(door: Entry) -> Route:
-        path = door.path.replace("/wards/{id}", "/wards/{id:path}")
-        return Route(path, getattr(doors, door.handler), methods=[door.method])
+        return Route(_routed(door.path), getattr(doors, door.handler), methods=[door.method])
 
     return [
         *(Route(path, handler, methods=["GET"]) for path, handler in plain),
         *(route(door) for door in DOORS),
         WebSocketRoute("/ws", ws),
-        Route("/{page:path}", pages.page, methods=["GET"]),
+        Route("/{page:path}", page, methods=["GET"]),
     ]
+
+
+def _routed(path: str) -> str:
+    return path.replace("/wards/{id}", "/wards/{id:path}")  # a ward's id holds a slash
+
+
+_PATTERNS = [(compile_path(_routed(door.path))[0], door.method) for door in DOORS]
+
+
+def _allowed(path: str) -> str | None:
+    """Return the methods of a path that is a door's, None for one that is no door's."""
+    found = {method for pattern, method in _PATTERNS if pattern.match(path)}
+    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found)) or None
 
 
 def _fixed(document: dict[str, Any]) -> Callable[[Request], Awaitable[Response]]:
@@ -165,9 +182,11 @@ def _handlers(measures: Measures, sign_in: str | None) -> dict[Any, Any]:
     async def ours(_: Request, error: Exception) -> Response:
         return told(problem_of(error) or Problem("bug"))
 
-    async def http(_: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         response = told(Problem(BY_STATUS.get(error.status_code, "bad-parameter")))
         response.headers.update(error.headers or {})
+        if error.status_code == 405 and (allowed := _allowed(request.url.path)) is not None:
+            response.headers["allow"] = allowed  # of all its doors: the router knows those of the first alone
         return response
 
     async def bug(_: Request, error: Exception) -> Response:

@@ -174,6 +174,16 @@ async def test_a_wrong_method_is_a_problem_too(house: House) -> None:
     assert "GET" in answer.headers["allow"]
 
 
+async def test_a_wrong_method_is_told_the_right_ones(house: House) -> None:
+    for method, path, allowed in (
+        ("GET", "/bed-reports", "POST"),
+        ("PUT", "/session", "DELETE, GET, HEAD, POST"),
+        ("POST", "/regions/ici/wards/310000001/rea-adulte", "GET, HEAD"),
+    ):
+        answer = await house.http.request(method, f"/api/v1{path}", headers=house.bearer("crisis"))
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 async def test_regions_are_those_that_one_may_see(house: House) -> None:
     assert (await house.get("ward", "/regions")).json() == [{"code": "ici", "name": "Ici", "ready": True}]
     assert (await house.get("nobody", "/regions")).json() == []
