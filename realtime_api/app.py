@@ -271,4 +271,6 @@ def main() -> None:
     if not settings.kafka_url or not settings.redis_url:
         sys.exit("KAFKA_URL and REDIS_URL are needed; `vigilits up` starts the embedded engines and names them itself")
     configure_logs(settings.log_level)
+    if settings.is_in_the_clear:
+        log.warning("HOST is open to other machines and PUBLIC_URL is not set: sign-ins may travel without TLS")
     uvloop.run(_serve(settings))
