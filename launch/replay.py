@@ -206,7 +206,7 @@ def _retry_after_s(response: httpx.Response) -> float:
 
 def _rows_of(response: httpx.Response, expected: int) -> list[dict[str, Any]]:
     """Return the answer's rows; one that was not taken raises, as Away where it may be tried again."""
-    rows = _json(response).get("rows") if response.status_code in (200, 207, 422) else None
+    rows = _json(response).get("rows") if response.status_code in (200, 202, 207, 422) else None
     if not isinstance(rows, list) or len(rows) != expected:
         raise Refused(f"bed reports: {response.status_code} {response.text[:500]}")
     lost = [row for row in rows if row.get("status", 500) >= 300]

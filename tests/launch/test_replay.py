@@ -112,7 +112,7 @@ class FoldingDoor:
             {"status": 202, "outcome": "pending"} if self.answer_pending else {"status": 201, "outcome": "applied"}
         )
         taken = [{"index": place, "id": id_, **outcome} for place, id_ in enumerate(self.keys[key])]
-        return httpx.Response(207 if self.answer_pending else 200, json={"rows": taken})
+        return httpx.Response(202 if self.answer_pending else 200, json={"rows": taken})
 
     def event(self, id_: str, row: dict[str, Any], clock: int) -> BedsReported:
         """Return a row as the event that it becomes."""
