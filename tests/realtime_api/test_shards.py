@@ -53,7 +53,7 @@ async def test_a_log_that_came_back_empty_is_not_written_to_as_if_it_were_the_ol
 
 async def test_what_others_wrote_is_known_by_what_was_folded() -> None:
     """A process that has appended nothing yet sees a log that came back empty, too."""
-    log, shards = await founded()
+    _, shards = await founded()
     shard = await shards.of("ici")
     assert await shards.append(shard, EVENT, folded=0) == 1
     for folded in (2, 40):
