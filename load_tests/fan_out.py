@@ -2,13 +2,12 @@
 
 The server has one core, and this process, which reads, the other. Counted is by second of processor time of the server:
 a share of a core that others took is not held against it. Two frames: 200 bytes, and the changes
-that a batch of eight reports makes (for ours that includes drawing and encoding it for each flush).
+that a batch of eight reports makes (for ours each flush takes it in, draws it and encodes it, as it does for people).
 """
 
 import asyncio
 import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -91,8 +90,8 @@ def listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 
 async def sizes() -> dict[str, int]:
     """Return how large each kind of frame is, its head included."""
-    hub, keys = await mirror.filled()
-    size = len(mirror.changes(hub, keys))
+    hub, changes = await mirror.filled()
+    size = len(mirror.message(hub, changes[0]))
     return {"200": 200 + 4, "changes": size + (4 if size < 1 << 16 else 10)}
 
 
@@ -120,14 +119,9 @@ def main() -> None:
     words = []
     met = False
     for frame, by_name in found.items():
-        rate = {name: statistics.median(one.frames for one in by_name[name]) for name in SERVERS}
-        # Neighbours in time share whatever else the machine did then.
-        beside = {
-            name: statistics.median(
-                a.frames / b.frames for a, b in zip(by_name["vigilits"], by_name[name], strict=True)
-            )
-            for name in SERVERS[1:]
-        }
+        # Whatever else the machine does only ever takes away: of each, the round that was least disturbed.
+        rate = {name: max(one.frames for one in by_name[name]) for name in SERVERS}
+        beside = {name: rate["vigilits"] / rate[name] for name in SERVERS[1:]}
         if frame == BUDGET_FRAME:
             met = beside["websockets"] >= BUDGET_BROADCAST and beside["picows"] >= BUDGET_PICOWS
         words.append(
@@ -137,7 +131,7 @@ def main() -> None:
         )
         figures[frame] = {
             "frames_per_core_s": {name: round(value) for name, value in rate.items()},
-            "frames_per_s": {name: round(statistics.median(s.by_wall for s in by_name[name])) for name in SERVERS},
+            "frames_per_s": {name: round(max(s.by_wall for s in by_name[name])) for name in SERVERS},
             "ratio_to_broadcast": round(beside["websockets"], 3),
             "ratio_to_picows": round(beside["picows"], 3),
             "rounds": {name: [round(one.frames) for one in by_name[name]] for name in SERVERS},
