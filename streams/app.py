@@ -304,7 +304,7 @@ def run(settings: WorkerSettings) -> None:
     async def work() -> None:
         await Worker(settings).run(on)
 
-    # As little as may be stops the fold: what is here to stay is left out of garbage collection, and the rest comes seldom.
+    # What is here to stay is left out of garbage collection, and the whole of it left for seldom: it stops the fold.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
