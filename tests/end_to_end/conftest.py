@@ -13,6 +13,7 @@ from event_log.kafka import KafkaLog
 from launch import regions
 from launch.replay import door, replay
 from launch.story import TELLER, rights_of_teller, show_day, story_of
+from tests.browser.conftest import browser, built
 from tests.end_to_end.system import OCCITANIE, System, beside, right, running, small
 from tests.engines.chosen import EngineSet
 from tests.launch.running import Vigilits
@@ -89,3 +90,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             if isinstance(value, Vigilits):
                 report.sections.append(("the system's logs", "\n".join(value.said) + value.logs()))
     return report
+
+
+# Fixtures of theirs are ours too: named in a conftest, or pytest would keep a browser to the session's end.
+__all__ = ["browser", "built"]

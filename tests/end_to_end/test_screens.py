@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
-from tests.browser.conftest import DESK, SCREENS, WALL, Screen, browser, built, shot, wait_for_map
+from tests.browser.conftest import DESK, SCREENS, WALL, Screen, shot, wait_for_map
 from tests.browser.test_screens import go, overflow, serious
 from tests.end_to_end.conftest import CELL, PHYSICIAN
 from tests.end_to_end.system import OCCITANIE, System
@@ -174,6 +174,3 @@ def test_every_size_fits_and_can_be_read_by_all(open_page: Open, screen: Screen)
     assert overflow(page) == []
     if screen is not WALL:  # as the desk's, only larger, and slow to go through
         assert serious(page) == []
-
-
-__all__ = ["browser", "built"]
