@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.stand_in import DIST, SECRET, StandIn
+
+expect.set_options(timeout=20_000)  # patient: a busy machine is no defect
 
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 # MapLibre needs WebGL, which a machine without a graphics card has in software.
