@@ -322,6 +322,7 @@ function listen(code: string): void {
   channel = new Channel(url, `capacity:${code}`, {
     frame: receive,
     open: (isOpen) => {
+      flush(); // what came before is not what was missed
       socketOpen.value = isOpen;
       mono.value = performance.now();
       if (!isOpen && advance.value !== null) absence.leave(advance.value.at);
