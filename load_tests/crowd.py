@@ -36,7 +36,10 @@ def upgrade(path: str, headers: Sequence[str] = ()) -> bytes:
 class Crowd:
     """So many open WebSockets to one address, and a loop that reads whatever comes."""
 
-    def __init__(self, host: str, port: int, count: int, request: bytes, then: bytes = b"") -> None:
+    def __init__(
+        self, host: str, port: int, count: int, request: bytes, then: bytes = b"", *, at_least: int = 1
+    ) -> None:
+        """`at_least`: so many bytes must have come before any are read; fewer lie in the socket until then."""
         self._poll = select.epoll()
         self._sockets: dict[int, tuple[int, socket.socket]] = {}
         self._view = memoryview(bytearray(ROOM))
@@ -58,6 +61,7 @@ class Crowd:
             self.early.append(rest)
             if then:
                 opened.sendall(then)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, at_least)
             opened.setblocking(False)
             self._sockets[opened.fileno()] = (place, opened)
             self._number[place] = opened.fileno()

@@ -1,13 +1,15 @@
-"""One server of three for `load_tests.fan_out`: the same frame to all sockets, as fast as it can.
+"""One server of four for `load_tests.fan_out`: the same frame to all sockets, as fast as it can.
 
-The first argument names it: `vigilits` (our endpoint, hub and outbox on our uvicorn), `websockets` (`broadcast`) or
-`picows`. A flush waits until nobody has more than 32 KiB unread, by the same rule for all three.
+The first argument names it: `vigilits` (our endpoint, hub and outbox on our uvicorn), `websockets` (`broadcast`),
+`picows`, or `bare` (write(2) in a loop, which is what one call to the kernel for each socket costs at least). A flush
+waits until nobody has more than 32 KiB unread, by the same rule for all that have buffers.
 """
 
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import cycle
 from typing import Any
 
@@ -131,5 +133,33 @@ async def picows() -> None:
         )
 
 
+async def bare() -> None:
+    """Serve with nothing but the kernel's own call, once the sockets are open."""
+    from websockets.frames import Frame, Opcode
+
+    frame = Frame(Opcode.BINARY, await payload()).serialize(mask=False)
+    sockets: list[int] = []
+
+    class Opened(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            if b"Upgrade: websocket" in data:
+                self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+                sockets.append(self.transport.get_extra_info("socket").fileno())
+
+    def send() -> None:
+        write = os.write
+        with suppress(BlockingIOError):  # full: the rest of this turn is left out
+            for number in sockets:
+                write(number, frame)
+
+    await asyncio.get_running_loop().create_server(Opened, "127.0.0.1", PORT)
+    await pump(lambda: len(sockets) >= COUNT, send, list)
+
+
+SERVERS = {"vigilits": ours, "websockets": websockets, "picows": picows, "bare": bare}
+
 if __name__ == "__main__":
-    uvloop.run({"vigilits": ours, "websockets": websockets, "picows": picows}[sys.argv[1]]())
+    uvloop.run(SERVERS[sys.argv[1]]())
