@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from domain.alerts.lifecycle import Step
+from domain.alerts.routing import Matchers
 from domain.places import NATURE_BED
 
 # TRE_R330-TypeStatutCapacite
@@ -40,7 +42,10 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Split(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One part of a row's count, with what sets it apart (ROR TRE_R332…R337); None where it is not said."""
+    """One part of a row's count, with what sets it apart (ROR TRE_R332…R337); None where it is not said.
+
+    `until` (ms; status 05 alone) is when closed beds are to be open again: ours, the ROR has no such field.
+    """
 
     count: int
     gender: str | None = None
@@ -48,6 +53,7 @@ class Split(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: str | None = None
     crisis: str | None = None
     assignment: str | None = None
+    until: int | None = None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="kind"):
@@ -130,9 +136,155 @@ class GrantRevoked(Event, frozen=True, tag="grant.revoked"):
     scope: str
 
 
-KINDS: tuple[type[Event], ...] = (Genesis, Tick, SettingsPublished, BedsReported, GrantGiven, GrantRevoked)
+# --- alerts: acts are folded by the shard that owns the alert, all the rest by the region's notices shard ---------------
+
+
+class AlertActed(Event, frozen=True, tag="alert.acted"):
+    """What a person (the source) did with an alert: take, hand_over (`to`), resolve (`outcome`), comment (`text`).
+
+    Resolving one that is over already only says what came of it.
+    """
+
+    alert: str
+    act: Literal["take", "hand_over", "resolve", "comment"]
+    to: str | None = None
+    outcome: Literal["acted", "no_action_needed", "wrong"] | None = None
+    text: str = ""
+
+
+class AlertStepped(Event, frozen=True, tag="alert.stepped"):
+    """A step of an alert of another shard: the n-th that the record at this offset of that shard's log led to."""
+
+    shard: str
+    epoch: str
+    offset: int
+    n: int
+    step: Step
+
+
+class AlertSeen(Event, frozen=True, tag="alert.seen"):
+    """Somebody (the source) has seen alerts: that buys one delay, and never stops an escalation."""
+
+    alerts: tuple[str, ...]
+
+
+class SilenceMade(Event, frozen=True, tag="silence.made"):
+    """Alerts that match are not told of from one instant until another; the event's id is the silence's."""
+
+    matchers: Matchers
+    since: int
+    until: int
+    reason: str
+
+
+class SilenceEnded(Event, frozen=True, tag="silence.ended"):
+    """A silence is over before its time."""
+
+    silence: str
+
+
+class ShiftOverridden(Event, frozen=True, tag="shift.overridden"):
+    """Somebody stands in on a schedule; the event's id is the override's."""
+
+    schedule: str
+    person: str
+    since: int
+    until: int
+    reason: str = ""
+
+
+class OverrideEnded(Event, frozen=True, tag="shift.override_ended"):
+    """A stand-in is over before its time."""
+
+    override: str
+
+
+class ChannelsChosen(Event, frozen=True, tag="channels.chosen"):
+    """A person (the source) chose by which channels they want to be told, by severity."""
+
+    channels: dict[str, tuple[str, ...]]
+
+
+class NoticeAttempted(Event, frozen=True, tag="notice.attempted"):
+    """A message is about to be handed to its provider, for the `attempt`-th time."""
+
+    notice: str
+    attempt: int
+
+
+class NoticeDelivered(Event, frozen=True, tag="notice.delivered"):
+    """A provider took a message; `receipt` is its own word for that, and holds no address."""
+
+    notice: str
+    receipt: str = ""
+
+
+class NoticeFailed(Event, frozen=True, tag="notice.failed"):
+    """A message was given up, and why."""
+
+    notice: str
+    reason: str
+
+
+class ChannelChanged(Event, frozen=True, tag="channel.changed"):
+    """A channel stopped or began to work again."""
+
+    channel: str
+    up: bool
+    reason: str = ""
+
+
+class SystemMeasured(Event, frozen=True, tag="system.measured"):
+    """A measure of vigilits itself, by the worker that looked: `position_lag` (s) of a shard."""
+
+    measure: str
+    subject: str
+    value: float
+
+
+KINDS: tuple[type[Event], ...] = (
+    Genesis,
+    Tick,
+    SettingsPublished,
+    BedsReported,
+    GrantGiven,
+    GrantRevoked,
+    AlertActed,
+    AlertStepped,
+    AlertSeen,
+    SilenceMade,
+    SilenceEnded,
+    ShiftOverridden,
+    OverrideEnded,
+    ChannelsChosen,
+    NoticeAttempted,
+    NoticeDelivered,
+    NoticeFailed,
+    ChannelChanged,
+    SystemMeasured,
+)
 VERSIONS: dict[str, int] = {str(kind.__struct_config__.tag): 1 for kind in KINDS}
 
-AnyEvent = Genesis | Tick | SettingsPublished | BedsReported | GrantGiven | GrantRevoked
+AnyEvent = (
+    Genesis
+    | Tick
+    | SettingsPublished
+    | BedsReported
+    | GrantGiven
+    | GrantRevoked
+    | AlertActed
+    | AlertStepped
+    | AlertSeen
+    | SilenceMade
+    | SilenceEnded
+    | ShiftOverridden
+    | OverrideEnded
+    | ChannelsChosen
+    | NoticeAttempted
+    | NoticeDelivered
+    | NoticeFailed
+    | ChannelChanged
+    | SystemMeasured
+)
 
 Outcome = Literal["applied", "history", "refused", "dead"]

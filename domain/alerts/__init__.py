@@ -1,0 +1,1 @@
+"""Conditions become alerts, alerts become notices to people: rules, lifecycle, routing, escalation, on-call."""
