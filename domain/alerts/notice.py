@@ -10,9 +10,7 @@ from domain.alerts.rule import Severity
 from domain.places import Words
 
 Reason = Literal["first", "grew", "worse", "reopened", "escalated", "repeat", "handed_over", "resolved"]
-Held = Literal[
-    "silenced", "inhibited", "quiet hours", "nobody on call", "no channel", "unknown person", "too late", "over"
-]
+Held = Literal["silenced", "inhibited", "quiet hours", "nobody on call", "no channel", "unknown person", "late", "over"]
 
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -162,7 +160,7 @@ class Past(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Worth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Whether a rule's alarms were worth raising: counts of one day (UTC); `took_s` are the last 500 times to take in."""
+    """Whether a rule's alarms were worth raising: counts of one day (UTC); `took_s`: up to 500 times to take in."""
 
     raised: int = 0
     notified: int = 0

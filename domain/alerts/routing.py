@@ -1,5 +1,7 @@
 """Who is told of what: a tree of routes, chains of escalation, inhibition, people's channels; all of it data."""
 
+import msgspec
+
 from domain.alerts.rule import Severity
 from domain.places import Place
 
@@ -7,7 +9,7 @@ Matchers = dict[str, tuple[str, ...]]  # label → the values of which it must h
 
 
 class Zone(Place, frozen=True):
-    """Local time as data, so that a fold needs no tables of its machine: from each instant (ms), the offset to UTC (s)."""
+    """Local time as data, so that a fold needs no tables of its machine: from each instant (ms), its offset (s)."""
 
     name: str
     offsets: tuple[tuple[int, int], ...]  # rising; the first holds before its instant too
@@ -34,7 +36,7 @@ class Route(Place, frozen=True, rename={"goes_on": "continue"}):
     """
 
     id: str
-    match: Matchers = {}
+    match: Matchers = msgspec.field(default_factory=dict)
     hours: tuple[Window, ...] = ()
     goes_on: bool = False
     group_by: tuple[str, ...] | None = None
@@ -47,7 +49,7 @@ class Route(Place, frozen=True, rename={"goes_on": "continue"}):
 
 
 class ChainStep(Place, frozen=True):
-    """One step of a chain, exactly one of: wait (seconds), a person, whoever is on call, a cell (team), loop (times)."""
+    """One step of a chain, exactly one of: wait (s), a person, whoever is on call, a cell (team), loop (times)."""
 
     wait_s: float | None = None
     person: str | None = None

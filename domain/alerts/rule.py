@@ -28,9 +28,9 @@ class Rule(Place, frozen=True):
     """One rule: the measure `on` of each subject `at` a level of places, held against its thresholds.
 
     `at` is ward, facility, departement, region, source, shard or channel, as the measure allows
-    (`domain/alerts/measures.py`). `bed_kinds` and `places` (codes of départements, FINESS numbers, ward ids) narrow the
-    subjects; empty means all. `levels` rise in severity. A condition must hold for `hold_s` seconds by the shard's clock
-    before the alert fires; who took it in has `taken_s` seconds before it is opened again while the condition holds.
+    (`domain/alerts/measures.py`). `bed_kinds` and `places` (codes of départements, FINESS numbers, ward ids) narrow
+    the subjects; empty means all. `levels` rise in severity. A condition must hold for `hold_s` seconds by the shard's
+    clock before the alert fires; who took it in has `taken_s` seconds before it is opened again while the condition holds.
     Title, text and what to do may name {place}, {kind}, {value}, {threshold}, {since}, {facility}, {departement},
     {region}, {source}, {beds}.
     """
