@@ -136,7 +136,7 @@ class GrantRevoked(Event, frozen=True, tag="grant.revoked"):
     scope: str
 
 
-# --- alerts: acts are folded by the shard that owns the alert, all the rest by the region's notices shard --------------
+# --- alerts: acts are folded by the shard that owns the alert, all the rest by the region's notices shard -------------
 
 
 class AlertActed(Event, frozen=True, tag="alert.acted"):

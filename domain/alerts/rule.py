@@ -30,7 +30,7 @@ class Rule(Place, frozen=True):
     `at` is ward, facility, departement, region, source, shard or channel, as the measure allows
     (`domain/alerts/measures.py`). `bed_kinds` and `places` (codes of départements, FINESS numbers, ward ids) narrow
     the subjects; empty means all. `levels` rise in severity. A condition must hold for `hold_s` seconds by the shard's
-    clock before the alert fires; who took it in has `taken_s` seconds before it is opened again while the condition holds.
+    clock before the alert fires; who took it in has `taken_s` seconds before it is opened again while that holds.
     Title, text and what to do may name {place}, {kind}, {value}, {threshold}, {since}, {facility}, {departement},
     {region}, {source}, {beds}.
     """
