@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from domain.alerts.notice import Notice
+from domain.alerts.notice import Group, HeldAlert, Notice
 from domain.events import Event
 
 
@@ -26,6 +26,16 @@ class NoticesView(Protocol):
     @property
     def outbox(self) -> Mapping[str, Notice]:
         """Return what is to be sent, by id, as folded; it may be one commit ahead of the live state."""
+        ...
+
+    @property
+    def alerts(self) -> Mapping[str, HeldAlert]:
+        """Return the alerts by id, as folded: a webhook's payload tells each of them with its labels."""
+        ...
+
+    @property
+    def groups(self) -> Mapping[str, Group]:
+        """Return the groups by id, as folded."""
         ...
 
     @property
