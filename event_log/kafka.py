@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, Self
 
@@ -62,15 +62,39 @@ class KafkaLog:
 
     async def append(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
         """Return the offset at which the value was kept; raise LogAway within a bounded wait, or UnknownTopic."""
+        async with self._producing(topic, partition) as producer:
+            kept = await producer.send(topic, value, key=key, partition=partition)
+            return int((await kept).offset)
+
+    async def append_all(self, topic: str, partition: int, key: bytes, values: Sequence[bytes]) -> int:
+        """Return the offset of the last of these values, once all were kept in their order.
+
+        Each batch is kept whole or not at all, and acknowledged before the next is sent: that is what keeps the order
+        where one has to be sent again.
+        """
+        last, left = -1, list(values)
+        while left:
+            async with self._producing(topic, partition) as producer:
+                batch = producer.create_batch()
+                count = 0
+                while count < len(left) and batch.append(key=key, value=left[count], timestamp=None) is not None:
+                    count += 1
+                batch.close()
+                kept = await producer.send_batch(batch, topic, partition=partition)
+                last = int((await kept).offset) + count - 1
+            del left[:count]
+        return last
+
+    @asynccontextmanager
+    async def _producing(self, topic: str, partition: int) -> AsyncIterator[AIOKafkaProducer]:
+        """Lend the producer for one bounded wait; raise LogAway or UnknownTopic for what aiokafka raises in it."""
         # Asked for a topic that is not there, a client makes some brokers (Tansu) create it: so it is looked up first.
         if partition >= (self._known.get(topic) or await self.partitions(topic)):
             raise UnknownTopic(f"{topic}, partition {partition}")
         try:
             with _by_name(topic):
                 async with asyncio.timeout(self._within_s):
-                    producer = self._producer or await self._start()
-                    kept = await producer.send(topic, value, key=key, partition=partition)
-                    return int((await kept).offset)
+                    yield self._producer or await self._start()
         except UnknownTopic:
             self._known.pop(topic, None)
             raise

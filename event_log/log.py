@@ -1,6 +1,6 @@
 """The log as the rest of vigilits sees it: partitions one can append to and read from the start."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 
 from domain.events import Genesis
@@ -40,6 +40,13 @@ class Log(Protocol):
 
     async def append(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
         """Return the offset at which the value was kept; raise LogAway within a bounded wait, or UnknownTopic."""
+        ...
+
+    async def append_all(self, topic: str, partition: int, key: bytes, values: Sequence[bytes]) -> int:
+        """Return the offset of the last of these values, once all were kept in their order.
+
+        Raise as `append` does: then the first so many of them may have been kept, and no later one without those before.
+        """
         ...
 
     async def partitions(self, topic: str) -> int:

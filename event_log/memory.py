@@ -1,7 +1,7 @@
 """A log in memory, with the manners of a Kafka: for tests, and for whatever needs no broker."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from domain.events import Genesis
 from event_log.codec import genesis_of
@@ -24,6 +24,10 @@ class MemoryLog:
         records = self._records(topic, partition)
         records.append(Record(partition, len(records), self._now(), value, self.stamped))
         return len(records) - 1
+
+    async def append_all(self, topic: str, partition: int, key: bytes, values: Sequence[bytes]) -> int:
+        """Return the offset of the last of these values."""
+        return [await self.append(topic, partition, key, value) for value in values][-1]
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions the topic has."""

@@ -13,9 +13,11 @@ from event_log.ids import new_id
 from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
 
 CAPACITY = "vigilits.capacity"
+NOTICES = "vigilits.notices"
 DEAD_LETTERS = "vigilits.dead-letters"
 LOOKS_AGAIN_S = 1.0  # a partition may be told to be empty for a moment, after a broker has lost its leader
-PARTITIONS: Mapping[str, int] = {CAPACITY: 8, DEAD_LETTERS: 1}
+PARTITIONS: Mapping[str, int] = {CAPACITY: 8, NOTICES: 8, DEAD_LETTERS: 1}
+TOPIC_OF: Mapping[str, str] = {"capacity": CAPACITY, "notices": NOTICES}  # by what stands before a shard's colon
 
 
 class NoRoom(Exception):

@@ -37,6 +37,15 @@ async def test_records_are_read_in_the_order_they_were_appended(log: LogKeeper, 
     assert all(r.timestamp > 1_600_000_000_000 for r in read)
 
 
+async def test_many_values_are_kept_in_their_order(log: LogKeeper, topic: str) -> None:
+    await log.append(topic, 1, b"k", b"before")
+    values = [b"%d" % n + b"x" * 1_000 for n in range(100)]
+    assert await log.append_all(topic, 1, b"k", values) == 100
+    assert await log.append_all(topic, 1, b"k", [b"y" * 100_000]) == 101
+    read = [(r.offset, r.value) async for r in log.read(topic, 1)]
+    assert read == list(enumerate([b"before", *values, b"y" * 100_000]))
+
+
 async def test_reading_starts_where_it_is_told_to(log: LogKeeper, topic: str) -> None:
     for n in range(5):
         await log.append(topic, 0, b"k", b"%d" % n)
@@ -87,6 +96,8 @@ async def test_an_unknown_topic_is_said_to_be_unknown_and_is_not_made(log: LogKe
     for _ in range(2):
         with pytest.raises(UnknownTopic):
             await log.append(unknown, 0, b"k", b"v")
+        with pytest.raises(UnknownTopic):
+            await log.append_all(unknown, 0, b"k", [b"v", b"w"])
         with pytest.raises(UnknownTopic):
             await log.genesis(unknown, 0)
         with pytest.raises(UnknownTopic):
