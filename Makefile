@@ -10,7 +10,7 @@ NODE_VERSION := 24.19.0
 VENV := .venv
 BIN := $(VENV)/bin
 UV := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv --no-config --no-progress
-PACKAGES := domain event_log live_state streams realtime_api config launch
+PACKAGES := domain event_log live_state people streams realtime_api config launch
 CHECKED := $(PACKAGES) tests $(wildcard load_tests)
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?=

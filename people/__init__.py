@@ -1,0 +1,1 @@
+"""Who people are and how they are reached: kept beside the log, in one small file of VIGILITS_HOME."""
