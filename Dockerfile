@@ -20,6 +20,7 @@ COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY domain/ domain/
 COPY event_log/ event_log/
 COPY live_state/ live_state/
+COPY people/ people/
 COPY streams/ streams/
 COPY realtime_api/ realtime_api/
 COPY config/ config/
