@@ -45,7 +45,7 @@ class Log(Protocol):
     async def append_all(self, topic: str, partition: int, key: bytes, values: Sequence[bytes]) -> int:
         """Return the offset of the last of these values, once all were kept in their order.
 
-        Raise as `append` does: then the first so many of them may have been kept, and no later one without those before.
+        Raise as `append` does: then the first so many of them may have been kept, and none without those before it.
         """
         ...
 

@@ -48,8 +48,25 @@ TABLE: tuple[Metric, ...] = (
         "worker",
         "vigilits_reloads_total",
         "counter",
-        ("partition", "reason"),
+        ("topic", "partition", "reason"),
         "Times a shard dropped its memory and began again from its position.",
+    ),
+    Metric(
+        "worker",
+        "vigilits_steps_forwarded_total",
+        "counter",
+        ("shard",),
+        "Steps of alerts that the region's notices log has acknowledged.",
+    ),
+    Metric(
+        "worker",
+        "vigilits_steps_waiting",
+        "gauge",
+        ("shard",),
+        "Steps of alerts that have yet to go to the region's notices shard.",
+    ),
+    Metric(
+        "worker", "vigilits_steps_age_seconds", "gauge", ("shard",), "Age of the oldest of those steps, 0 without any."
     ),
     Metric("worker", "vigilits_shard_ready", "gauge", ("shard",), "1 while the shard is folded up to the log's end."),
     Metric(
@@ -64,9 +81,9 @@ TABLE: tuple[Metric, ...] = (
     Metric("api", "vigilits_outcome_seconds", "histogram", (), "Time from there to the row's outcome."),
     Metric("api", "vigilits_pending_total", "counter", (), "Commands that were answered before their outcome."),
     Metric("api", "vigilits_problems_total", "counter", ("kind",), "Requests that were answered with a problem."),
-    Metric("api", "vigilits_feed_entries_total", "counter", ("region",), "Feed entries taken in."),
+    Metric("api", "vigilits_feed_entries_total", "counter", ("shard",), "Feed entries taken in."),
     Metric(
-        "api", "vigilits_feed_lag_seconds", "gauge", ("region",), "Age of the last feed entry when it was taken in."
+        "api", "vigilits_feed_lag_seconds", "gauge", ("shard",), "Age of the last feed entry when it was taken in."
     ),
     Metric("api", "vigilits_clients", "gauge", ("codec",), "Open sockets."),
     Metric("api", "vigilits_frames_total", "counter", (), "Frames written to sockets."),

@@ -1,4 +1,4 @@
-"""The worker process: a Faust app whose agent hands partition batches to one task a partition."""
+"""The worker process: a Faust app whose agents, one a topic, hand partition batches to one task a partition."""
 
 import asyncio
 import gc
@@ -7,7 +7,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -23,14 +23,14 @@ from faust.types import TP
 
 from config import settings as environment
 from event_log.kafka import APPEND_TIME, KafkaLog
-from event_log.topics import CAPACITY, region_of
 from live_state.redis import RedisState
 from streams.batches import Consumer, PartitionBatches, Transport
-from streams.capacity import CapacityShard, Limits
+from streams.capacity import Capacity
 from streams.inlet import Batch
 from streams.logs import log_as_json
 from streams.measures import Measures
 from streams.serving import listen, pages, serve
+from streams.shard import Limits, Shard, Sort
 from streams.watchdog import STOOD_STILL, Sight, watch
 
 STOPS_WITHIN_S = 8.0
@@ -38,6 +38,9 @@ CANCELS_AGAIN_S = 0.1
 MAX_POLL = 1000  # records of one batch at most
 METADATA_MS = 10_000  # a topic that is made, or made anew, after we started is noticed within so long
 LOG_AWAY = 69  # exit status: EX_UNAVAILABLE
+
+SORTS: Mapping[str, Callable[[], Sort[Any, Any]]] = {Capacity.topic: Capacity}
+AnyShard = Shard[Any, Any]
 
 _timestamp_type = attrgetter("timestamp_type")
 
@@ -68,10 +71,10 @@ class WorkerSettings:
 
 
 class OfConsumer:
-    """Faust's consumer, as a partition's task wants it."""
+    """Faust's consumer, as the task of a partition of one topic wants it."""
 
-    def __init__(self, app: faust.App) -> None:
-        self._app = app
+    def __init__(self, app: faust.App, topic: str) -> None:
+        self._app, self._topic = app, topic
 
     @property
     def _consumer(self) -> Consumer:
@@ -81,19 +84,19 @@ class OfConsumer:
 
     async def seek(self, partition: int, offset: int) -> None:
         """Return once batches of the partition come from this offset on."""
-        await self._consumer.begin_at(TP(CAPACITY, partition), offset)
+        await self._consumer.begin_at(TP(self._topic, partition), offset)
 
     def hold(self, partition: int) -> None:
         """Fetch nothing more of the partition for now."""
-        self._consumer.hold(TP(CAPACITY, partition))
+        self._consumer.hold(TP(self._topic, partition))
 
     def resume(self, partition: int) -> None:
         """Go on where it was held."""
-        self._consumer.let(TP(CAPACITY, partition))
+        self._consumer.let(TP(self._topic, partition))
 
     def end(self, partition: int) -> int:
         """Return the log's end as far as a fetch has seen it."""
-        tp = TP(CAPACITY, partition)
+        tp = TP(self._topic, partition)
         return int(self._consumer.highwater(tp) or 0) if tp in self._consumer.assignment() else 0
 
 
@@ -106,8 +109,8 @@ class Worker:
         self.log = KafkaLog(settings.kafka, fetch_wait_ms=settings.fetch_wait_ms)
         self.state = RedisState(settings.redis)
         self.app = faust_app(settings)
-        self.shards: dict[int, CapacityShard] = {}
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self.shards: dict[TP, AnyShard] = {}
+        self._tasks: dict[TP, asyncio.Task[None]] = {}
         self._rebalancing_since: float | None = time.monotonic()
         self._stopping = False
         self._agree()
@@ -115,45 +118,52 @@ class Worker:
     def _agree(self) -> None:
         """Have Faust call us: with each batch, and when partitions come and go."""
         app = self.app
-        topic = app.topic(CAPACITY, key_serializer="raw", value_serializer="raw", acks=False)
 
-        @app.agent(topic, name="vigilits.capacity.fold")
         async def hand_on(batches: Any) -> None:
             async for records in batches:
                 self.hand_on(records)
 
+        for name in SORTS:
+            # One that is not there yet is taken up within METADATA_MS of its being made.
+            topic = app.topic(name, key_serializer="raw", value_serializer="raw", acks=False)
+            app.agent(topic, name=f"{name}.fold")(hand_on)
+
         @app.on_partitions_revoked.connect(weak=False)
         async def revoked(_: Any, partitions: Iterable[TP], **__: Any) -> None:
             self._rebalancing_since = time.monotonic()
-            await self.lose({tp.partition for tp in partitions if tp.topic == CAPACITY})
+            await self.lose(set(partitions) & set(self.shards))
 
         @app.on_partitions_assigned.connect(weak=False)
         async def assigned(_: Any, partitions: Iterable[TP], **__: Any) -> None:
             self._rebalancing_since = None
-            await self.gain({tp.partition for tp in partitions if tp.topic == CAPACITY})
+            await self.gain({tp for tp in partitions if tp.topic in SORTS})
 
     # -- partitions
 
     def hand_on(self, records: list[Any]) -> None:
         """Offer a batch to its partition's task."""
-        shard = self.shards.get(records[0].partition)
+        shard = self.shards.get(TP(records[0].topic, records[0].partition))
         if shard is not None:
             end = max(records[-1].offset + 1, shard.end)
             for stamp, alike in groupby(records, key=_timestamp_type):  # one, unless the topic was set otherwise since
                 shard.inlet.offer(Batch(list(alike), end, stamped=stamp == APPEND_TIME))
 
-    async def gain(self, partitions: set[int]) -> None:
+    async def gain(self, partitions: set[TP]) -> None:
         """Start a task for each partition that is ours, and for no other."""
         await self.lose(set(self.shards))
-        reader = OfConsumer(self.app)
         limits = Limits(self.settings.tick_s)
-        logger.info("assigned", partitions=sorted(partitions))
-        for partition in sorted(partitions):
-            shard = CapacityShard(partition, self.log, self.state, reader, self.measures, now=_now, limits=limits)
-            self.shards[partition] = shard
-            self._tasks[partition] = asyncio.create_task(shard.run(), name=f"capacity {partition}")
+        ours: dict[str, list[int]] = {}
+        for topic, partition in sorted(partitions):
+            ours.setdefault(topic, []).append(partition)
+            reader = OfConsumer(self.app, topic)
+            shard: AnyShard = Shard(
+                SORTS[topic](), partition, self.log, self.state, reader, self.measures, now=_now, limits=limits
+            )
+            self.shards[TP(topic, partition)] = shard
+            self._tasks[TP(topic, partition)] = asyncio.create_task(shard.run(), name=f"{topic} {partition}")
+        logger.info("assigned", partitions=ours)
 
-    async def lose(self, partitions: set[int]) -> None:
+    async def lose(self, partitions: set[TP]) -> None:
         """Return once the tasks of these partitions have ended and their memory is dropped."""
         await end([self._tasks.pop(partition) for partition in partitions if partition in self._tasks])
         for partition in partitions:
@@ -166,8 +176,8 @@ class Worker:
     def not_ready(self) -> dict[str, str]:
         """Return what is not ready, by name, and why."""
         names = {
-            shard.shard or f"partition {partition}": why
-            for partition, shard in self.shards.items()
+            shard.shard or f"{topic} {partition}": why
+            for (topic, partition), shard in self.shards.items()
             if (why := shard.why_not_ready) is not None
         }
         if self._rebalancing_since is not None:
@@ -182,18 +192,18 @@ class Worker:
                 continue
             self.measures.position_lag.labels(shard.shard).set(shard.behind)
             self.measures.shard_ready.labels(shard.shard).set(shard.why_not_ready is None)
-            if shard.capacity.clock:
-                self.measures.clock_age.labels(shard.shard).set((now - shard.capacity.clock) / 1000)
-            region = region_of(shard.shard)
-            for key, total in shard.capacity.totals.items():
-                if key.startswith("region/") and total.oldest_at is not None:
-                    kind = key.rpartition("/")[2]
-                    self.measures.oldest_figure.labels(region, kind).set((now - total.oldest_at) / 1000)
+            if shard.held.clock:
+                self.measures.clock_age.labels(shard.shard).set((now - shard.held.clock) / 1000)
+            if shard.forwarder is not None:
+                oldest_at = shard.forwarder.oldest_at
+                self.measures.steps_waiting.labels(shard.shard).set(shard.forwarder.waiting)
+                self.measures.steps_age.labels(shard.shard).set(0 if oldest_at is None else (now - oldest_at) / 1000)
+            shard.sort.measure(shard.shard, shard.held, self.measures, now)
 
     def sights(self) -> Iterator[Sight]:
         """Yield what the watchdog wants to know of each partition."""
-        for partition, shard in self.shards.items():
-            yield Sight(partition, shard.offset, shard.behind, able=shard.able)
+        for (topic, partition), shard in self.shards.items():
+            yield Sight(f"{topic} {partition}", shard.offset, shard.behind, able=shard.able)
 
     def ended(self) -> str | None:
         """Return why this process is of no more use, None while it is."""

@@ -40,6 +40,9 @@ class Measures:
         self.reloads = counter("vigilits_reloads_total")
         self.shard_ready = gauge("vigilits_shard_ready")
         self.oldest_figure = gauge("vigilits_oldest_figure_seconds")
+        self.steps_forwarded = counter("vigilits_steps_forwarded_total")
+        self.steps_waiting = gauge("vigilits_steps_waiting")
+        self.steps_age = gauge("vigilits_steps_age_seconds")
 
     def committed(self, shard: str, count: int, offset: int, seconds: float) -> None:
         """Count a commit."""
@@ -50,6 +53,14 @@ class Measures:
 
     def forget(self, shard: str) -> None:
         """Tell nothing more of a shard that another worker has by now."""
-        for gauge in (self.position, self.position_lag, self.clock_age, self.shard_ready):
+        for gauge in (
+            self.position,
+            self.position_lag,
+            self.clock_age,
+            self.shard_ready,
+            self.steps_waiting,
+            self.steps_age,
+        ):
             gauge.remove_by_labels({"shard": shard})
-        self.oldest_figure.remove_by_labels({"region": region_of(shard)})
+        if shard.startswith("capacity:"):
+            self.oldest_figure.remove_by_labels({"region": region_of(shard)})

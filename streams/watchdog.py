@@ -16,9 +16,12 @@ logger = structlog.get_logger("streams.watchdog")
 
 
 class Sight(NamedTuple):
-    """What is seen of a partition at one look; `able` is whether nothing but this process keeps it from going on."""
+    """What is seen of a partition (topic and number) at one look.
 
-    partition: int
+    `able` is whether nothing but this process keeps it from going on.
+    """
+
+    partition: str
     offset: int
     behind: int
     able: bool
@@ -29,10 +32,10 @@ class Watch:
     """Since when each partition has stood where it stands, with something to read and nothing in its way."""
 
     limit_s: float
-    _since: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _since: dict[str, tuple[int, float]] = field(default_factory=dict)
     _looked_at: float | None = None
 
-    def stands_still(self, sights: Iterable[Sight], now: float) -> list[int]:
+    def stands_still(self, sights: Iterable[Sight], now: float) -> list[str]:
         """Return the partitions that have stood still for longer than the limit."""
         slept = self._looked_at is not None and now - self._looked_at > 3 * LOOKS_EVERY_S
         self._looked_at = now

@@ -6,16 +6,20 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any
 
+from domain.capacity.fold import CapacityState, Draft
 from domain.events import Event
 from event_log.codec import encode
 from event_log.memory import MemoryLog
 from event_log.topics import CAPACITY, DEAD_LETTERS
 from live_state.memory import MemoryState
 from live_state.state import Build, Commit, Position, StateAway
-from streams.capacity import CapacityShard, Limits
+from streams.capacity import Capacity
 from streams.inlet import Batch
 from streams.measures import Measures
+from streams.shard import Limits, Shard
 from tests.small_region import START
+
+CapacityShard = Shard[CapacityState, Draft]
 
 AT_ONCE = Limits(tick_s=1e6, first_wait_s=0.0, longest_wait_s=0.0, look_again_s=0.0)
 
@@ -129,7 +133,7 @@ def shard_on(
     now: Callable[[], int] = lambda: START,
 ) -> CapacityShard:
     """Return a shard on the log's first partition."""
-    return CapacityShard(0, log, state, consumer, Measures(), now=now, limits=limits)
+    return Shard(Capacity(), 0, log, state, consumer, Measures(), now=now, limits=limits)
 
 
 @asynccontextmanager

@@ -81,7 +81,7 @@ def test_an_event_twice_is_an_event_once(follow: list[Event], again: list[int], 
         shard = shard_on(log, state, consumer)
         async with working(shard):
             await until(lambda: shard.offset == last, shard, consumer)
-        held = shard.capacity
+        held = shard.held
         wards = {id_: [(row.key, row.count) for row in ward.rows] for id_, ward in held.wards.items()}
         return wards, held.totals, held.grants, held.said
 

@@ -316,7 +316,7 @@ async def test_no_report_is_received_later_than_the_broker_took_it() -> None:
     shard = shard_on(log, state, consumer := Consumer(log))
     async with working(shard):
         await until(lambda: shard.offset == 5, shard, consumer)
-    assert shard.capacity.clock == START
+    assert shard.held.clock == START
     await is_the_fold(state, log, 5)
 
 
@@ -366,13 +366,13 @@ async def test_while_a_commit_is_on_its_way_the_next_is_folded_and_dropped_with_
     state = Slow(refuses)
     shard = shard_on(log, state, consumer := Consumer(log, iter([5] * 99)))
     async with working(shard):
-        await until(lambda: shard.capacity.offset == 4 and shard.inlet.waiting, shard, consumer)
+        await until(lambda: shard.held.offset == 4 and shard.inlet.waiting, shard, consumer)
         for _ in range(100):
             await asyncio.sleep(0)
         assert (shard.offset, state.asked) == (-1, 1)
         state.answers.set()
         await until(lambda: shard.offset == 21, shard, consumer)
-        assert shard.capacity.offset == 21
+        assert shard.held.offset == 21
     assert len(consumer.sought) == (2 if refuses else 1)
     await is_the_fold(state, log, 21)
 
@@ -510,7 +510,7 @@ async def test_the_time_is_told_when_nothing_else_happens(log: MemoryLog) -> Non
     [question, *told] = [tick_of(record) for record in await values(log, 22)]
     assert question.received_at == START + 19, "the first asks the broker for its time, and tells none"
     assert {event.received_at for event in told} == {START + 5 * SECOND}
-    assert shard.capacity.clock == START + 5 * SECOND
+    assert shard.held.clock == START + 5 * SECOND
 
 
 async def test_no_time_is_told_while_records_come(log: MemoryLog) -> None:
@@ -535,7 +535,7 @@ async def test_a_worker_whose_clock_is_off_tells_no_time_until_it_is_right(off: 
         await until(lambda: shard.offset >= upto, shard, consumer)
         assert {tick_of(record).received_at for record in await values(log, 22)} == {START + 19}
         clock[0] = right
-        await until(lambda: shard.why_not_ready is None and shard.capacity.clock == right, shard, consumer)
+        await until(lambda: shard.why_not_ready is None and shard.held.clock == right, shard, consumer)
 
 
 async def test_a_tick_kept_at_an_offset_already_folded_means_another_log(log: MemoryLog) -> None:

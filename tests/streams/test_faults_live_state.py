@@ -47,7 +47,7 @@ class Running(NamedTuple):
     async def reloads(self, place: Place) -> str:
         """Return the reasons for which a shard has begun again."""
         lines = (await self.worker.ask("/metrics")).text.splitlines()
-        return "\n".join(line for line in lines if f'reloads_total{{partition="{place.partition}"' in line)
+        return "\n".join(line for line in lines if f'partition="{place.partition}",reason=' in line)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,8 @@ async def running(directory: Path, engines: EngineSet) -> AsyncIterator[Running]
     try:
         async with KafkaLog(kafka.url) as log, RedisState(redis.url) as state, Redis.from_url(redis.url) as client:
             if not engines.kafka_persists:  # Tansu makes the topic, small, as soon as the worker asks for it
-                await log.create(CAPACITY, PARTITIONS[CAPACITY])
+                for topic, partitions in PARTITIONS.items():
+                    await log.create(topic, partitions)
             worker = begun = WorkerProcess(directory, kafka.url, redis.url)
             await holds(lambda: _is_assigned(begun), 60)
             # Only now: a worker that was there before any region finds the first one by itself.
