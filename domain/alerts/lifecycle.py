@@ -1,6 +1,10 @@
-"""The life of an alert: pending → firing → acknowledged → resolved, one table; and what each step of it says."""
+"""The life of an alert: pending → firing → acknowledged → resolved, one table; and what each step of it says.
 
-from typing import Literal
+`python -m domain.alerts.lifecycle > docs/alert-lifecycle.md` draws it anew.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -21,6 +25,64 @@ What = Literal[
 Outcome = Literal["acted", "no_action_needed", "wrong"]
 OUTCOMES: tuple[Outcome, ...] = ("acted", "no_action_needed", "wrong")
 Why = Literal["cleared", "closed", "gone"]  # the condition ended, a person closed it, its subject or rule is no more
+
+Happening = Literal[
+    "begins",  # the condition is there (resolved: there anew)
+    "held",  # and has been for as long as the rule asks
+    "worsens",
+    "eases",
+    "ends",
+    "unknown",  # nobody knows any more whether it is there
+    "gone",  # its subject or its rule is no more
+    "expires",  # the time of whoever has it is over, and the condition holds
+    "take",  # from here on, what people do
+    "hand_over",
+    "comment",
+    "resolve",
+    "forgotten",  # long after it was over
+]
+
+
+class Then(NamedTuple):
+    """What a happening leads to: the status after it (None: no alert), and the step that is told of (None: nothing)."""
+
+    status: Status | None
+    what: What | None = None
+
+
+# Status now (None: no alert) and what happens → status next. Anything absent changes nothing; a person is refused it.
+NEXT: Mapping[tuple[Status | None, Happening], Then] = {
+    (None, "begins"): Then("pending"),
+    ("pending", "held"): Then("firing", "fired"),
+    ("pending", "worsens"): Then("pending"),
+    ("pending", "eases"): Then("pending"),
+    ("pending", "ends"): Then(None),
+    ("pending", "unknown"): Then(None),
+    ("pending", "gone"): Then(None),
+    ("firing", "worsens"): Then("firing", "worsened"),
+    ("firing", "eases"): Then("firing"),
+    ("firing", "ends"): Then("resolved", "resolved"),
+    ("firing", "gone"): Then("resolved", "resolved"),
+    ("firing", "take"): Then("acknowledged", "taken"),
+    ("firing", "comment"): Then("firing", "commented"),
+    ("firing", "resolve"): Then("resolved", "resolved"),
+    ("acknowledged", "worsens"): Then("firing", "reopened"),
+    ("acknowledged", "eases"): Then("acknowledged"),
+    ("acknowledged", "ends"): Then("resolved", "resolved"),
+    ("acknowledged", "gone"): Then("resolved", "resolved"),
+    ("acknowledged", "expires"): Then("firing", "reopened"),
+    ("acknowledged", "hand_over"): Then("acknowledged", "handed_over"),
+    ("acknowledged", "comment"): Then("acknowledged", "commented"),
+    ("acknowledged", "resolve"): Then("resolved", "resolved"),
+    ("resolved", "begins"): Then("pending"),  # another one: the one that is over keeps its id
+    ("resolved", "worsens"): Then("pending"),  # that of one that a person closed while its condition held
+    ("resolved", "eases"): Then("resolved"),
+    ("resolved", "ends"): Then("resolved"),
+    ("resolved", "gone"): Then("resolved"),
+    ("resolved", "comment"): Then("resolved", "commented"),
+    ("resolved", "resolve"): Then("resolved", "judged"),
+    ("resolved", "forgotten"): Then(None),
+}
 
 
 class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -54,6 +116,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     resolved_at: int | None = None
     why: Why | None = None
     outcome: Outcome | None = None
+    stands: bool = False  # closed by a person while its condition held: no new one until that has ended
 
     @property
     def key(self) -> str:
@@ -70,3 +133,38 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str | None = None
     to: str | None = None
     text: str = ""
+
+
+def drawing() -> str:
+    """Return the page that draws the table: a diagram, and every row of it in words."""
+    shown: dict[tuple[str, str], list[str]] = {}
+    for (status, happening), then in NEXT.items():
+        told = f"{happening} / {then.what}" if then.what else happening
+        shown.setdefault((status or "[*]", then.status or "[*]"), []).append(told)
+    arrows = [f"    {one} --> {other}: {'<br>'.join(told)}" for (one, other), told in shown.items()]
+    rows = [
+        f"| {status or '–'} | {happening} | {then.status or '–'} | {then.what or '–'} |"
+        for (status, happening), then in NEXT.items()
+    ]
+    return "\n".join(
+        [
+            "# The life of an alert",
+            "",
+            "Drawn from `NEXT` in `domain/alerts/lifecycle.py` by `python -m domain.alerts.lifecycle`. On an arrow:",
+            "what happens, and after the stroke the step that is told of. What is not drawn changes nothing.",
+            "",
+            "```mermaid",
+            "stateDiagram-v2",
+            *arrows,
+            "```",
+            "",
+            "| status | what happens | then | told as |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    print(drawing(), end="")
