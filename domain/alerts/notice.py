@@ -16,8 +16,9 @@ Held = Literal["silenced", "inhibited", "quiet hours", "nobody on call", "no cha
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A message to a person (or to `webhook:<name>`) through one channel, to be sent between two instants (ms).
 
-    `id` is deterministic: `<group>/<step>/<person>/<channel>`; a provider's key is made from it. It names no person but
-    by subject, and its texts name no patient. `alerts` are the ids of those it tells of.
+    `id` is deterministic: `<group>/<its began_at>.<step>/<person>/<channel>`; a provider's key is made from it, and no
+    other message ever has it. It names no person but by subject, and its texts name no patient. `alerts` are the ids
+    of those it tells of, the gravest 200.
     """
 
     id: str
@@ -69,8 +70,10 @@ class HeldAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     seen_by: dict[str, int] = {}  # subject → when
     silenced_by: str | None = None
     inhibited_by: str | None = None
-    told: tuple[str, ...] = ()  # subjects
+    told: tuple[str, ...] = ()  # subjects, the first 200
     comments: int = 0
+    epoch: str = ""  # of its owner's log
+    escalated: bool = False  # a further step of a chain was told of it
 
 
 class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -79,6 +82,10 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `id` is a digest of route and the values grouped by. `next_at` is when the next thing happens (first telling, next
     step of the chain, repeat), None when nothing will; `next_step` indexes the chain. `told` are the last 50 messages,
     newest last, `not_told` the last 20 decisions not to send one.
+
+    From `reason` on it is how the telling stands: why the next one at `next_at` happens; when those told already are
+    told of what is new; who was told since the chain last began, who by a provider's receipt, and who is to be told
+    once their quiet hours are over; how many messages of the present step may still arrive, and how long its wait is.
     """
 
     id: str
@@ -100,6 +107,13 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     taken_by: str | None = None
     unanswered_at: int | None = None  # personne n'a répondu
     resolved_at: int | None = None
+    reason: Reason = "first"
+    news_at: int | None = None
+    to: tuple[str, ...] = ()
+    reached: tuple[str, ...] = ()
+    quiet: dict[str, int] = {}  # subject → end of their quiet hours
+    hopes: int = 0
+    wait_ms: int = 0
 
 
 class Silence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -170,3 +184,19 @@ class Worth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     no_action_needed: int = 0
     wrong: int = 0
     took_s: tuple[float, ...] = ()
+
+
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far another shard's steps are folded: those at or below it are known; `over` are epochs that ended."""
+
+    epoch: str
+    offset: int
+    n: int
+    over: tuple[str, ...] = ()
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What was last measured of vigilits itself, and when."""
+
+    value: float
+    at: int
