@@ -15,8 +15,7 @@ from live_state.state import Build, Commit, Position
 from load_tests.reports import reports
 from realtime_api.access import View, view_of
 from realtime_api.push.codecs import MSGPACK
-from realtime_api.push.hub import Hub
-from realtime_api.push.relay import HASHES
+from realtime_api.push.hub import HASHES, Hub
 
 GRANTED = "load-test"
 EPOCH = "load"

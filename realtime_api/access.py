@@ -9,6 +9,8 @@ from typing import Literal, NamedTuple
 import msgspec
 from ruamel.yaml import YAML
 
+from domain.alerts.notice import HeldAlert
+from domain.alerts.rule import Concern
 from domain.capacity.view import Sight
 from domain.grants import Grant
 from domain.places import Region
@@ -18,6 +20,9 @@ MATRIX_FILE = Path(__file__).with_name("access_matrix.yaml")
 Relation = Literal["own", "other", "region"]
 Thing = Literal["wards", "totals"]
 Scope = Literal["region", "et", "ej", "ward"]
+Need = Literal["wards", "totals", "writes", "desk", "mine", "manage", "commands"]
+
+MINE = "alerts:me"  # the channel of what its reader was told of, or has taken
 
 
 class FieldClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,6 +30,18 @@ class FieldClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     statuses: tuple[str, ...] = ()
     reporter: bool = False
+
+
+class AlertRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of alerts a role may: see the desk's of these concerns, act on those, see its own, decide who is told.
+
+    Acting on what one was told of oneself comes with `mine`.
+    """
+
+    desk: tuple[Concern, ...] = ()
+    mine: bool = False
+    act: bool = False
+    manage: bool = False
 
 
 class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,13 +52,34 @@ class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     totals: dict[Relation, tuple[str, ...]] = {}
     only_what_it_wrote: bool = False
     writes: dict[Relation, str] = {}
+    alerts: AlertRights = AlertRights()
+
+    @property
+    def desk(self) -> bool:
+        """Return whether it sees alerts whoever was told of them."""
+        return bool(self.alerts.desk)
+
+    @property
+    def mine(self) -> bool:
+        """Return whether it sees the alerts that it was told of."""
+        return self.alerts.mine
+
+    @property
+    def manage(self) -> bool:
+        """Return whether it decides on silences and stand-ins, and sees what alarms are worth."""
+        return self.alerts.manage
+
+    @property
+    def commands(self) -> bool:
+        """Return whether it can have sent a command."""
+        return bool(self.writes) or self.mine or self.alerts.act
 
 
 class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"open_to": "for"}):
     """Who may knock at a door, what they need, and what it shows."""
 
     open_to: Literal["everyone", "signed-in", "granted"]
-    needs: Literal["wards", "totals", "writes"] | None = None
+    needs: Need | None = None
     shows: tuple[str, ...] = ()
 
 
@@ -90,13 +128,18 @@ class View(NamedTuple):
         """Return what tells this view from all others, in tokens and ETags; it tells nobody's name."""
         return _name(self)
 
-    def may(self, need: str | None) -> bool:
+    @property
+    def channel(self) -> str:
+        """Return the channel of its frames."""
+        return f"capacity:{self.region}"
+
+    def may(self, need: Need | None) -> bool:
         """Return whether a door's need is met by some right."""
         return need is None or any(getattr(MATRIX.roles[right.role], need) for right in self.rights)
 
 
 @lru_cache(maxsize=4096)
-def _name(view: View) -> str:
+def _name(view: "View | AlertsView") -> str:
     return hashlib.blake2b(repr((DIGEST, view)).encode(), digest_size=8).hexdigest()
 
 
@@ -115,6 +158,48 @@ def view_of(subject: str, grants: Iterable[Grant], region: str, now: int) -> Vie
     """Return the subject's view of the region at this moment, None where they have none."""
     rights = rights_of(subject, grants, region, now)
     return View(region, rights) if rights else None
+
+
+class AlertsView(NamedTuple):
+    """What one or many readers see of a region's alerts: those of some concerns, or those of one subject."""
+
+    region: str
+    channel: str
+    concerns: tuple[str, ...] = ()
+    subject: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what tells this view from all others, in tokens."""
+        return _name(self)
+
+    def shows(self, held: HeldAlert) -> bool:
+        """Return whether an alert is theirs to see."""
+        if self.subject is None:
+            return held.alert.labels.get("concern") in self.concerns
+        return is_told(held, self.subject)
+
+
+def is_told(held: HeldAlert, subject: str) -> bool:
+    """Return whether somebody was told of an alert, or has it."""
+    return subject in held.told or held.alert.taken_by == subject
+
+
+def alerts_view(subject: str, grants: Iterable[Grant], region: str, now: int, channel: str) -> AlertsView | None:
+    """Return what the subject sees on a channel of alerts at this moment, None where they see nothing."""
+    roles = [MATRIX.roles[right.role].alerts for right in rights_of(subject, grants, region, now)]
+    if channel == MINE or channel.startswith(f"{MINE}:"):
+        return AlertsView(region, channel, subject=subject) if any(role.mine for role in roles) else None
+    concerns = {concern for role in roles for concern in role.desk}
+    return AlertsView(region, channel, tuple(sorted(concerns))) if concerns else None
+
+
+def may_act(rights: Iterable[Right], held: HeldAlert, subject: str) -> bool:
+    """Return whether these rights of a subject let them act on an alert."""
+    roles = [MATRIX.roles[right.role].alerts for right in rights]
+    if any(role.act and held.alert.labels.get("concern") in role.desk for role in roles):
+        return True
+    return any(role.mine for role in roles) and is_told(held, subject)
 
 
 def changes_at(grants: Iterable[Grant], now: int) -> int | None:

@@ -30,9 +30,10 @@ from event_log.log import Log
 from live_state.redis import RedisState
 from live_state.state import State
 from realtime_api import asyncapi, openapi
+from realtime_api.answers import Entry, problem_response
 from realtime_api.commands import Commands
 from realtime_api.connections import BoundedProtocol
-from realtime_api.doors import DOORS, Doors, Entry, problem_response
+from realtime_api.doors import DOORS, Doors
 from realtime_api.health import Health
 from realtime_api.issuer import LocalIssuer
 from realtime_api.links import Links

@@ -1,21 +1,32 @@
 """Every HTTP door: receive, ask who it is and what they may, hand over, answer. Routes and OpenAPI read its table."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from domain.capacity.fold import Said
 from domain.errors import Unreadable
+from domain.events import BedsReported
 from domain.grants import Grant
 from live_state.state import State
 from realtime_api import access, commands, queries, shapes
 from realtime_api.access import MATRIX, Right, View, view_of
-from realtime_api.commands import Commands, Report, command_id, row_id
+from realtime_api.answers import (
+    ALWAYS_ASK,
+    NEVER,
+    Entry,
+    Parameter,
+    encode,
+    in_path,
+    in_query,
+    json_answer,
+    read_body,
+)
+from realtime_api.commands import Command, Commands, command_id, row_id
 from realtime_api.intake import bed_reports
 from realtime_api.intake.bed_reports import BedReport, Intake, Row
 from realtime_api.measures import Measures
@@ -27,14 +38,11 @@ from realtime_api.push.session import Sessions, Who
 from realtime_api.queries import Asked, Document, Documents, Place
 from realtime_api.sign_in import FLOW_COOKIE, Desk, safe_path
 
-BODY_WITHIN_S = 30.0
 MOST_LINK_BODY = 4096
-MOST_DISCARDED = 8 * 1024 * 1024
-NEVER = {"cache-control": "no-store"}
-ALWAYS_ASK = {"cache-control": "private, no-cache"}
 
-encode = msgspec.json.Encoder().encode
 decode_link = msgspec.json.Decoder(shapes.LinkGiven).decode
+
+Reported = Command[BedsReported]
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,9 @@ class Doors:
             self._admit(row, place, intake, list_id, who, now, rights, named=key is not None)
             for place, row in enumerate(intake.rows)
         ]
-        accepted = [report for report in judged if isinstance(report, Report)]
+        accepted = [report for report in judged if isinstance(report, Command)]
         answers = iter(await self.commands.run(accepted) if accepted else ())
-        told = [next(answers) if isinstance(each, Report) else each for each in judged]
+        told = [next(answers) if isinstance(each, Command) else each for each in judged]
         if intake.listed:
             return _of_list(judged, told)
         return _of_one(judged[0], told[0])
@@ -99,7 +107,7 @@ class Doors:
         rights: Mapping[str, Sequence[Right]],
         *,
         named: bool,
-    ) -> Report | Problem:
+    ) -> Reported | Problem:
         """Return the event that a row becomes, or why it becomes none."""
         if isinstance(row, list):
             if any(mistake.message == "unknown ward" for mistake in row) and any(hub.why_not() for hub in self._hubs()):
@@ -113,7 +121,7 @@ class Doors:
         if door is None:
             return Problem("not-allowed", mistakes=[Mistake(path, "this ward is not yours to report for")])
         id_ = row_id(list_id, place) if intake.listed else list_id
-        return Report(row.event(id_, who.subject, door, now, named=named), hub)
+        return Command(row.event(id_, who.subject, door, now, named=named), hub)
 
     async def command(self, request: Request) -> Response:
         """Return what became of a command."""
@@ -125,9 +133,9 @@ class Doors:
             raise Problem("unknown", "no command of the last 48 h has this id")
         said = await queries.outcome(self.state, self._hubs(), id_)
         if said is not None:
-            return _json(shapes.Outcome(id=id_, outcome=said.outcome, reason=said.reason), headers=NEVER)
+            return json_answer(shapes.Outcome(id=id_, outcome=said.outcome, reason=said.reason), headers=NEVER)
         if self.commands.is_pending(id_):
-            return _json(shapes.Outcome(id=id_, outcome="pending"), headers=NEVER)
+            return json_answer(shapes.Outcome(id=id_, outcome="pending"), headers=NEVER)
         for hub in self._hubs():
             if hub.why_not() or hub.trouble:  # it may be one of what is not read yet
                 raise Problem(hub.why_not() or "not-ready", "not every region's outcomes are known right now")
@@ -138,7 +146,7 @@ class Doors:
     async def regions(self, request: Request) -> Response:
         """Return the regions that the asker may see something of."""
         who = await self.desk.identify(request)
-        return _json(self._regions(who), headers=NEVER)
+        return json_answer(self._regions(who), headers=NEVER)
 
     def _regions(self, who: Who) -> list[shapes.RegionName]:
         found = []
@@ -171,7 +179,7 @@ class Doors:
     async def ward(self, request: Request) -> Response:
         """Return a ward with its last 50 rows and their sources."""
         place = await self._place(request, "GET /api/v1/regions/{code}/wards/{id}")
-        return _json(await queries.ward(self.state, place, request.path_params["id"]), headers=NEVER)
+        return json_answer(await queries.ward(self.state, place, request.path_params["id"]), headers=NEVER)
 
     async def hours(self, request: Request) -> Response:
         """Return a total at the last full hours."""
@@ -184,7 +192,7 @@ class Doors:
         if "departement" in request.query_params:
             departement = asked.one_of("departement", [each.code for each in region.departements])
         asked.done()
-        return _json(await queries.hours(self.state, place, kind, departement, most), headers=NEVER)
+        return json_answer(await queries.hours(self.state, place, kind, departement, most), headers=NEVER)
 
     async def search(self, request: Request) -> Response:
         """Return the nearest facilities with free beds of a kind."""
@@ -204,20 +212,20 @@ class Doors:
         if not places:
             why = next((why for hub in hubs if (why := hub.why_not())), None)
             raise Problem(why or ("not-allowed" if hubs else "not-ready"))
-        return _json(queries.search(places, lat, lon, kind, limit), headers=NEVER)
+        return json_answer(queries.search(places, lat, lon, kind, limit), headers=NEVER)
 
     @staticmethod
     def _grants(hub: Hub, who: Who) -> Sequence[Grant]:
         return hub.grants.get(who.subject, ())
 
     def _hubs(self) -> list[Hub]:
-        return [room.hub for room in self.rooms.values()]
+        return list(self.rooms.hubs.values())
 
     def _hub(self, code: str) -> Hub:
-        room = self.rooms.get(f"capacity:{code}")
-        if room is None:
+        hub = self.rooms.hubs.get(code)
+        if hub is None:
             raise Problem("unknown" if self.rooms else "not-ready", "there is no such region")
-        return room.hub
+        return hub
 
     def _view(self, hub: Hub, who: Who) -> View | None:
         return view_of(who.subject, self._grants(hub, who), hub.code, self.now())
@@ -238,7 +246,7 @@ class Doors:
     async def session(self, request: Request) -> Response:
         """Return who the asker is, and what they may."""
         who = await self.desk.identify(request)
-        return _json(self._session(who), headers=NEVER)
+        return json_answer(self._session(who), headers=NEVER)
 
     def _session(self, who: Who) -> shapes.SessionShown:
         now = self.now()
@@ -254,7 +262,7 @@ class Doors:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Unreadable('not {"link": "…"}') from None
         secret, held = await self.desk.exchange(given.link)
-        response = _json(self._session(Who(held.subject, held.expires_at, secret)), headers=NEVER)
+        response = json_answer(self._session(Who(held.subject, held.expires_at, secret)), headers=NEVER)
         self.desk.give(response, secret, held)
         return response
 
@@ -296,51 +304,6 @@ class Doors:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """Return the body; raise Problem for one that is too large, of which nothing is kept, or that does not come.
-
-    A little too much is still taken in and thrown away, so that its sender gets to read the answer; from one who sends
-    far more the connection is taken.
-    """
-    parts: list[bytes] = []
-    size = 0
-    told = request.headers.get("content-length", "")
-    too_large = Problem("too-large", f"a body is at most {most} bytes")
-    if told.isdigit() and int(told[:20]) > MOST_DISCARDED:
-        raise too_large.hanging_up()
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for part in request.stream():
-                size += len(part)
-                if size > MOST_DISCARDED:
-                    raise too_large.hanging_up()
-                if size > most:
-                    parts.clear()
-                else:
-                    parts.append(part)
-    except ClientDisconnect:
-        raise Problem("unreadable", "the body ended too soon") from None
-    except TimeoutError:
-        raise Problem("unreadable", f"the body did not come within {BODY_WITHIN_S:g} s").hanging_up() from None
-    if size > most:
-        raise too_large
-    return b"".join(parts)
-
-
-def problem_response(problem: Problem, sign_in: str | None = None) -> Response:
-    """Return a problem as it is sent."""
-    document = problem.document
-    if problem.kind == "not-signed-in" and sign_in is not None:
-        document = msgspec.structs.replace(document, sign_in=sign_in)
-    return Response(
-        encode(document), problem.status, headers=problem.headers | NEVER, media_type="application/problem+json"
-    )
-
-
-def _json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(encode(value), status, headers=headers, media_type="application/json")
-
-
 def _has(request: Request, etag: str) -> bool:
     told = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     return etag in told or "*" in told
@@ -359,7 +322,7 @@ def _refusal(said: Said) -> Problem:
     return Problem("refused", said.reason or said.outcome)
 
 
-def _of_one(report: Report | Problem, told: Said | Problem | None) -> Response:
+def _of_one(report: Reported | Problem, told: Said | Problem | None) -> Response:
     if isinstance(report, Problem):
         raise report
     if isinstance(told, Problem):
@@ -376,10 +339,10 @@ def _of_one(report: Report | Problem, told: Said | Problem | None) -> Response:
         reason=None if told is None else told.reason,
         links=shapes.Links(link),
     )
-    return _json(answer, 202 if told is None else 201, headers=NEVER | {"location": link})
+    return json_answer(answer, 202 if told is None else 201, headers=NEVER | {"location": link})
 
 
-def _of_list(judged: Sequence[Report | Problem], told: Sequence[Said | Problem | None]) -> Response:
+def _of_list(judged: Sequence[Reported | Problem], told: Sequence[Said | Problem | None]) -> Response:
     rows = [_row(place, report, said) for place, (report, said) in enumerate(zip(judged, told, strict=True))]
     refused = [row for row in rows if row.problem is not None]
     away = {problem.kind: problem for problem in told if isinstance(problem, Problem) and problem.status == 503}
@@ -396,12 +359,12 @@ def _of_list(judged: Sequence[Report | Problem], told: Sequence[Said | Problem |
     headers = NEVER
     if away:
         headers = NEVER | {"retry-after": str(max(problem.retry_after_s or 1 for problem in away.values()))}
-    return _json(shapes.RowAnswers(rows), status, headers=headers)
+    return json_answer(shapes.RowAnswers(rows), status, headers=headers)
 
 
-def _row(place: int, report: Report | Problem, said: Said | Problem | None) -> shapes.RowAnswer:
+def _row(place: int, report: Reported | Problem, said: Said | Problem | None) -> shapes.RowAnswer:
     problem = report if isinstance(report, Problem) else said if isinstance(said, Problem) else None
-    id_ = report.event.id if isinstance(report, Report) else None
+    id_ = report.event.id if isinstance(report, Command) else None
     if problem is None and isinstance(said, Said) and said.outcome not in ("applied", "history"):
         problem = _refusal(said)
     if problem is not None:
@@ -420,46 +383,7 @@ def _row(place: int, report: Report | Problem, said: Said | Problem | None) -> s
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
-class Parameter(NamedTuple):
-    """A parameter as `/openapi.json` describes it."""
-
-    name: str
-    where: str
-    schema: dict[str, Any]
-    needed: bool
-    sentence: str
-
-
-class Entry(NamedTuple):
-    """A door: its way in, its handler, and what goes in and out; several types where the answer may be either."""
-
-    method: str
-    path: str
-    handler: str
-    body: Any
-    answers: dict[int, Any]
-    parameters: tuple[Parameter, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Return the door's name in the access matrix."""
-        return f"{self.method} {self.path}"
-
-    @property
-    def sentence(self) -> str:
-        """Return what the door does, in the words of its handler."""
-        return (getattr(Doors, self.handler).__doc__ or "").strip()
-
-
-def _path(name: str, sentence: str) -> Parameter:
-    return Parameter(name, "path", {"type": "string"}, True, sentence)
-
-
-def _query(name: str, schema: dict[str, Any], sentence: str, *, needed: bool = False) -> Parameter:
-    return Parameter(name, "query", schema, needed, sentence)
-
-
-CODE = _path("code", "A region's code, a slug such as `occitanie`.")
+CODE = in_path("code", "A region's code, a slug such as `occitanie`.")
 TEXT = {"type": "string"}
 KEY = Parameter(
     "Idempotency-Key",
@@ -468,10 +392,10 @@ KEY = Parameter(
     False,
     "The sender's own name for this request: sent again, it changes nothing and is answered as before.",
 )
-KIND = _query("kind", TEXT, "A kind of bed of the region's table.", needed=True)
+KIND = in_query("kind", TEXT, "A kind of bed of the region's table.", needed=True)
 P = ProblemDocument
 
-DOORS: tuple[Entry, ...] = (
+_TABLE: tuple[Entry, ...] = (
     Entry(
         "POST",
         "/api/v1/bed-reports",
@@ -497,7 +421,7 @@ DOORS: tuple[Entry, ...] = (
         "command",
         None,
         {200: shapes.Outcome, 401: P, 403: P, 404: P, 503: P},
-        (_path("id", "A command's id."),),
+        (in_path("id", "A command's id."),),
     ),
     Entry("GET", "/api/v1/regions", "regions", None, {200: list[shapes.RegionName], 401: P}),
     Entry(
@@ -530,7 +454,7 @@ DOORS: tuple[Entry, ...] = (
         "ward",
         None,
         {200: shapes.WardShown, 401: P, 403: P, 404: P, 503: P},
-        (CODE, _path("id", "A ward's id, `<FINESS ET>/<bed kind>`.")),
+        (CODE, in_path("id", "A ward's id, `<FINESS ET>/<bed kind>`.")),
     ),
     Entry(
         "GET",
@@ -541,8 +465,8 @@ DOORS: tuple[Entry, ...] = (
         (
             CODE,
             KIND,
-            _query("departement", TEXT, "A département's code; without it, the region's total."),
-            _query("hours", {"type": "integer", "minimum": 1, "maximum": queries.MOST_HOURS}, "How many hours back."),
+            in_query("departement", TEXT, "A département's code; without it, the region's total."),
+            in_query("hours", {"type": "integer", "minimum": 1, "maximum": queries.MOST_HOURS}, "How many hours back."),
         ),
     ),
     Entry(
@@ -552,11 +476,11 @@ DOORS: tuple[Entry, ...] = (
         None,
         {200: shapes.Nearby, 400: P, 401: P, 403: P, 404: P, 503: P},
         (
-            _query("lat", {"type": "number", "minimum": -90, "maximum": 90}, "Degrees north (WGS84).", needed=True),
-            _query("lon", {"type": "number", "minimum": -180, "maximum": 180}, "Degrees east (WGS84).", needed=True),
+            in_query("lat", {"type": "number", "minimum": -90, "maximum": 90}, "Degrees north (WGS84).", needed=True),
+            in_query("lon", {"type": "number", "minimum": -180, "maximum": 180}, "Degrees east (WGS84).", needed=True),
             KIND,
-            _query("limit", {"type": "integer", "minimum": 1, "maximum": queries.MOST_RESULTS}, "How many at most."),
-            _query("region", TEXT, "Only this region; without it, every one that the asker sees."),
+            in_query("limit", {"type": "integer", "minimum": 1, "maximum": queries.MOST_RESULTS}, "How many at most."),
+            in_query("region", TEXT, "Only this region; without it, every one that the asker sees."),
         ),
     ),
     Entry("GET", "/api/v1/session", "session", None, {200: shapes.SessionShown, 401: P, 503: P}),
@@ -574,7 +498,7 @@ DOORS: tuple[Entry, ...] = (
         "sign_in",
         None,
         {302: None, 404: P, 503: P},
-        (_query("to", TEXT, "Where to go afterwards, a path of ours."),),
+        (in_query("to", TEXT, "Where to go afterwards, a path of ours."),),
     ),
     Entry(
         "GET",
@@ -582,6 +506,7 @@ DOORS: tuple[Entry, ...] = (
         "signed_in",
         None,
         {303: None, 401: P, 404: P, 503: P},
-        (_query("code", TEXT, "The issuer's code."), _query("state", TEXT, "What we sent there.")),
+        (in_query("code", TEXT, "The issuer's code."), in_query("state", TEXT, "What we sent there.")),
     ),
 )
+DOORS: tuple[Entry, ...] = tuple(door._replace(of=Doors) for door in _TABLE)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from realtime_api.measures import Measures
-from realtime_api.push.hub import Hub
+from realtime_api.push.mirror import Mirror
 from realtime_api.push.rooms import Rooms
 from realtime_api.shapes import NotReady, Readiness
 from realtime_api.shards import Shards
@@ -17,7 +18,7 @@ from realtime_api.shards import Shards
 STALLED_AFTER_S = 10.0  # without an advance of a shard's clock, which a worker moves every 2 s
 MOST_SKEW_S = 2.0
 
-WORDS = {"rebuilding": "it is being rebuilt", "not-ready": "no directory was published"}
+WORDS = {"rebuilding": "it is being rebuilt", "not-ready": "nothing was published"}
 
 
 class Health:
@@ -58,18 +59,18 @@ class Health:
     def readiness(self) -> Readiness:
         """Return what is not ready."""
         found = [NotReady("log", self._shards.trouble)] if self._shards.trouble else []
-        for room in self._rooms.values():
-            found += [NotReady(f"region {room.hub.code}", why) for why in self._region(room.hub)]
+        for what, hub in self._rooms.mirrors:
+            found += [NotReady(f"{what} {hub.code}", why) for why in self._shard(hub)]
         return Readiness(not found, found)
 
-    def _region(self, hub: Hub) -> Iterator[str]:
+    def _shard(self, hub: Mirror[Any]) -> Iterator[str]:
         if hub.trouble is not None:
             yield hub.trouble
         why = hub.why_not()
         if why is not None:
             yield WORDS[why]
             return
-        shard = self._shards.by_region.get(hub.code)
+        shard = self._shards.by_name.get(hub.shard)
         if shard is not None and hub.build is not None and shard.epoch != hub.build.epoch:
             yield "the live state is of another log than the one there is"
         age_s = (self._now() - hub.at) / 1000

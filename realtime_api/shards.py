@@ -4,65 +4,84 @@ import asyncio
 from typing import NamedTuple
 
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, region_of
+from event_log.topics import CAPACITY, NOTICES, region_of
 from realtime_api.problems import Problem
+
+TOPICS = (CAPACITY, NOTICES)
 
 
 class Shard(NamedTuple):
-    """One region's capacity shard on the log."""
+    """One shard on the log: where it lives, and the identity of that log."""
 
-    region: str
+    name: str
+    topic: str
     partition: int
     epoch: str
 
+    @property
+    def region(self) -> str:
+        """Return the code of its region."""
+        return region_of(self.name)
+
 
 class Shards:
-    """The map of regions, and for each partition the last offset that an append was answered with."""
+    """The map of shards, and for each partition the last offset that an append was answered with."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self.by_region: dict[str, Shard] = {}
+        self.by_name: dict[str, Shard] = {}
         self.trouble: str | None = "the log was not reached yet"
-        self._last: dict[int, int] = {}
+        self._last: dict[tuple[str, int], int] = {}
         self._learning = asyncio.Lock()
+
+    @property
+    def regions(self) -> list[str]:
+        """Return the codes of the regions."""
+        return [shard.region for shard in self.by_name.values() if shard.topic == CAPACITY]
 
     async def learn(self) -> None:
         """Read the genesis records; raise LogAway where the log can't be reached."""
+        found: dict[str, Shard] = {}
         try:
-            count = await self._log.partitions(CAPACITY)
-        except UnknownTopic:
-            self.by_region, self._last = {}, {}
-            self.trouble = f"there is no topic {CAPACITY}: vigilits region init makes it"
-            return
+            for topic in TOPICS:
+                for shard in await self._shards_of(topic):
+                    found.setdefault(shard.name, shard)
         except LogAway:
             self.trouble = "the log cannot be reached"
             raise
-        found: dict[str, Shard] = {}
+        for name, shard in found.items():
+            if self.by_name.get(name) != shard:
+                self._last.pop((shard.topic, shard.partition), None)
+        self.by_name = found
+        if not self.regions:
+            self._last = {}
+            self.trouble = "no region has been published: vigilits region init does it"
+        else:
+            self.trouble = None
+
+    async def _shards_of(self, topic: str) -> list[Shard]:
+        try:
+            count = await self._log.partitions(topic)
+        except UnknownTopic:
+            return []
+        found = []
         for partition in range(count):
             try:
-                genesis = await self._log.genesis(CAPACITY, partition)
+                genesis = await self._log.genesis(topic, partition)
             except (NotAGenesis, UnknownTopic):
                 continue  # not a log of ours: nothing is written there
-            except LogAway:
-                self.trouble = "the log cannot be reached"
-                raise
             if genesis is not None:
-                shard = Shard(region_of(genesis.shard), partition, genesis.epoch)
-                found.setdefault(shard.region, shard)
-        for region, shard in found.items():
-            if self.by_region.get(region) != shard:
-                self._last.pop(shard.partition, None)
-        self.by_region = found
-        self.trouble = None if found else "no region has been published: vigilits region init does it"
+                found.append(Shard(genesis.shard, topic, partition, genesis.epoch))
+        return found
 
-    async def of(self, region: str) -> Shard:
-        """Return a region's shard, learning it first where that is needed; raise a Problem where there is none."""
-        if region not in self.by_region:
-            async with self._learning:  # many reports may be in doubt at once, and one look is enough for all
-                if region not in self.by_region:
+    async def of(self, name: str) -> Shard:
+        """Return a shard, learning it first where that is needed; raise a Problem where there is none."""
+        if name not in self.by_name:
+            async with self._learning:  # many commands may be in doubt at once, and one look is enough for all
+                if name not in self.by_name:
                     await self.learn()
         try:
-            return self.by_region[region]
+            return self.by_name[name]
         except KeyError:
             raise Problem("not-ready", "this region is not on the log") from None
 
@@ -72,20 +91,21 @@ class Shards:
         A broker that came back empty, or makes topics by itself, acknowledges at an offset that we have seen before.
         What it acknowledged is then on no log of ours, and is not accepted.
         """
-        before = max(folded, self._last.get(shard.partition, 0))
+        place = (shard.topic, shard.partition)
+        before = max(folded, self._last.get(place, 0))
         try:
-            offset = await self._log.append(CAPACITY, shard.partition, shard.region.encode(), value)
+            offset = await self._log.append(shard.topic, shard.partition, shard.region.encode(), value)
         except UnknownTopic:
             self.doubt(shard)
             raise Problem("log-changed", "the partition is gone") from None
-        if offset <= before or self.by_region.get(shard.region) != shard:
+        if offset <= before or self.by_name.get(shard.name) != shard:
             self.doubt(shard)
             raise Problem("log-changed", "the log begins anew")
-        self._last[shard.partition] = max(offset, self._last.get(shard.partition, 0))
+        self._last[place] = max(offset, self._last.get(place, 0))
         return offset
 
     def doubt(self, shard: Shard) -> None:
         """Forget a shard, so that it is learnt again before anything else is written to it."""
-        if self.by_region.get(shard.region) == shard:
-            del self.by_region[shard.region]
-        self._last.pop(shard.partition, None)
+        if self.by_name.get(shard.name) == shard:
+            del self.by_name[shard.name]
+        self._last.pop((shard.topic, shard.partition), None)

@@ -1,14 +1,13 @@
 """A region's picture as this process knows it: a mirror of the shard's state, and the messages that tell of it."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from domain.capacity.fold import Said
+from domain.capacity.fold import FOLD_VERSION
 from domain.capacity.picture import WardPicture
 from domain.capacity.search import Site, sites
 from domain.capacity.totals import Total, group_keys, groups, total_of
@@ -16,24 +15,15 @@ from domain.capacity.view import Sight, see_total, see_ward, visible
 from domain.events import AVAILABLE, CURRENT, OCCUPIED
 from domain.grants import Grant
 from domain.places import Region
-from live_state.capacity import Change, load, read_grants, read_picture, read_total
+from live_state.capacity import load, read_feed, read_grants, read_picture, read_total
 from live_state.state import Build, Position
-from realtime_api.access import Eyes, View
-from realtime_api.push.codecs import Codec, Token, read_token
+from realtime_api.access import Eyes, View, view_of
+from realtime_api.push.mirror import Change, Effect, Message, Mirror, Reading
 
-MOST_OUTCOMES = 10_000  # the last ones; older ones are asked of the live state
+HASHES = ("meta", "wards", "totals", "settings", "grants")
 MOST_VIEWS = 2_000
-MOST_FRAMES = 256
 
-Message = dict[str, Any]
 Shown = tuple[frozenset[str], str | None]  # what makes the figures of two sights the same
-
-
-class Effect(NamedTuple):
-    """What a feed entry changed for those who listen."""
-
-    keys: list[str]
-    advanced: bool
 
 
 class Seen:
@@ -123,15 +113,13 @@ class Seen:
         return self._hub.may_have_changed(rest, sight, after)
 
 
-class Hub:
-    """The mirror of one region's capacity shard; changed by its relay alone, read by every door."""
+class Hub(Mirror[View]):
+    """The mirror of one region's capacity shard."""
+
+    reading = Reading(HASHES, FOLD_VERSION, read_feed, frozenset(("setting/region", "setting/boundaries")))
 
     def __init__(self, code: str) -> None:
-        self.code, self.shard, self.channel = code, f"capacity:{code}", f"capacity:{code}"
-        self.build: Build | None = None
-        self.offset, self.at, self.floor = -1, 0, -1
-        self.rebuilding = False
-        self.trouble: str | None = "not loaded yet"  # what keeps the relay from following, for `/readyz`
+        super().__init__(code, f"capacity:{code}", f"capacity:{code}")
         self.region: Region | None = None
         self.region_digest: str | None = None
         self.settings: dict[str, bytes] = {}
@@ -141,15 +129,11 @@ class Hub:
         self.members: dict[str, tuple[str, ...]] = {}
         self.grants: dict[str, tuple[Grant, ...]] = {}
         self.sites: dict[str, tuple[Site, ...]] = {}
-        self.outcomes: OrderedDict[str, Said] = OrderedDict()
-        self._changed: dict[str, int] = {}  # key → offset of its last change, in the order of those changes
-        self._waiting: dict[str, list[asyncio.Future[Said]]] = {}
         self._due: list[tuple[int, str]] = []
         self._due_of: dict[str, int] = {}
         self._seen: OrderedDict[View, Seen] = OrderedDict()
         self._visible: dict[Shown, dict[str, WardPicture | None]] = {}  # drawn once for all views that see as much
         self._totals_of: dict[Shown, dict[str, Total | None]] = {}
-        self._frames: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
 
     # -- what doors ask first
 
@@ -159,45 +143,37 @@ class Hub:
             return "rebuilding" if self.rebuilding else "not-ready"
         return "rebuilding" if self.rebuilding else None
 
+    @property
+    def rights(self) -> "Hub":
+        """Return the hub that knows who may see this: itself."""
+        return self
+
+    def view(self, subject: str, grants: Iterable[Grant], now: int, channel: str) -> View | None:
+        """Return what these grants let the subject see of the region at this moment, None where they see nothing."""
+        return view_of(subject, grants, self.code, now)
+
     # -- changed by the relay
 
     def replace(self, build: Build, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> None:
         """Become what the live state holds."""
         state = load(position, held)
-        if build != self.build:
-            self.outcomes.clear()
-        self.build, self.offset, self.at = build, state.offset, state.clock
-        self.rebuilding = held.get("meta", {}).get("rebuilding") == b"1"
+        self._become(build, position, held)
         self.region, self.settings = state.region, {k: v for k, v in state.settings.items() if ":" not in k}
         self.region_digest = _digest(state.settings, "region")
         self.scenario = _json(self.settings.get("scenario"))
         self.wards, self.totals, self.grants = state.wards, state.totals, state.grants
         self.sites = sites(state.region) if state.region else {}
         self.members = groups(state.region) if state.region else {}
-        self.floor, self._changed = state.offset, {}
         self._seen.clear()
         self._visible.clear()
         self._totals_of.clear()
-        self._frames.clear()
         self._due_of = {id_: due for id_, picture in self.wards.items() if (due := self._next_due(picture)) is not None}
         self._due = [(due, id_) for id_, due in self._due_of.items()]
         heapify(self._due)
 
     def recall(self, entries: Iterable[tuple[int, Change]]) -> None:
         """Take in the feed up to where the mirror stands: what changed after which offset, for tokens to resume by."""
-        self.floor, self._changed = self.offset, {}
-        expected = None
-        for offset, change in entries:
-            if offset > self.offset:
-                break
-            if expected != change.start or change.reload:  # whoever is from before has missed more than this tells
-                self.floor, self._changed = offset if change.reload else change.start, {}
-            for key in change.set:
-                self._mark(key, offset)
-            self._learn(change.outcomes)
-            expected = offset
-        if expected != self.offset:
-            self.floor, self._changed = self.offset, {}
+        super().recall(entries)
         for id_, picture in self.wards.items():
             # In a view that hides some of its figures a ward may have grown stale without an entry that says so.
             if any(due <= self.at for due in self._dues(picture)):
@@ -235,25 +211,12 @@ class Hub:
             case _:
                 pass  # a setting that no listener is told of
 
-    def _mark(self, key: str, offset: int) -> None:
-        self._changed.pop(key, None)  # so that it comes last
-        self._changed[key] = offset
-
     def _redraw(self, key: str) -> None:
         name, _, rest = key.partition("/")
         for drawn in self._visible.values() if name == "ward" else ():
             drawn.pop(rest, None)
         for added in self._totals_of.values() if name == "total" else ():
             added.pop(rest, None)
-
-    def changed_after(self, offset: int) -> list[str]:
-        """Return the keys that changed after an offset, the latest first."""
-        found = []
-        for key, at in reversed(self._changed.items()):
-            if at <= offset:
-                break
-            found.append(key)
-        return found
 
     # -- figures that grow stale: a view that hides some of a ward's figures judges by the others
 
@@ -329,32 +292,6 @@ class Hub:
                 return True
         return False
 
-    # -- outcomes of commands
-
-    def _learn(self, outcomes: Mapping[str, Said]) -> None:
-        for id_, said in outcomes.items():
-            self.outcomes[id_] = said
-            self.outcomes.move_to_end(id_)
-            for waiting in self._waiting.pop(id_, ()):
-                if not waiting.done():
-                    waiting.set_result(said)
-        while len(self.outcomes) > MOST_OUTCOMES:
-            self.outcomes.popitem(last=False)
-
-    def expect(self, id_: str) -> asyncio.Future[Said]:
-        """Return what will hold the outcome of an event, once it is folded; give it back to `forget`."""
-        waiting: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(id_, []).append(waiting)
-        return waiting
-
-    def forget(self, id_: str, waiting: asyncio.Future[Said]) -> None:
-        """Stop waiting for an outcome."""
-        others = self._waiting.get(id_)
-        if others and waiting in others:
-            others.remove(waiting)
-            if not others:
-                del self._waiting[id_]
-
     # -- read by doors
 
     def seen(self, view: View) -> Seen:
@@ -369,11 +306,6 @@ class Hub:
         self._seen.move_to_end(view)
         return seen
 
-    def token(self, view: View) -> str:
-        """Return where a reader of this view is who was sent everything."""
-        build = self.build
-        return str(Token(view.name, ((self.shard, build.label if build else "", self.offset),)))
-
     def picture(self, view: View) -> Message:
         """Return all that the view shows."""
         seen = self.seen(view)
@@ -385,16 +317,6 @@ class Hub:
             "wards": seen.wards,
             "totals": seen.totals,
         }
-
-    def offset_of(self, view: View, token: str) -> int | None:
-        """Return the offset from which a token's bearer can resume, None for one who must take a snapshot."""
-        told = read_token(token)
-        if told is None or self.build is None or told.view != view.name or len(told.at) != 1:
-            return None
-        shard, build, offset = told.at[0]
-        if (shard, build) != (self.shard, self.build.label) or not self.floor <= offset <= self.offset:
-            return None
-        return offset
 
     def changes(
         self, view: View, keys: Iterable[str], after: int | None = None, *, even_none: bool = False
@@ -414,47 +336,7 @@ class Hub:
             told["totals"] = totals
         if len(told) == 1 and not even_none:
             return None
-        return {"type": "changes", "channel": self.channel, "token": self.token(view), "changes": told}
-
-    def snapshot_frame(self, view: View, codec: Codec) -> bytes:
-        """Return the frame of a snapshot, made once for all who take it before the next change."""
-
-        def made() -> Message:
-            data = self.picture(view)
-            return {"type": "snapshot", "channel": self.channel, "token": self.token(view), "data": data}
-
-        return self._framed((view, codec.name, None), codec, made)
-
-    def resume_frame(self, view: View, codec: Codec, offset: int) -> bytes:
-        """Return the frame of all that changed after an offset, made once for all who return from there."""
-
-        def made() -> Message:
-            message = self.changes(view, self.changed_after(offset), offset, even_none=True)
-            assert message is not None
-            return message
-
-        return self._framed((view, codec.name, offset), codec, made)
-
-    def body(self, view: View, encode: Any) -> bytes:
-        """Return the picture as the body of `GET …/capacity`, made once for all who ask before the next change."""
-        key = (view, "body", None)
-        held = self._frames.get(key)
-        if held is None:
-            held = encode({"region": self.code, "token": self.token(view), **self.picture(view)})
-            self._keep(key, held)
-        return held
-
-    def _framed(self, key: tuple[Any, ...], codec: Codec, made: Any) -> bytes:
-        frame = self._frames.get(key)
-        if frame is None:
-            frame = codec.frame(made())
-            self._keep(key, frame)
-        return frame
-
-    def _keep(self, key: tuple[Any, ...], value: bytes) -> None:
-        self._frames[key] = value
-        if len(self._frames) > MOST_FRAMES:
-            self._frames.popitem(last=False)
+        return {"type": "changes", "channel": view.channel, "token": self.token(view), "changes": told}
 
 
 def _put(held: dict[str, Any], key: str, value: Any) -> None:

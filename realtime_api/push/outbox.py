@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-from realtime_api.access import View
 from realtime_api.measures import Measures
 from realtime_api.problems import TOO_SLOW, Close
 from realtime_api.push.codecs import Codec
-from realtime_api.push.hub import Effect, Hub
+from realtime_api.push.mirror import Effect, Mirror, Named
 
 GAP_S, GAP_OF_MANY_S, MANY = 0.040, 0.100, 2_000
 MOST_BUFFERED = 64 * 1024  # bytes that wait in a socket's buffer; with more it is skipped, not queued
@@ -28,12 +27,12 @@ class Transport(Protocol):
 
 
 class Listener:
-    """One socket's interest in one region: through which view and in which codec it is told."""
+    """One socket's interest in one channel: through which view and in which codec it is told."""
 
     __slots__ = ("behind_since", "close", "codec", "edge", "grants", "offset", "subject", "transport", "view")
 
     def __init__(
-        self, transport: Transport, subject: str, codec: Codec, view: View, close: Callable[[Close], None]
+        self, transport: Transport, subject: str, codec: Codec, view: Named, close: Callable[[Close], None]
     ) -> None:
         self.transport, self.subject, self.codec, self.view, self.close = transport, subject, codec, view, close
         self.offset: int | None = None  # how far it was told, once it is behind; None: from nothing
@@ -47,17 +46,17 @@ class Audience:
 
     __slots__ = ("codec", "in_step", "offset", "view")
 
-    def __init__(self, view: View, codec: Codec, offset: int) -> None:
+    def __init__(self, view: Named, codec: Codec, offset: int) -> None:
         self.view, self.codec, self.offset = view, codec, offset
         self.in_step: dict[Listener, Transport] = {}
 
 
 class Outbox:
-    """The listeners of one region. Nothing here awaits: a picture and who is sent it never come apart."""
+    """The listeners of one shard. Nothing here awaits: a picture and who is sent it never come apart."""
 
-    def __init__(self, hub: Hub, measures: Measures, stays_slow_s: float = STAYS_SLOW_S) -> None:
+    def __init__(self, hub: Mirror[Any], measures: Measures, stays_slow_s: float = STAYS_SLOW_S) -> None:
         self._hub, self._measures, self._stays_slow_s = hub, measures, stays_slow_s
-        self._audiences: dict[tuple[View, str], Audience] = {}
+        self._audiences: dict[tuple[Named, str], Audience] = {}
         self._behind: dict[Listener, None] = {}
         self._waiting: dict[Listener, None] = {}  # for a picture to be there at all
         self._why: str | None = None  # they will be told: a new log is read in more than one step, and the first is why
@@ -76,12 +75,12 @@ class Outbox:
         why = self._hub.why_not()
         if why is not None:
             self._waiting[listener] = None
-            told = {"type": "error", "channel": self._hub.channel, "code": why, "detail": "a snapshot follows"}
+            told = {"type": "error", "channel": listener.view.channel, "code": why, "detail": "a snapshot follows"}
             self._say(listener, told)
             return
         listener.offset = None if since is None else self._hub.offset_of(listener.view, since)
         if since is not None and listener.offset is None:
-            self._say(listener, self._reset("this token cannot be resumed from"))
+            self._say(listener, _reset(listener, "this token cannot be resumed from"))
         self._start(listener)
 
     def remove(self, listener: Listener) -> None:
@@ -95,7 +94,7 @@ class Outbox:
             if not audience.in_step:
                 del self._audiences[listener.view, listener.codec.name]
 
-    def see_anew(self, listener: Listener, view: View) -> None:
+    def see_anew(self, listener: Listener, view: Named) -> None:
         """Give a listener another view, since what they are granted changed."""
         self.remove(listener)
         listener.view = view
@@ -103,7 +102,7 @@ class Outbox:
         if self._hub.why_not() is not None:
             self._waiting[listener] = None
             return
-        self._say(listener, self._reset("what you may see changed"))
+        self._say(listener, _reset(listener, "what you may see changed"))
         listener.offset = None
         self._start(listener)
 
@@ -181,7 +180,7 @@ class Outbox:
         for listener in told:
             changes = {"at": self._hub.at, "rebuilding": True}
             token = self._hub.token(listener.view)
-            message = {"type": "changes", "channel": self._hub.channel, "token": token, "changes": changes}
+            message = {"type": "changes", "channel": listener.view.channel, "token": token, "changes": changes}
             self._say(listener, message)
         self._dirty.clear()
         self._audiences.clear()
@@ -192,7 +191,7 @@ class Outbox:
         waiting, self._waiting = self._waiting, {}
         reason, self._why = self._why or "the live picture was rebuilt", None
         for listener in waiting:
-            self._say(listener, self._reset(reason))
+            self._say(listener, _reset(listener, reason))
             listener.offset = None
             self._start(listener)
         self._measures.resets.inc(len(waiting))
@@ -210,7 +209,7 @@ class Outbox:
         self._flush_timer = None
         self._flushed_at = asyncio.get_running_loop().time()
         keys, self._dirty = list(self._dirty), {}
-        told: dict[View, int] = {}
+        told: dict[Named, int] = {}
         for (view, _), audience in self._audiences.items():
             told[view] = min(audience.offset, told.get(view, audience.offset))
         messages = {view: self._hub.changes(view, keys, after) for view, after in told.items()}
@@ -225,13 +224,13 @@ class Outbox:
         if self._hub.why_not() is not None:
             return
         self._live_at = asyncio.get_running_loop().time()
-        message = {"type": "live", "channel": self._hub.channel, "at": self._hub.at}
-        frames: dict[str, bytes] = {}
+        frames: dict[tuple[str, str], bytes] = {}
         for audience in list(self._audiences.values()):
-            name = audience.codec.name
-            if name not in frames:
-                frames[name] = audience.codec.frame(message)
-            self._send(audience, frames[name])
+            key = (audience.view.channel, audience.codec.name)
+            if key not in frames:
+                message = {"type": "live", "channel": audience.view.channel, "at": self._hub.at}
+                frames[key] = audience.codec.frame(message)
+            self._send(audience, frames[key])
 
     def _send(self, audience: Audience, frame: bytes) -> None:
         # The hot path (load_tests/fan_out.py): a look at the buffer and a write for each socket, nothing else.
@@ -257,9 +256,6 @@ class Outbox:
     def _say(self, listener: Listener, message: object) -> None:
         self._write(listener, listener.codec.frame(message))
 
-    def _reset(self, reason: str) -> dict[str, str]:
-        return {"type": "reset", "channel": self._hub.channel, "reason": reason}
-
     # -- those whose sockets are full
 
     def _fall_behind(self, listener: Listener) -> None:
@@ -282,3 +278,7 @@ class Outbox:
                 listener.close(TOO_SLOW)
         if self._behind:
             self._look_timer = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self._look)
+
+
+def _reset(listener: Listener, reason: str) -> dict[str, str]:
+    return {"type": "reset", "channel": listener.view.channel, "reason": reason}

@@ -1,20 +1,18 @@
-"""One task a region: it loads the live state, follows its feed, and tells hub and outbox of every entry in order."""
+"""One task a shard: it loads the live state, follows its feed, and tells hub and outbox of every entry in order."""
 
 import asyncio
 import random
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import structlog
 
-from domain.capacity.fold import FOLD_VERSION
-from live_state.capacity import Change, read_feed
 from live_state.state import Build, FeedEntry, NoCluster, Position, State, StateAway, StateRefused
 from realtime_api.measures import Measures
-from realtime_api.push.hub import Hub
+from realtime_api.push.mirror import Change, Mirror
 from realtime_api.push.outbox import Outbox
 
-HASHES = ("meta", "wards", "totals", "settings", "grants")
 WAIT_MS = 1_000  # of one look at the feed; after each the pointer is looked at
 MOST_ENTRIES = 500
 LONGEST_BACKOFF_S = 1.0  # a look is cheap, and a page waits for it
@@ -31,12 +29,12 @@ class Behind(Exception):
 
 
 class Relay:
-    """Follows one region's feed for as long as it is let."""
+    """Follows one shard's feed for as long as it is let."""
 
     def __init__(
         self,
         state: State,
-        hub: Hub,
+        hub: Mirror[Any],
         outbox: Outbox,
         measures: Measures,
         now: Callable[[], int],
@@ -69,7 +67,7 @@ class Relay:
                 # What is stored was not written by a version that we know: to guess would be worse than to stand still.
                 self._trouble(UNKNOWN)
                 log.error("unreadable", shard=self._hub.shard, error=type(error).__name__)
-            except Exception as error:  # a bug: the region's picture stands until it is restarted, unless this passes
+            except Exception as error:  # a bug: the picture stands until it is restarted, unless this passes
                 self._trouble(BUG)
                 log.error("failed", shard=self._hub.shard, exc_info=error)
             failures += 1
@@ -87,11 +85,11 @@ class Relay:
         if build is None:
             self._trouble("it was never folded")
             return False
-        loaded = await self._state.load(build, HASHES)
+        loaded = await self._state.load(build, hub.reading.names)
         if loaded is None:
             return False
         position, held = loaded
-        if position.fold_version > FOLD_VERSION:
+        if position.fold_version > hub.reading.fold_version:
             self._trouble(UNKNOWN)
             return False
         if not self._goes_on(build, position):
@@ -108,7 +106,7 @@ class Relay:
     def _goes_on(self, build: Build, position: Position) -> bool:
         """Return whether the mirror need not be loaded again: the live state was only away for a while."""
         hub = self._hub
-        was_away = hub.build == build and hub.region is not None and hub.trouble == AWAY
+        was_away = hub.build == build and hub.why_not() is None and hub.trouble == AWAY
         return was_away and hub.offset <= position.offset
 
     def _why_reset(self, build: Build) -> str:
@@ -125,7 +123,7 @@ class Relay:
             entries = await self._state.feed(build, after, most=MOST_ENTRIES)
             if not entries:
                 break
-            found += [(entry.offset, read_feed(entry.payload)) for entry in entries]
+            found += [(entry.offset, self._hub.reading.feed(entry.payload)) for entry in entries]
             after = entries[-1].offset
         return found
 
@@ -141,13 +139,13 @@ class Relay:
 
     def _take(self, entry: FeedEntry) -> None:
         hub = self._hub
-        change = read_feed(entry.payload)
+        change = hub.reading.feed(entry.payload)
         if change.start != hub.offset:
             raise Behind(f"the feed goes on from {change.start}, and the mirror stands at {hub.offset}")
         if change.reload:
             raise Behind("a region directory was published")
-        if "setting/region" in change.set or "setting/boundaries" in change.set:
+        if not hub.reading.by_digest.isdisjoint(change.set):
             raise Behind("a setting was published that is told by its digest alone")
         self._outbox.changed(hub.apply(entry.offset, change))
-        self._measures.feed_entries.labels(hub.code).inc()
-        self._measures.feed_lag.labels(hub.code).set(max(0, self._now() - hub.at) / 1000)
+        self._measures.feed_entries.labels(hub.shard).inc()
+        self._measures.feed_lag.labels(hub.shard).set(max(0, self._now() - hub.at) / 1000)

@@ -1,16 +1,20 @@
-"""The regions that sockets and doors can ask for: found on the log, each with its hub, its outbox and its relay."""
+"""The regions that sockets and doors can ask for: found on the log, each shard with its hub, outbox and relay."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
 from event_log.log import LogAway
 from live_state.state import State
+from realtime_api.access import MINE
 from realtime_api.intake.bed_reports import WardPlace
 from realtime_api.measures import Measures
+from realtime_api.push.alerts import AlertsHub
 from realtime_api.push.hub import Hub
+from realtime_api.push.mirror import Mirror
 from realtime_api.push.outbox import Outbox
 from realtime_api.push.relay import Relay
 from realtime_api.push.session import Room
@@ -23,11 +27,13 @@ log = structlog.get_logger("rooms")
 
 
 class Rooms(Mapping[str, Room]):
-    """Rooms by channel. A region that was found once stays: its log may only be away."""
+    """Rooms by channel. A shard that was found once stays: its log may only be away."""
 
     def __init__(self, state: State, shards: Shards, measures: Measures, now: Callable[[], int]) -> None:
         self._state, self._shards, self._measures, self._now = state, shards, measures, now
         self._rooms: dict[str, Room] = {}
+        self.hubs: dict[str, Hub] = {}  # by region
+        self.alerts: dict[str, AlertsHub] = {}  # by region; one whose notices were never founded has none
         self._relays: list[asyncio.Task[None]] = []
         self._wards: dict[str, WardPlace] = {}
         self._wards_of: tuple[object, ...] = ()
@@ -42,18 +48,19 @@ class Rooms(Mapping[str, Room]):
         return iter(self._rooms)
 
     def __len__(self) -> int:
-        """Return how many regions there are."""
+        """Return how many channels there are."""
         return len(self._rooms)
 
     @property
-    def hubs(self) -> dict[str, Hub]:
-        """Return the hubs by region."""
-        return {room.hub.code: room.hub for room in self._rooms.values()}
+    def mirrors(self) -> Iterator[tuple[str, Mirror[Any]]]:
+        """Yield every mirror, with what it is called where it is told of."""
+        yield from (("region", hub) for hub in self.hubs.values())
+        yield from (("alerts of", hub) for hub in self.alerts.values())
 
     @property
     def wards(self) -> Mapping[str, WardPlace]:
         """Return where every ward is, over all regions."""
-        regions = tuple(room.hub.region for room in self._rooms.values())
+        regions = tuple(hub.region for hub in self.hubs.values())
         if len(regions) != len(self._wards_of) or any(a is not b for a, b in zip(regions, self._wards_of, strict=True)):
             self._wards_of = regions
             self._wards = {
@@ -74,8 +81,7 @@ class Rooms(Mapping[str, Room]):
         while True:
             try:
                 await self._shards.learn()
-                for region in self._shards.by_region:
-                    self._open(region)
+                self._open_all()
             except LogAway:
                 log.warning("the log is away")
             except Exception as error:  # whatever it is, the regions that are still to be found wait for this task
@@ -86,17 +92,26 @@ class Rooms(Mapping[str, Room]):
                     await self._another_log.wait()
             self._another_log.clear()
 
-    def _open(self, region: str) -> None:
-        hub = Hub(region)
-        if hub.channel in self._rooms:
-            return
+    def _open_all(self) -> None:
+        for region in self._shards.regions:
+            if region not in self.hubs:
+                hub = self.hubs[region] = Hub(region)
+                self._open(hub, hub.channel)
+        for name in self._shards.by_name:
+            kind, _, region = name.partition(":")
+            # Its grants are on the capacity shard: without one, alerts are nobody's to see.
+            if kind == "notices" and region in self.hubs and region not in self.alerts:
+                alerts = self.alerts[region] = AlertsHub(self.hubs[region])
+                self._open(alerts, alerts.channel, f"{MINE}:{region}")
+
+    def _open(self, hub: Mirror[Any], *channels: str) -> None:
         outbox = Outbox(hub, self._measures)
-        self._rooms[hub.channel] = Room(hub, outbox)
+        self._rooms |= dict.fromkeys(channels, Room(hub, outbox))
         relay = Relay(self._state, hub, outbox, self._measures, self._now, self._another_log.set)
-        task = asyncio.create_task(relay.run(), name=f"relay {region}")
+        task = asyncio.create_task(relay.run(), name=f"relay {hub.shard}")
         task.add_done_callback(tell_end)
         self._relays.append(task)
-        log.info("region", region=region)
+        log.info("shard", shard=hub.shard)
 
     @property
     def broken(self) -> list[str]:

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from realtime_api.access import View, changes_at, view_of
+from realtime_api.access import MINE, changes_at
 from realtime_api.problems import COME_BACK, NOT_ALLOWED, SIGN_IN_AGAIN, TOO_MANY_MESSAGES, Close
 from realtime_api.push.codecs import READ, Codec, Ping, Subscribe, Unsubscribe
-from realtime_api.push.hub import Hub
+from realtime_api.push.mirror import Mirror, Named
 from realtime_api.push.outbox import Listener, Outbox, Transport
 
 MOST_CHANNELS = 16
@@ -39,9 +39,9 @@ class Connection(Protocol):
 
 
 class Room(NamedTuple):
-    """A region as sockets know it."""
+    """A shard as sockets know it."""
 
-    hub: Hub
+    hub: Mirror[Any]
     outbox: Outbox
 
 
@@ -89,10 +89,10 @@ class Session:
         return self._allowance >= 0
 
     def _subscribe(self, asked: Subscribe) -> None:
-        room = self._rooms.get(asked.channel)
-        if room is None and not self._rooms:  # the log was not reached yet: there may well be such a channel
+        if not self._rooms:  # the log was not reached yet: there may well be such a channel
             self._connection.cut(COME_BACK)
             return
+        room = self._room_of_mine() if asked.channel == MINE else self._rooms.get(asked.channel)
         if room is None:
             self._error("unknown", "there is no such channel", asked.channel[:100])
             return
@@ -100,18 +100,34 @@ class Session:
             self._error("too-many", f"at most {MOST_CHANNELS} channels", asked.channel)
             return
         self._drop(asked.channel)
-        view, grants, edge = self._view(room.hub)
+        view, grants, edge = self._view(room.hub, asked.channel)
         if view is None:
-            self._connection.cut(NOT_ALLOWED if room.hub.why_not() is None else COME_BACK)
+            self._deny(room.hub, asked.channel)
             return
         listener = Listener(self._connection.transport, self.who.subject, self._codec, view, self._connection.cut)
         listener.grants, listener.edge = grants, edge
         self._held[asked.channel] = (room, listener)
         room.outbox.add(listener, asked.since)
 
-    def _view(self, hub: Hub) -> tuple[View | None, object, int | None]:
-        grants, now = hub.grants.get(self.who.subject, ()), self._now()
-        return view_of(self.who.subject, grants, hub.code, now), grants, changes_at(grants, now)
+    def _room_of_mine(self) -> Room | None:
+        """Return the room of one's own alerts, where there is only one that it can be; others name their region."""
+        rooms = [room for name, room in self._rooms.items() if name.startswith(f"{MINE}:")]
+        allowed = [room for room in rooms if self._view(room.hub, MINE)[0] is not None]
+        return (allowed or rooms)[0] if len(allowed or rooms) == 1 else None
+
+    def _view(self, hub: Mirror[Any], channel: str) -> tuple[Named | None, object, int | None]:
+        grants, now = hub.rights.grants.get(self.who.subject, ()), self._now()
+        return hub.view(self.who.subject, grants, now, channel), grants, changes_at(grants, now)
+
+    def _deny(self, hub: Mirror[Any], channel: str) -> None:
+        """End the socket of one who may see nothing of the region, and only this channel of one who sees others."""
+        if hub.rights.why_not() is not None:
+            self._connection.cut(COME_BACK)  # their grants may not be there yet
+        elif self._view(hub.rights, hub.rights.channel)[0] is None:
+            self._connection.cut(NOT_ALLOWED)
+        else:
+            self._drop(channel)
+            self._error("not-allowed", "this is not yours to see", channel)
 
     def check(self) -> None:
         """End the socket if its proof has expired, or with the last of its grants; narrow or widen what it sees."""
@@ -119,17 +135,18 @@ class Session:
         if now >= self.who.expires_at:
             self._connection.cut(SIGN_IN_AGAIN)
             return
-        for room, listener in list(self._held.values()):
-            held = room.hub.grants.get(self.who.subject, ())
+        for channel, (room, listener) in list(self._held.items()):
+            held = room.hub.rights.grants.get(self.who.subject, ())
             if held is listener.grants and (listener.edge is None or now < listener.edge):
                 continue
-            if room.hub.why_not() is not None:
+            if room.hub.rights.why_not() is not None:
                 continue  # its grants may not be there yet; nothing is shown until they are
-            view, listener.grants, listener.edge = self._view(room.hub)
+            view, listener.grants, listener.edge = self._view(room.hub, channel)
             if view is None:
-                self._connection.cut(NOT_ALLOWED)
-                return
-            if view != listener.view:
+                self._deny(room.hub, channel)
+                if self._ended:
+                    return
+            elif view != listener.view:
                 room.outbox.see_anew(listener, view)
 
     def end(self, close: Close) -> None:

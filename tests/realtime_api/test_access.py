@@ -26,7 +26,7 @@ from tests.realtime_api.house import PEOPLE, House, Socket, open_house
 from tests.small_region import region
 
 REA = "310000001/rea-adulte"
-READS = [name for name, door in MATRIX.doors.items() if door.open_to == "granted"]
+READS = [name for name, door in MATRIX.doors.items() if door.open_to == "granted" and "alerts" not in door.shows]
 # One scope of each sort that a role may have, for the facility 310000001 of the entity 310000010.
 SCOPES = {"region": "ici", "et": "et:310000001", "ej": "ej:310000010", "ward": f"ward:{REA}"}
 GIVEN = [(role, SCOPES[kind]) for role, rules in MATRIX.roles.items() for kind in rules.scopes]
@@ -46,7 +46,7 @@ async def test_every_door_of_the_application_is_in_the_matrix_and_no_other(house
             found |= {f"{method} {path}" for method in (route.methods or ()) if method != "HEAD"}
         else:
             assert isinstance(route, WebSocketRoute)
-            found.add("WS capacity:{region}")
+            found |= {"WS capacity:{region}", "WS alerts:{region}", "WS alerts:me"}
     assert found == set(MATRIX.doors)
 
 

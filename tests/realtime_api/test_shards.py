@@ -25,20 +25,20 @@ async def founded() -> tuple[Log, Shards]:
 async def test_regions_are_those_that_the_log_begins_with() -> None:
     log, shards = await founded()
     await init_shard(log, "capacity:ailleurs", START)
-    assert list(shards.by_region) == ["ici"]
-    assert (await shards.of("ailleurs")).region == "ailleurs"
+    assert shards.regions == ["ici"]
+    assert (await shards.of("capacity:ailleurs")).region == "ailleurs"
     assert shards.trouble is None
 
 
 async def test_an_append_is_kept_after_the_genesis() -> None:
     _, shards = await founded()
-    shard = await shards.of("ici")
+    shard = await shards.of("capacity:ici")
     assert [await shards.append(shard, EVENT) for _ in range(3)] == [1, 2, 3]
 
 
 async def test_a_log_that_came_back_empty_is_not_written_to_as_if_it_were_the_old_one() -> None:
     log, shards = await founded()
-    shard = await shards.of("ici")
+    shard = await shards.of("capacity:ici")
     for _ in range(3):
         await shards.append(shard, EVENT)
     await log.delete(CAPACITY)
@@ -47,44 +47,44 @@ async def test_a_log_that_came_back_empty_is_not_written_to_as_if_it_were_the_ol
         await shards.append(shard, EVENT)
     assert refused.value.kind == "log-changed"
     with pytest.raises(Problem) as refused:  # its record 0 is no genesis: there is no such region on it
-        await shards.of("ici")
+        await shards.of("capacity:ici")
     assert refused.value.kind == "not-ready"
 
 
 async def test_what_others_wrote_is_known_by_what_was_folded() -> None:
     """A process that has appended nothing yet sees a log that came back empty, too."""
     _, shards = await founded()
-    shard = await shards.of("ici")
+    shard = await shards.of("capacity:ici")
     assert await shards.append(shard, EVENT, folded=0) == 1
     for folded in (2, 40):
         with pytest.raises(Problem) as refused:
-            await shards.append(await shards.of("ici"), EVENT, folded=folded)
+            await shards.append(await shards.of("capacity:ici"), EVENT, folded=folded)
         assert refused.value.kind == "log-changed"
 
 
 async def test_a_log_that_was_founded_anew_is_learnt_before_the_next_append() -> None:
     log, shards = await founded()
-    shard = await shards.of("ici")
+    shard = await shards.of("capacity:ici")
     for _ in range(3):
         await shards.append(shard, EVENT)
     await log.delete(CAPACITY)
     await init_shard(log, SHARD, START)
     with pytest.raises(Problem):  # acknowledged at 1, and 3 was seen
         await shards.append(shard, EVENT)
-    again = await shards.of("ici")
+    again = await shards.of("capacity:ici")
     assert again.epoch != shard.epoch
     assert await shards.append(again, EVENT) == 2
 
 
 async def test_a_topic_that_is_gone_is_a_doubt_and_not_a_bug() -> None:
     log, shards = await founded()
-    shard = await shards.of("ici")
+    shard = await shards.of("capacity:ici")
     await log.delete(CAPACITY)
     with pytest.raises(Problem) as refused:
         await shards.append(shard, EVENT)
     assert refused.value.status == 503
     await shards.learn()
-    assert shards.by_region == {}
+    assert shards.by_name == {}
     assert "region init" in (shards.trouble or "")
 
 
@@ -94,4 +94,4 @@ async def test_a_log_that_is_away_keeps_what_was_learnt() -> None:
     with pytest.raises(LogAway):
         await shards.learn()
     assert shards.trouble == "the log cannot be reached"
-    assert list(shards.by_region) == ["ici"]
+    assert shards.regions == ["ici"]

@@ -23,9 +23,8 @@ from realtime_api.access import Eyes, View, view_of
 from realtime_api.measures import Measures
 from realtime_api.problems import Close
 from realtime_api.push.codecs import JSON, MSGPACK, Codec
-from realtime_api.push.hub import Hub
+from realtime_api.push.hub import HASHES, Hub
 from realtime_api.push.outbox import GAP_OF_MANY_S, GAP_S, MANY, Listener, Outbox
-from realtime_api.push.relay import HASHES
 from tests.small_region import DAY, HOUR, START, WARDS, events, items, opening, report
 
 SHARD = "capacity:ici"

@@ -1,0 +1,313 @@
+"""A region's alerts as this process knows them: a mirror of its notices shard, through the desk's view or one's own."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from domain.alerts.notice import ChannelState, Group, HeldAlert, Override, Silence
+from domain.alerts.routing import OnCall, People, Routing, Shift
+from domain.alerts.rule import Ruleset
+from domain.grants import Grant
+from live_state.capacity import read_feed
+from live_state.state import Build, Position
+from realtime_api.access import AlertsView, alerts_view
+from realtime_api.push.hub import Hub
+from realtime_api.push.mirror import Change, Effect, Message, Mirror, Reading
+
+MOST_VIEWS = 2_000
+MOST_REMEMBERED = 50_000  # keys whose last change is known; those of alerts that are over would only become more
+# What a key of the feed begins with → the hash and the part of a picture that it is of, and its type.
+PARTS: dict[str, tuple[str, type]] = {
+    "alert": ("alerts", HeldAlert),
+    "group": ("groups", Group),
+    "silence": ("silences", Silence),
+    "override": ("overrides", Override),
+    "channel": ("channels", ChannelState),
+}
+ON_CALL = "on-call/"  # settings of this name hold a schedule each
+SETTINGS: dict[str, type] = {"routing": Routing, "people": People, "alert_rules": Ruleset}
+EVERYONE_SEES = ("alert", "group", "on_call")  # as far as it is theirs; the rest is the desk's
+_READ: dict[str, Any] = {name: msgspec.msgpack.Decoder(type_).decode for name, (_, type_) in PARTS.items()}
+
+
+class OnCallNow(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is on call by a schedule, until when that holds, and how old the schedule is; nobody where person is null."""
+
+    person: str | None
+    until: int | None
+    read_at: int | None = None
+    source: str = ""
+    trouble: str = ""
+
+
+class Shown:
+    """A region's alerts through a view, and when what is shown last became another: what is hidden changes nothing."""
+
+    def __init__(self, hub: "AlertsHub", view: AlertsView) -> None:
+        self._hub, self._view = hub, view
+        self._held: dict[str, Any] = {}
+        self._upto: int | None = None
+        self._since = hub.offset  # of what was before, this can't tell whether it was shown
+        self._changed: dict[str, int] = {}
+
+    def _catch_up(self) -> None:
+        """Draw again what changed since it was last drawn."""
+        if self._upto == self._hub.offset:
+            return
+        first = self._upto is None
+        keys = self._hub.keys() if self._upto is None else self._hub.changed_after(self._upto)
+        for key in self._hub.with_groups(keys):
+            value = self._draw(key)
+            if value == self._held.get(key):
+                continue
+            _put(self._held, key, value)
+            if not first:
+                self._changed[key] = self._hub.offset
+        if first or len(self._changed) > MOST_REMEMBERED:
+            self._since, self._changed = self._hub.offset, {}
+        self._upto = self._hub.offset
+
+    def _draw(self, key: str) -> Any:
+        name, _, rest = key.partition("/")
+        value = self._hub.value(name, rest)
+        subject = self._view.subject
+        if value is None or (subject is not None and name not in EVERYONE_SEES):
+            return None
+        if isinstance(value, HeldAlert):
+            return value if self._view.shows(value) else None
+        if isinstance(value, Group):
+            return self._group(value)
+        return value
+
+    def _group(self, group: Group) -> Group | None:
+        """Return a group with those of its alerts that are shown; of one's own, with what one was told oneself."""
+        alerts = tuple(id_ for id_ in group.alerts if self._shows(id_))
+        subject = self._view.subject
+        if not alerts:
+            return None
+        if subject is None:
+            return msgspec.structs.replace(group, alerts=alerts)
+        told = tuple(each for each in group.told if each.person == subject)
+        not_told = tuple(each for each in group.not_told if each.person == subject)
+        return msgspec.structs.replace(group, alerts=alerts, told=told, not_told=not_told)
+
+    def _shows(self, id_: str) -> bool:
+        held = self._hub.alerts.get(id_)
+        return held is not None and self._view.shows(held)
+
+    def parts(self) -> dict[str, dict[str, Any]]:
+        """Return all that is shown, by part of the picture."""
+        self._catch_up()
+        return _by_part(self._held.items(), {name: {} for name in (*(part for part, _ in PARTS.values()), "on_call")})
+
+    def news(self, after: int) -> dict[str, dict[str, Any]] | None:
+        """Return what changed here after an offset, None for what is gone; None where that can't be told."""
+        self._catch_up()
+        keys = {key for key, offset in self._changed.items() if offset > after}
+        if after < self._since:
+            before = list(self._hub.with_groups(self._hub.changed_after(after)))
+            if any(key not in self._held for key in before):
+                return None  # it may have been shown or not; to say that it is gone could tell that it was there
+            keys |= set(before)
+        return _by_part(((key, self._held.get(key)) for key in keys), {})
+
+
+def _by_part(found: Iterable[tuple[str, Any]], parts: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    for key, value in found:
+        name, _, rest = key.partition("/")
+        parts.setdefault(PARTS[name][0] if name in PARTS else name, {})[rest] = value
+    return parts
+
+
+class AlertsHub(Mirror[AlertsView]):
+    """The mirror of one region's notices shard."""
+
+    reading = Reading(("meta", "settings", *(part for part, _ in PARTS.values())), 1, read_feed)
+
+    def __init__(self, capacity: Hub) -> None:
+        super().__init__(capacity.code, f"notices:{capacity.code}", f"alerts:{capacity.code}")
+        self._rights = capacity
+        self.alerts: dict[str, HeldAlert] = {}
+        self.groups: dict[str, Group] = {}
+        self.silences: dict[str, Silence] = {}
+        self.overrides: dict[str, Override] = {}
+        self.channels: dict[str, ChannelState] = {}
+        self.on_call: dict[str, OnCallNow] = {}
+        self.schedules: dict[str, OnCall] = {}
+        self.routing: Routing | None = None
+        self.people: People | None = None
+        self.rules: Ruleset | None = None
+        self._on_call_due: int | None = None  # when somebody else may be on call
+        self._shown: OrderedDict[AlertsView, Shown] = OrderedDict()
+
+    def why_not(self) -> str | None:
+        """Return the kind of problem that keeps doors from showing anything, None where they may."""
+        return "rebuilding" if self.rebuilding else "not-ready" if self.build is None else None
+
+    @property
+    def rights(self) -> Hub:
+        """Return the hub that knows who may see this: the capacity shard's of the same region."""
+        return self._rights
+
+    def view(self, subject: str, grants: Iterable[Grant], now: int, channel: str) -> AlertsView | None:
+        """Return what these grants let the subject see on a channel at this moment, None where they see nothing."""
+        return alerts_view(subject, grants, self.code, now, channel)
+
+    # -- changed by the relay
+
+    def replace(self, build: Build, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> None:
+        """Become what the live state holds."""
+        self._become(build, position, held)
+        for name, (part, _) in PARTS.items():
+            setattr(self, part, {id_: _READ[name](packed) for id_, packed in held.get(part, {}).items()})
+        self.routing = self.people = self.rules = None
+        self.schedules = {}
+        for name, content in held.get("settings", {}).items():
+            if ":" not in name:
+                self._setting(name, msgspec.json.decode(content))
+        self._shown.clear()
+        self.on_call = {}
+        self._see_who_is_on_call()
+
+    def recall(self, entries: Iterable[tuple[int, Change]]) -> None:
+        """Take in the feed up to where the mirror stands."""
+        super().recall(entries)
+        for schedule in self.on_call:  # no entry tells of a shift that ended: whoever comes back is told
+            self._mark(f"on_call/{schedule}", self.offset)
+
+    def apply(self, offset: int, change: Change) -> Effect:
+        """Become what the next feed entry says, and return what that changed."""
+        keys = list(change.set)
+        for key, packed in change.set.items():
+            self._set(key, packed)
+        was, self.at, self.offset = self.at, change.at, offset
+        self.rebuilding = change.rebuilding
+        if any(key.startswith(("override/", "setting/")) for key in keys) or self._is_due():
+            keys += self._see_who_is_on_call()
+        for key in keys:
+            self._mark(key, offset)
+        self._forget()
+        self._frames.clear()
+        self._learn(change.outcomes)
+        return Effect(keys, advanced=self.at > was)
+
+    def _set(self, key: str, packed: msgspec.Raw | None) -> None:
+        name, _, rest = key.partition("/")
+        if name in PARTS:
+            _put(getattr(self, PARTS[name][0]), rest, None if packed is None else _READ[name](packed))
+        elif name == "setting":
+            self._setting(rest, None if packed is None else msgspec.msgpack.decode(packed))
+
+    def _setting(self, name: str, content: Any) -> None:
+        if name.startswith(ON_CALL):
+            _put(self.schedules, name.removeprefix(ON_CALL), content and msgspec.convert(content, OnCall))
+        elif name in SETTINGS:
+            field = "rules" if name == "alert_rules" else name
+            setattr(self, field, content and msgspec.convert(content, SETTINGS[name]))
+
+    def _forget(self) -> None:
+        """Forget the oldest changes where there are too many: a token from before them takes a snapshot."""
+        while len(self._changed) > MOST_REMEMBERED:
+            key, offset = next(iter(self._changed.items()))
+            del self._changed[key]
+            self.floor = max(self.floor, offset)
+
+    # -- who is on call: no entry of the feed says so, it follows from schedules, stand-ins and the clock
+
+    def _is_due(self) -> bool:
+        return self._on_call_due is not None and self.at >= self._on_call_due
+
+    def _see_who_is_on_call(self) -> list[str]:
+        """Return the keys of the schedules that another is on call by than before."""
+        schedules = dict.fromkeys((*(self.routing.schedules if self.routing else ()), *self.schedules))
+        now = {schedule: self._on_call(schedule) for schedule in schedules}
+        changed = [key for key in {**self.on_call, **now} if self.on_call.get(key) != now.get(key)]
+        self.on_call = now
+        self._on_call_due = min((each.until for each in now.values() if each.until is not None), default=None)
+        return [f"on_call/{key}" for key in changed]
+
+    def _on_call(self, schedule: str) -> OnCallNow:
+        held = self.schedules.get(schedule)
+        person = self.who_is_on_call(schedule, self.at)
+        until = next((at for at in self._edges(schedule) if self.who_is_on_call(schedule, at) != person), None)
+        if held is None:
+            return OnCallNow(person=person, until=until)
+        return OnCallNow(person=person, until=until, read_at=held.read_at, source=held.source, trouble=held.trouble)
+
+    def who_is_on_call(self, schedule: str, at: int) -> str | None:
+        """Return who is on call by a schedule at an instant: the last to stand in, or else whose shift it is."""
+        standing_in = [each for each in self.overrides.values() if each.schedule == schedule]
+        for override in reversed(standing_in):
+            if override.since <= at < override.until:
+                return override.person
+        held = self.schedules.get(schedule)
+        return next((each.person for each in held.shifts if each.since <= at < each.until), None) if held else None
+
+    def _edges(self, schedule: str) -> list[int]:
+        """Return the coming instants at which somebody's time begins or ends, in order."""
+        held = self.schedules.get(schedule)
+        shifts: Iterable[Shift] = held.shifts if held else ()
+        times: list[Shift | Override] = [*shifts, *(o for o in self.overrides.values() if o.schedule == schedule)]
+        return sorted({at for time in times for at in (time.since, time.until) if at > self.at})
+
+    # -- read by views and doors
+
+    def keys(self) -> Iterator[str]:
+        """Yield the keys of all there is."""
+        for name, (part, _) in PARTS.items():
+            yield from (f"{name}/{id_}" for id_ in getattr(self, part))
+        yield from (f"on_call/{schedule}" for schedule in self.on_call)
+
+    def with_groups(self, keys: Iterable[str]) -> Iterator[str]:
+        """Yield those of the keys that a picture has a part for, and the groups of their alerts: once each."""
+        found: dict[str, None] = {}
+        for key in keys:
+            name, _, rest = key.partition("/")
+            if name in PARTS or name == "on_call":
+                found[key] = None
+            held = self.alerts.get(rest) if name == "alert" else None
+            for group in held.groups if held else ():
+                if group in self.groups:
+                    found[f"group/{group}"] = None
+        return iter(found)
+
+    def value(self, name: str, rest: str) -> Any:
+        """Return what is held under a key, None where nothing is."""
+        return self.on_call.get(rest) if name == "on_call" else getattr(self, PARTS[name][0]).get(rest)
+
+    def _through(self, view: AlertsView) -> Shown:
+        shown = self._shown.get(view)
+        if shown is None:
+            shown = self._shown[view] = Shown(self, view)
+            if len(self._shown) > MOST_VIEWS:
+                self._shown.popitem(last=False)
+        self._shown.move_to_end(view)
+        return shown
+
+    def picture(self, view: AlertsView) -> Message:
+        """Return all that the view shows."""
+        return {"at": self.at, "rebuilding": self.rebuilding, **self._through(view).parts()}
+
+    def changes(
+        self, view: AlertsView, keys: Iterable[str], after: int | None = None, *, even_none: bool = False
+    ) -> Message | None:
+        """Return the message that tells what changed for the view after an offset, None where nothing did.
+
+        Where that can't be told, it is a snapshot.
+        """
+        news = None if after is None else self._through(view).news(after)
+        if news is None:
+            return self.snapshot(view)
+        if not news and not even_none:
+            return None
+        changes = {"at": self.at, **news}
+        return {"type": "changes", "channel": view.channel, "token": self.token(view), "changes": changes}
+
+
+def _put(held: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        held.pop(key, None)
+    else:
+        held[key] = value
