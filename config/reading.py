@@ -276,6 +276,10 @@ class Entry:
         """Return the line of a field, or of the entry where there is none."""
         return self.fields[name].line if name in self.fields else self.line
 
+    def refuse(self, name: str, message: str) -> None:
+        """Note a mistake at a field."""
+        self._add(self.where(name), message)
+
     def take(self, name: str, *, needed: bool = True) -> Node | None:
         """Return the field's node; a needed one that is not there is a mistake."""
         self._asked.add(name)

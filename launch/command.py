@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-import msgspec
 import typer
 
 from config import settings as environment
@@ -27,6 +26,7 @@ from launch import demo as demonstration
 from launch import up as one_machine
 from launch.accounts import NoLocalIssuer
 from launch.embedded import EngineFailed
+from launch.engines_here import NoEngines, here
 from launch.home import HomeTaken
 from launch.publish import Held, Place
 from launch.region_command import region_app
@@ -58,10 +58,6 @@ dead_letters_app = typer.Typer(no_args_is_help=True, help="Look at what could no
 app.add_typer(region_app, name="region")
 app.add_typer(grant_app, name="grant")
 app.add_typer(dead_letters_app, name="dead-letters")
-
-
-class NoEngines(Exception):
-    """No engines are named, and none are running here."""
 
 
 # What we know how to say in a sentence, and the exit status that goes with it; anything else is a bug and shows itself.
@@ -110,23 +106,6 @@ def say(line: str) -> None:
         print(line, flush=True)
     except OSError:  # whoever read it has gone; what runs goes on, and is stopped in order
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as we run
-
-
-def here() -> Settings:
-    """Return the settings with engines: those that the environment names, else those of a vigilits that runs here."""
-    settings = environment.read(os.environ)
-    if settings.kafka_url:
-        return settings
-    found = home.found(os.environ, Path(settings.home))
-    if found is None:
-        raise NoEngines(
-            "no engines: set KAFKA_URL and REDIS_URL, or start `vigilits up` or `vigilits demo` here first "
-            "(VIGILITS_HOME says which of several is meant)"
-        )
-    directory, running = found
-    return msgspec.structs.replace(
-        settings, kafka_url=running.kafka_url, redis_url=running.redis_url, home=str(directory)
-    )
 
 
 Region = Annotated[str, typer.Option("--region", help="The region's code, such as occitanie.")]
