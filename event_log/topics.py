@@ -17,7 +17,7 @@ NOTICES = "vigilits.notices"
 DEAD_LETTERS = "vigilits.dead-letters"
 LOOKS_AGAIN_S = 1.0  # a partition may be told to be empty for a moment, after a broker has lost its leader
 PARTITIONS: Mapping[str, int] = {CAPACITY: 8, NOTICES: 8, DEAD_LETTERS: 1}
-TOPIC_OF: Mapping[str, str] = {"capacity": CAPACITY, "notices": NOTICES}  # by what stands before a shard's colon
+TOPIC_OF: Mapping[str, str] = {"capacity": CAPACITY, "notices": NOTICES}  # by sort: what precedes a shard's colon
 
 
 class NoRoom(Exception):

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from domain.alerts import fold as notices_fold
+from domain.alerts.fold import NoticesState
 from domain.capacity.fold import CapacityState, Item, fold
 from domain.errors import Unreadable
 from domain.events import AnyEvent, Event, GrantGiven, GrantRevoked, SettingsPublished, Source
@@ -15,16 +17,22 @@ from domain.places import Region
 from event_log.codec import decode, encode
 from event_log.ids import new_id
 from event_log.log import Log
-from live_state import capacity
-from live_state.state import State
+from event_log.topics import CAPACITY, NOTICES
+from live_state import capacity, notices
+from live_state.state import Build, State
+
+Settled = CapacityState | NoticesState
 
 MOST_PART_BYTES = 512 * 1024  # half of what Kafka takes for one record by default
 COMMAND = Source(id="vigilits", door="command")
 OF_THE_DIRECTORY = ("region", "boundaries")
+ON_BOTH = ("alert_rules",)
+ON_NOTICES = ("routing", "people")
+ON_CALL = "on-call/"  # and the name of a schedule
 
 
 class Place(NamedTuple):
-    """Where a region's capacity shard stands on the log."""
+    """Where a shard of a region stands on the log."""
 
     shard: str
     region: str
@@ -34,7 +42,10 @@ class Place(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a shard holds that no report ever says again: its settings by name, and the grants of each subject."""
+    """What a shard, or a region's shards together, hold that no report ever says again: settings by name, and grants.
+
+    `grants` are by subject; `epoch` is that of the capacity log from which they were folded.
+    """
 
     settings: Mapping[str, bytes]
     grants: Mapping[str, tuple[Grant, ...]]
@@ -85,6 +96,13 @@ def given(subject: str, grants: tuple[Grant, ...], now: int) -> Iterator[GrantGi
         )
 
 
+def topics_of(name: str) -> tuple[str, ...]:
+    """Return on which of a region's logs a setting is published: on those of the shards that fold by it."""
+    if name in ON_BOTH:
+        return CAPACITY, NOTICES
+    return (NOTICES,) if name in ON_NOTICES or name.startswith(ON_CALL) else (CAPACITY,)
+
+
 async def held(log: Log, state: State, place: Place) -> Held:
     """Return what is in force at the end of the log: the live state's word as far as it goes, then the log's own."""
     settled = await _settled(state, place)
@@ -94,31 +112,46 @@ async def held(log: Log, state: State, place: Place) -> Held:
         if isinstance(event := _event(record.value), SettingsPublished | GrantGiven | GrantRevoked)
     ]
     while items:
-        draft = fold(settled, items)
-        settled.absorb(draft)
-        items = [item for item in items if item.offset > draft.offset]
+        upto = _fold(settled, items)
+        items = [item for item in items if item.offset > upto]
     return _of(settled, place.epoch)
 
 
 async def last_held(state: State, shard: str) -> Held:
     """Return what the live state holds, whichever log it was folded from; nothing where there is no state."""
     build = await state.current(shard)
-    loaded = None if build is None else await state.load(build, ("settings", "grants"))
-    return NOTHING if build is None or loaded is None else _of(capacity.load(*loaded), build.epoch)
+    settled = None if build is None else await _loaded(state, build)
+    return NOTHING if build is None or settled is None else _of(settled, build.epoch)
 
 
-async def _settled(state: State, place: Place) -> CapacityState:
+async def _settled(state: State, place: Place) -> Settled:
     build = await state.current(place.shard)
-    if build is None or build.epoch != place.epoch:
-        return CapacityState()
+    known = await _loaded(state, build) if build is not None and build.epoch == place.epoch else None
+    return known or (NoticesState() if place.topic == NOTICES else CapacityState())
+
+
+async def _loaded(state: State, build: Build) -> Settled | None:
     loaded = await state.load(build, ("settings", "grants"))
-    return CapacityState() if loaded is None else capacity.load(*loaded)
+    if loaded is None:
+        return None
+    return notices.load(*loaded) if build.shard.startswith("notices:") else capacity.load(*loaded)
 
 
-def _of(settled: CapacityState, epoch: str) -> Held:
+def _fold(settled: Settled, items: list[Item]) -> int:
+    """Return up to which offset the state was brought."""
+    if isinstance(settled, NoticesState):
+        told = notices_fold.fold(settled, items)
+        settled.absorb(told)
+        return told.offset
+    draft = fold(settled, items)
+    settled.absorb(draft)
+    return draft.offset
+
+
+def _of(settled: Settled, epoch: str) -> Held:
     # Names with a colon are digests, and parts of what is not whole yet.
     whole = {name: content for name, content in settled.settings.items() if ":" not in name}
-    return Held(whole, settled.grants, epoch)
+    return Held(whole, settled.grants if isinstance(settled, CapacityState) else {}, epoch)
 
 
 def _event(value: bytes | None) -> AnyEvent | None:

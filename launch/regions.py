@@ -1,4 +1,4 @@
-"""A region on the log: its shard opened, its directory read and put in force, and what was in force given again."""
+"""A region on the log: its shards opened, its directory read and put in force, and what was in force given again."""
 
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from config import region as directories
 from domain.places import Region
 from event_log.kafka import KafkaLog
 from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, PARTITIONS, NoRoom, init_shard, region_of
+from event_log.topics import CAPACITY, PARTITIONS, TOPIC_OF, NoRoom, init_shard, region_of
 from launch import publish
 from launch.publish import NOTHING, Held, Place
 from live_state.redis import RedisState
@@ -72,13 +72,19 @@ async def stores(kafka_url: str, redis_url: str) -> AsyncIterator[tuple[KafkaLog
 async def last_held(redis_url: str) -> dict[str, Held]:
     """Return, by region, what was in force when it was last folded, whichever log that was."""
     async with RedisState(redis_url) as state:
-        shards = sorted(shard for shard in await state.shards() if shard == shard_of(region_of(shard)))
-        return {region_of(shard): await publish.last_held(state, shard) for shard in shards}
+        codes = sorted({region_of(shard) for shard in await state.shards() if shard == shard_of(region_of(shard))})
+        return {code: await region_held(state, code) for code in codes}
 
 
-def shard_of(code: str) -> str:
-    """Return the name of a region's capacity shard."""
-    return f"capacity:{code}"
+async def region_held(state: State, code: str) -> Held:
+    """Return what a region's shards together were last folded to hold."""
+    held, told = [await publish.last_held(state, shard_of(code, sort)) for sort in TOPIC_OF]
+    return held._replace(settings={**held.settings, **told.settings})
+
+
+def shard_of(code: str, sort: str = "capacity") -> str:
+    """Return the name of a region's shard."""
+    return f"{sort}:{code}"
 
 
 async def make_topics(kafka_url: str) -> None:
@@ -88,34 +94,47 @@ async def make_topics(kafka_url: str) -> None:
             await log.create(topic, partitions)
 
 
-async def places(log: Log) -> dict[str, Place]:
-    """Return where every region on the log stands, by its code."""
+async def places(log: Log, topic: str = CAPACITY) -> dict[str, Place]:
+    """Return where every region's shard stands on a topic, by the region's code."""
     standing: dict[str, Place] = {}
     with suppress(UnknownTopic):  # no region was ever founded
-        for partition in range(await log.partitions(CAPACITY)):
+        for partition in range(await log.partitions(topic)):
             with suppress(NotAGenesis):
-                genesis = await log.genesis(CAPACITY, partition)
+                genesis = await log.genesis(topic, partition)
                 if genesis is not None:
                     code = region_of(genesis.shard)
-                    standing.setdefault(code, Place(genesis.shard, code, CAPACITY, partition, genesis.epoch))
+                    standing.setdefault(code, Place(genesis.shard, code, topic, partition, genesis.epoch))
     return standing
 
 
 async def settle(log: LogKeeper, state: State, code: str, wanted: Held, before: Held = NOTHING) -> str:
-    """Return, in words, what had to be done for a region's shard to exist and all this to be in force on it.
+    """Return, in words, what had to be done for a region's shards to exist and all this to be in force on them.
 
-    Where the log turns out to be another one than `before` was folded from, its grants are given again too.
+    Each setting is published on the shards that fold by it. Where the capacity log turns out to be another one than
+    `before` was folded from, its grants are given again too.
     """
-    at, shard = now(), shard_of(code)
-    founded = await init_shard(log, shard, at)
-    place = Place(shard, code, CAPACITY, founded.partition, founded.epoch)
+    said = []
+    for sort in TOPIC_OF:  # the capacity shard first: what it says of alerts waits for the other
+        words = await _settle(log, state, shard_of(code, sort), wanted, before)
+        said += [words if sort == "capacity" else f"{sort}: {words}"] if words else []
+    return "; ".join(said) or "all settings in force already"
+
+
+async def _settle(log: LogKeeper, state: State, shard: str, wanted: Held, before: Held) -> str:
+    """Return what had to be done for one shard, nothing where nothing had to be."""
+    at, code, topic = now(), region_of(shard), TOPIC_OF[shard.partition(":")[0]]
+    founded = await init_shard(log, shard, at, topic)
+    place = Place(shard, code, topic, founded.partition, founded.epoch)
     in_force = await publish.held(log, state, place)
-    lost = before.grants if before.epoch not in (None, place.epoch) else {}
-    # Rights first: a region that is there without them would turn everyone away who watches it (close code 4403).
-    given = await publish.give(log, place, {**lost, **wanted.grants}, in_force, at)
-    published = await publish.publish(log, place, wanted.settings, in_force, at)
     words = [f"a new log ({place.epoch}) on partition {place.partition}"] if founded.new else []
-    words += [f"published {' and '.join(published)}"] if published else ["all settings in force already"]
+    given = 0
+    if topic == CAPACITY:
+        lost = before.grants if before.epoch not in (None, place.epoch) else {}
+        # Rights first: a region that is there without them would turn everyone away who watches it (close code 4403).
+        given = await publish.give(log, place, {**lost, **wanted.grants}, in_force, at)
+    here = {name: content for name, content in wanted.settings.items() if topic in publish.topics_of(name)}
+    published = await publish.publish(log, place, here, in_force, at)
+    words += [f"published {' and '.join(published)}"] if published else []
     words += [f"gave {given} grants"] if given else []
     return ", ".join(words)
 

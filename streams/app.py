@@ -29,6 +29,7 @@ from streams.capacity import Capacity
 from streams.inlet import Batch
 from streams.logs import log_as_json
 from streams.measures import Measures
+from streams.notices import Notices
 from streams.serving import listen, pages, serve
 from streams.shard import Limits, Shard, Sort
 from streams.watchdog import STOOD_STILL, Sight, watch
@@ -39,7 +40,7 @@ MAX_POLL = 1000  # records of one batch at most
 METADATA_MS = 10_000  # a topic that is made, or made anew, after we started is noticed within so long
 LOG_AWAY = 69  # exit status: EX_UNAVAILABLE
 
-SORTS: Mapping[str, Callable[[], Sort[Any, Any]]] = {Capacity.topic: Capacity}
+SORTS: Mapping[str, Callable[[], Sort[Any, Any]]] = {Capacity.topic: Capacity, Notices.topic: Notices}
 AnyShard = Shard[Any, Any]
 
 _timestamp_type = attrgetter("timestamp_type")

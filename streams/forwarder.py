@@ -15,6 +15,7 @@ from domain.events import AlertStepped
 from event_log.codec import encode
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
 from event_log.topics import NOTICES, region_of, shards
+from live_state.notices import read_mark
 from live_state.state import Build, State, StateAway
 from streams.measures import Measures
 
@@ -24,7 +25,6 @@ MOST_HELD = 1_000  # steps in memory; of those that wait behind them only their 
 MOST_STRUCK_OUT = 800  # by one commit: a command has no more parts than Lua unpacks
 
 _step = msgspec.msgpack.Decoder(Step).decode
-_upto = msgspec.msgpack.Decoder(tuple[str, int, int]).decode
 
 logger = structlog.get_logger("streams.forwarder")
 
@@ -215,5 +215,5 @@ class Forwarder:
         [packed] = await self._state.fields(build, "upto", [self._build.shard])
         if packed is None:
             return nothing
-        known, offset, n = _upto(packed)
-        return (offset, n) if known == self._build.epoch else nothing
+        mark = read_mark(packed)
+        return (mark.offset, mark.n) if mark.epoch == self._build.epoch else nothing

@@ -1,10 +1,16 @@
-"""The notices shard in this worker, and what its senders see of it."""
+"""The notices shard as a worker has it, and what those see of it who send its messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from domain.alerts.notice import Group, HeldAlert, Notice
+from domain.alerts.fold import NOTICES_FOLD_VERSION, Draft, Item, NoticesState, fold
+from domain.alerts.notice import ChannelState, Group, HeldAlert, Notice
 from domain.events import Event
+from event_log.topics import NOTICES
+from live_state import notices
+from live_state.state import Position
+from streams.measures import Measures
+from streams.shard import Shard, Written
 
 
 class NoticesView(Protocol):
@@ -39,6 +45,11 @@ class NoticesView(Protocol):
         ...
 
     @property
+    def channels(self) -> Mapping[str, ChannelState]:
+        """Return what the senders last said of each channel, as folded: who starts anew begins with it."""
+        ...
+
+    @property
     def clock(self) -> int:
         """Return the shard's clock (ms) as folded."""
         ...
@@ -50,3 +61,87 @@ class NoticesView(Protocol):
     async def append(self, event: Event) -> None:
         """Return once the event is on the shard's own log; raise LogAway or UnknownTopic, after a bounded wait."""
         ...
+
+
+class Notices:
+    """The sort of shard that decides which people are told of a region's alerts, when and by what."""
+
+    topic = NOTICES
+    fold_version = NOTICES_FOLD_VERSION
+    names: Sequence[str] = notices.NAMES
+    forwards = False
+
+    def empty(self) -> NoticesState:
+        """Return the state before the first record."""
+        return NoticesState()
+
+    def load(self, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> NoticesState:
+        """Return the state that these hashes hold."""
+        return notices.load(position, held)
+
+    def fold(self, state: NoticesState, items: Sequence[Item]) -> Draft:
+        """Return the draft of records that follow the state."""
+        return fold(state, items)
+
+    def absorb(self, state: NoticesState, draft: Draft) -> None:
+        """Have the state become what the draft says."""
+        state.absorb(draft)
+
+    def written(self, draft: Draft, *, rebuilding: bool) -> Written:
+        """Return what the draft is in the live state."""
+        packed = notices.packed(draft)  # once, for both
+        writes = notices.writes(draft, packed, rebuilding=rebuilding)
+        return Written(writes, notices.feed(draft, packed, rebuilding=rebuilding))
+
+    def measure(self, shard: str, state: NoticesState, measures: Measures, now: int) -> None:
+        """Set nothing: its senders count what they do."""
+
+
+class Viewed:
+    """A notices shard of this worker, as its senders see it (a `NoticesView`)."""
+
+    def __init__(self, shard: Shard[NoticesState, Draft]) -> None:
+        self._shard = shard
+
+    @property
+    def shard(self) -> str:
+        """Return the shard's name."""
+        return self._shard.shard or ""
+
+    @property
+    def ready(self) -> bool:
+        """Return whether it is folded to the end that its log had when it was loaded."""
+        return self._shard.ready
+
+    @property
+    def outbox(self) -> Mapping[str, Notice]:
+        """Return what is to be sent, by id, as folded."""
+        return self._shard.held.outbox
+
+    @property
+    def alerts(self) -> Mapping[str, HeldAlert]:
+        """Return the alerts by id, as folded."""
+        return self._shard.held.alerts
+
+    @property
+    def groups(self) -> Mapping[str, Group]:
+        """Return the groups by id, as folded."""
+        return self._shard.held.groups
+
+    @property
+    def channels(self) -> Mapping[str, ChannelState]:
+        """Return what the senders last said of each channel, as folded."""
+        return self._shard.held.channels
+
+    @property
+    def clock(self) -> int:
+        """Return the shard's clock (ms) as folded."""
+        return self._shard.held.clock
+
+    async def changed(self) -> None:
+        """Return once something was folded, or `ready` changed, since this last returned."""
+        await self._shard.changed()
+
+    async def append(self, event: Event) -> None:
+        """Return once the event is on the shard's own log."""
+        await self._shard.append(event)

@@ -7,20 +7,25 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.capacity.fold import FOLD_VERSION, CapacityState, Item, fold
+from domain.alerts.routing import Chain, ChainStep, OnCall, People, Person, Route, Routing, Zone
+from domain.alerts.rule import Ruleset
+from domain.capacity.fold import CapacityState, Item, fold
 from domain.events import GrantGiven, GrantRevoked
 from domain.grants import Grant
 from event_log.codec import decode, encode
 from event_log.memory import MemoryLog
-from event_log.topics import CAPACITY, init_shard
+from event_log.topics import CAPACITY, NOTICES, init_shard
 from launch import publish, regions
 from launch.publish import NOTHING, Held, Place
-from live_state import capacity
 from live_state.memory import MemoryState
 from live_state.state import Commit, Position
+from streams.capacity import Capacity
+from streams.notices import Notices
+from streams.shard import Sort
 from tests.small_region import START, region
 
 SHARD = "capacity:ici"
+SORTS: dict[str, Any] = {CAPACITY: Capacity, NOTICES: Notices}
 OUTLINES = b'{"type":"FeatureCollection","features":[]}'
 
 
@@ -35,15 +40,17 @@ async def folded(log: MemoryLog) -> CapacityState:
     return state
 
 
-async def commit(log: MemoryLog, state: MemoryState, epoch: str) -> None:
+async def commit(log: MemoryLog, state: MemoryState, place: Place) -> None:
     """Bring the live state to the end of the log, as a worker does."""
-    build = await state.begin(SHARD, epoch, FOLD_VERSION, await state.current(SHARD))
+    sort: Sort[Any, Any] = SORTS[place.topic]()
+    version = sort.fold_version
+    build = await state.begin(place.shard, place.epoch, version, await state.current(place.shard))
     assert build is not None
-    items = [Item(r.offset, decode(r.value)) async for r in log.read(CAPACITY, 0)]
-    draft = fold(CapacityState(), items)
-    at, to = Position(epoch, -1, FOLD_VERSION), Position(epoch, draft.offset, FOLD_VERSION)
-    writes = capacity.writes(draft, rebuilding=False)
-    assert await state.commit(build, Commit(at, to, writes, capacity.feed(draft, rebuilding=False)))
+    items = [Item(r.offset, decode(r.value)) async for r in log.read(place.topic, place.partition)]
+    draft = sort.fold(sort.empty(), items)
+    at, to = Position(place.epoch, -1, version), Position(place.epoch, draft.offset, version)
+    written = sort.written(draft, rebuilding=False)
+    assert await state.commit(build, Commit(at, to, written.writes, written.feed))
 
 
 async def founded(log: MemoryLog) -> Place:
@@ -92,13 +99,72 @@ async def test_a_directory_is_published_once_and_again_only_when_it_changed() ->
     assert (await folded(log)).region == region(name="Là")
 
 
+def documents_of_alerts() -> dict[str, bytes]:
+    """Return what a region's directory says of alerts, as it is published."""
+    root = Route(id="root", match={}, chain="cell")
+    routing = Routing(
+        route=root,
+        chains=(Chain("cell", (ChainStep(person="anne"),)),),
+        zone=Zone("Europe/Paris", ((0, 3600),)),
+    )
+    return {
+        "alert_rules": msgspec.json.encode(Ruleset(())),
+        "routing": msgspec.json.encode(routing),
+        "people": msgspec.json.encode(People({"anne": Person({"critical": ("app",)})})),
+        "on-call/garde": msgspec.json.encode(OnCall((), START)),
+    }
+
+
+async def settings_on(log: MemoryLog, topic: str) -> dict[str, bytes]:
+    """Return what is in force on the small region's shard of a topic."""
+    place = (await regions.places(log, topic))["ici"]
+    return dict((await publish.held(log, MemoryState(), place)).settings)
+
+
+async def test_each_setting_is_published_on_the_shards_that_fold_by_it() -> None:
+    log, state = MemoryLog(), MemoryState()
+    alerts = documents_of_alerts()
+    both = Held({**wanted().settings, **alerts}, {})
+    told = await regions.settle(log, state, "ici", both)
+    assert "published region and boundaries and alert_rules; notices: a new log" in told
+    assert told.endswith("published alert_rules and routing and people and on-call/garde")
+    assert await settings_on(log, CAPACITY) == {**wanted().settings, "alert_rules": alerts["alert_rules"]}
+    assert await settings_on(log, NOTICES) == alerts
+    assert await regions.settle(log, state, "ici", both) == "all settings in force already"
+    other = {**alerts, "people": msgspec.json.encode(People({}))}
+    assert await regions.settle(log, state, "ici", Held(other, {})) == "notices: published people"
+
+
+async def test_a_region_that_was_founded_without_a_notices_shard_gets_one() -> None:
+    log, state = MemoryLog(), MemoryState()
+    place = await founded(log)
+    await publish.publish(log, place, wanted().settings, NOTHING, START)
+    told = await regions.settle(log, state, "ici", wanted())
+    assert told.startswith("notices: a new log")
+    assert (await regions.places(log))["ici"] == place
+    assert (await regions.places(log, NOTICES))["ici"].shard == "notices:ici"
+
+
+async def test_a_new_log_is_given_what_was_in_force_on_both_shards() -> None:
+    old, state = MemoryLog(), MemoryState()
+    await regions.settle(old, state, "ici", Held({**wanted().settings, **documents_of_alerts()}, {}))
+    for topic in (CAPACITY, NOTICES):
+        await commit(old, state, (await regions.places(old, topic))["ici"])
+    before = await regions.region_held(state, "ici")
+    assert before.settings == {**wanted().settings, **documents_of_alerts()}
+    log = MemoryLog()
+    await regions.settle(log, state, "ici", before, before)
+    assert await settings_on(log, NOTICES) == documents_of_alerts()
+    assert (await settings_on(log, CAPACITY)).keys() == {"region", "boundaries", "alert_rules"}
+
+
 async def test_what_is_in_force_is_the_live_states_word_and_then_the_logs() -> None:
     log, state = MemoryLog(), MemoryState()
     await regions.settle(log, state, "ici", wanted())
     place = (await regions.places(log))["ici"]
     anne = GrantGiven(id="1", received_at=START, subject="anne", role="ward", scope="ici", since=START)
     await publish.append(log, place, anne)
-    await commit(log, state, place.epoch)
+    await commit(log, state, place)
     await publish.append(log, place, GrantRevoked(id="2", received_at=START, subject="anne", role="ward", scope="ici"))
     await publish.publish(log, place, {"boundaries": b"[]"}, NOTHING, START)
 
@@ -112,7 +178,7 @@ async def test_what_is_in_force_is_the_live_states_word_and_then_the_logs() -> N
 async def test_a_state_of_another_log_says_nothing_of_this_one() -> None:
     old, state = MemoryLog(), MemoryState()
     await regions.settle(old, state, "ici", wanted())
-    await commit(old, state, (await regions.places(old))["ici"].epoch)
+    await commit(old, state, (await regions.places(old))["ici"])
 
     log = MemoryLog()
     place = await founded(log)
@@ -128,7 +194,7 @@ async def test_a_new_log_is_given_the_settings_and_rights_of_the_lost_one() -> N
     for event in publish.given("anne", (right,), START):
         await publish.append(old, place, event)
     await publish.publish(old, place, {"scenario": b"{}"}, NOTHING, START)
-    await commit(old, state, place.epoch)
+    await commit(old, state, place)
 
     before = await publish.last_held(state, SHARD)
     log = MemoryLog()
@@ -149,7 +215,7 @@ async def test_rights_are_not_given_again_on_the_log_that_revoked_them() -> None
     place = (await regions.places(log))["ici"]
     for event in publish.given("anne", (Grant(role="ward", scope="ici", since=START),), START):
         await publish.append(log, place, event)
-    await commit(log, state, place.epoch)
+    await commit(log, state, place)
     await publish.append(log, place, GrantRevoked(id="2", received_at=START, subject="anne", role="ward", scope="ici"))
 
     await regions.settle(log, state, "ici", wanted(), await publish.last_held(state, SHARD))

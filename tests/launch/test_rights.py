@@ -76,7 +76,7 @@ async def test_put_tells_whether_it_was_folded() -> None:
     event: GrantGiven = rights.given("anne", "regulator", "ici")
 
     assert not await rights.put(log, state, place, [event], within_s=0.1)
-    await commit(log, state, place.epoch)
+    await commit(log, state, place)
     assert await rights.put(log, state, place, [], within_s=0.1)
     assert (await folded(log)).grants == {"anne": (Grant(role="regulator", scope="ici", since=event.since),)}
 

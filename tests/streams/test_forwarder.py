@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.alerts.lifecycle import Alert, Step
+from domain.alerts.notice import Mark
 from domain.events import AlertStepped, Genesis
 from domain.places import Words
 from event_log.codec import decode, encode
@@ -192,7 +193,7 @@ async def test_what_is_left_in_the_outbox_goes_first_after_a_load(side: Side) ->
 async def test_what_the_notices_shard_has_folded_is_struck_out_without_being_told_again(side: Side) -> None:
     beside = await side.state.begin(BESIDE, "n1", 1, None)
     assert beside is not None
-    upto: list[str | bytes | int] = ["HSET", "upto", SHARD, pack(("e1", 5, 1))]
+    upto: list[str | bytes | int] = ["HSET", "upto", SHARD, pack(Mark("e1", 5, 1))]
     at = Position("n1", -1, 1)
     assert await side.state.commit(beside, Commit(at, at._replace(offset=0), [upto], b"f"))
     await side.commit({field(offset, n): step(n) for offset in (4, 5, 6) for n in (0, 1, 2)})
@@ -210,7 +211,7 @@ async def test_what_was_folded_of_another_log_proves_nothing(side: Side, other: 
     beside = await side.state.begin(BESIDE, theirs, 1, None)
     assert beside is not None
     at = Position(theirs, -1, 1)
-    upto: list[str | bytes | int] = ["HSET", "upto", SHARD, pack((ours, 5, 1))]
+    upto: list[str | bytes | int] = ["HSET", "upto", SHARD, pack(Mark(ours, 5, 1))]
     assert await side.state.commit(beside, Commit(at, at._replace(offset=0), [upto], b"f"))
     await side.commit(steps(0, 3))
     await forwarded(side)
