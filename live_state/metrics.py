@@ -9,6 +9,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series be
 
 Sort = Literal["counter", "gauge", "histogram"]
 
+NOTICE_S = (1.0, 5.0, 15.0, 60.0, 300.0, 600.0, 3600.0)
 BATCH_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -76,15 +77,38 @@ TABLE: tuple[Metric, ...] = (
         ("region", "kind"),
         "Age of the oldest figure that a region's total of one bed kind rests on.",
     ),
+    Metric("worker", "vigilits_notices_sent_total", "counter", ("channel",), "Messages that a provider took."),
+    Metric("worker", "vigilits_notices_failed_total", "counter", ("channel", "reason"), "Messages that were given up."),
+    Metric(
+        "worker",
+        "vigilits_notice_retries_total",
+        "counter",
+        ("channel", "reason"),
+        "Times that a message was put off, to be tried again.",
+    ),
+    Metric("worker", "vigilits_notices_waiting", "gauge", ("shard", "channel"), "Messages in a channel's queue."),
+    Metric(
+        "worker",
+        "vigilits_channel_breaker",
+        "gauge",
+        ("shard", "channel"),
+        "0 while a channel is used, 1 while it is tried with one message, 2 while it is left alone.",
+    ),
+    Metric(
+        "worker",
+        "vigilits_notice_seconds",
+        "histogram",
+        ("channel",),
+        "Time from when a message was due until a provider took it.",
+        NOTICE_S,
+    ),
     Metric("api", "vigilits_reports_accepted_total", "counter", ("door",), "Report rows that the log has kept."),
     Metric("api", "vigilits_produce_seconds", "histogram", (), "Time until the log had kept a row."),
     Metric("api", "vigilits_outcome_seconds", "histogram", (), "Time from there to the row's outcome."),
     Metric("api", "vigilits_pending_total", "counter", (), "Commands that were answered before their outcome."),
     Metric("api", "vigilits_problems_total", "counter", ("kind",), "Requests that were answered with a problem."),
     Metric("api", "vigilits_feed_entries_total", "counter", ("shard",), "Feed entries taken in."),
-    Metric(
-        "api", "vigilits_feed_lag_seconds", "gauge", ("shard",), "Age of the last feed entry when it was taken in."
-    ),
+    Metric("api", "vigilits_feed_lag_seconds", "gauge", ("shard",), "Age of the last feed entry when it was taken in."),
     Metric("api", "vigilits_clients", "gauge", ("codec",), "Open sockets."),
     Metric("api", "vigilits_frames_total", "counter", (), "Frames written to sockets."),
     Metric("api", "vigilits_frame_bytes_total", "counter", (), "Bytes of those frames."),

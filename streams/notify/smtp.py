@@ -1,0 +1,143 @@
+"""E-mail, and MSSanté mailboxes, by SMTP: always over TLS unless that is told otherwise, plain text alone."""
+
+import re
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime
+
+import aiosmtplib
+from aiosmtplib.errors import (
+    SMTPAuthenticationError,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
+
+from streams.notify import texts
+from streams.notify.channel import Letter, Refused, TryAgain, receipt
+
+SIGN_IN_CODES = frozenset((530, 534, 535, 538))
+NEVER_IN_THE_CLEAR = "no TLS"
+_QUEUED = re.compile(r"(?:queued as|id=|<)\s*([A-Za-z0-9._-]+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^@\s<>\",;:\\]+@[^@\s<>\",;:\\]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """The server that takes our mail; `domains` (MSSanté's) are the only ones written to, where there are any."""
+
+    host: str
+    port: int
+    sender: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: bool = True  # from the first byte; else STARTTLS
+    starttls: bool = True
+    domains: tuple[str, ...] = ()
+    per_second: float = 5.0
+    within_s: float = 20.0
+    trust: ssl.SSLContext | None = field(default=None, repr=False)  # None: the system's authorities
+
+
+class Smtp:
+    """The channels `smtp` and `mssante`: the first names nothing, the second, closed to all but carers, names all."""
+
+    def __init__(self, name: str, relay: Relay, *, sealed: bool) -> None:
+        self.name, self.per_second = name, relay.per_second
+        self._relay, self._sealed = relay, sealed
+
+    async def send(self, letter: Letter) -> str:
+        """Return the server's word for having queued a message; raise TryAgain or Refused."""
+        to = [address for address in letter.to if _ADDRESS.fullmatch(address)]
+        if self._relay.domains:
+            to = [address for address in to if is_within(address, self._relay.domains)]
+            if not to:
+                raise Refused("no MSSante address")
+        if not to:
+            raise Refused("no address")
+        try:
+            async with self._session() as session:
+                _, answer = await session.send_message(self.message(letter, to), sender=self._sender, recipients=to)
+        except (SMTPException, OSError, ValueError) as why:
+            raise _judged(why) from None  # the error's own words may hold addresses
+        found = _QUEUED.search(answer)
+        return receipt(found[1], to) if found else ""
+
+    async def look(self, letter: Letter | None) -> None:
+        """Return where the server takes our name; raise TryAgain where not."""
+        try:
+            async with self._session() as session:
+                await session.noop()
+        except (SMTPException, OSError, ValueError) as why:
+            judged = _judged(why)
+            raise TryAgain(judged.reason) from None
+
+    def message(self, letter: Letter, to: Sequence[str]) -> EmailMessage:
+        """Return the message: its Message-ID is made from the letter's key, so that twice the same is seen as one."""
+        host = self._sender.rpartition("@")[2]
+        message = EmailMessage()
+        message["From"] = Address("vigilits", addr_spec=self._sender)
+        message["To"] = [Address(addr_spec=address) for address in to]
+        message["Subject"] = texts.subject(letter, sealed=self._sealed)
+        message["Date"] = format_datetime(localtime())
+        message["Message-ID"] = f"<{letter.key}@{host}>"
+        message["References"] = f"<{letter.notice.group}@{host}>"  # a group's messages are one conversation
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence answers us
+        message["Content-Language"] = letter.language
+        if letter.notice.severity == "critical" and letter.notice.reason != "resolved":
+            message["Importance"] = "high"
+        message.set_content(texts.body(letter, sealed=self._sealed), cte="quoted-printable")
+        return message
+
+    @property
+    def _sender(self) -> str:
+        return self._relay.sender
+
+    def _session(self) -> aiosmtplib.SMTP:
+        relay = self._relay
+        return aiosmtplib.SMTP(
+            hostname=relay.host,
+            port=relay.port,
+            username=relay.user or None,
+            password=relay.password or None,
+            use_tls=relay.tls,
+            start_tls=relay.starttls and not relay.tls,  # without it on offer nothing is said at all
+            tls_context=relay.trust,
+            timeout=relay.within_s,
+            local_hostname=relay.sender.rpartition("@")[2],
+        )
+
+
+def is_within(address: str, domains: Sequence[str]) -> bool:
+    """Return whether a mailbox is in one of these domains or below one."""
+    host = address.rpartition("@")[2].lower()
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
+
+
+def _judged(why: Exception) -> TryAgain | Refused:
+    """Return what an error means for the letter, without its words."""
+    if isinstance(why, SMTPRecipientsRefused):
+        codes = [refusal.code for refusal in why.recipients]
+        return Refused("address refused") if all(code >= 500 for code in codes) else TryAgain("busy")
+    if isinstance(why, SMTPAuthenticationError) or (
+        isinstance(why, SMTPResponseException) and why.code in SIGN_IN_CODES
+    ):
+        return TryAgain("sign-in refused")  # our settings' fault, not the letter's: it is seen as the channel down
+    if isinstance(why, SMTPResponseException):
+        if why.code < 500:
+            return TryAgain("busy")
+        # Only what comes after the message is about the message; before, it is about us.
+        return Refused("refused") if isinstance(why, SMTPDataError) else TryAgain("refused us")
+    if isinstance(why, TimeoutError):
+        return TryAgain("slow")
+    if isinstance(why, ssl.SSLError):
+        return TryAgain("TLS failed")
+    if isinstance(why, OSError):
+        return TryAgain("unreachable")
+    if isinstance(why, SMTPException):
+        return TryAgain(NEVER_IN_THE_CLEAR if "STARTTLS" in str(why) else "unreachable")
+    return Refused("not a message")
