@@ -8,7 +8,7 @@ from domain.errors import UnknownVersion, Unreadable
 from event_log.codec import decode, encode
 from event_log.ids import new_id
 from event_log.log import Log, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, DEAD_LETTERS, region_of, shards
+from event_log.topics import DEAD_LETTERS, region_of, shards
 
 MOST_BYTES = (
     900 << 10
@@ -70,14 +70,14 @@ async def redrive(log: Log, letter: DeadLetter, now: int) -> str:
         event = decode(await _value(log, letter))
     except (Unreadable, UnknownVersion) as why:
         raise NotRedriven(f"{letter.id} still can't be read: {why}") from why
-    place = (await shards(log, CAPACITY)).get(letter.shard)
-    if place is None:
+    partition = (await shards(log, letter.topic)).get(letter.shard)
+    if partition is None:
         raise NotRedriven(f"{letter.shard} is not on the log")
     again = msgspec.structs.replace(event, id=new_id(now), received_at=now, retries=event.id)
     value = encode(again)
     if len(value) > MOST_AGAIN:
         raise NotRedriven(f"{letter.id} is too large to be put on the log again")
-    await log.append(CAPACITY, place, region_of(letter.shard).encode(), value)
+    await log.append(letter.topic, partition, region_of(letter.shard).encode(), value)
     return again.id
 
 

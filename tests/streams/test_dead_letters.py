@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from domain.events import BedsReported
+from domain.events import BedsReported, Genesis
 from event_log.codec import decode, encode
 from event_log.memory import MemoryLog
-from event_log.topics import CAPACITY, DEAD_LETTERS
+from event_log.topics import CAPACITY, DEAD_LETTERS, NOTICES
 from streams.dead_letters import MOST_BYTES, DeadLetter, NotRedriven, bury, letters, redrive
 from tests.small_region import START, opening, report
 from tests.streams.beside import log_of
@@ -45,6 +45,16 @@ async def test_an_event_that_can_be_read_goes_on_the_log_under_a_new_id(log: Mem
     assert (again.id, again.retries, again.received_at) == (new, "lost", START + 9)
     assert (again.ward, again.happened_at, again.splits) == (EVENT.ward, EVENT.happened_at, EVENT.splits)
     assert new != "lost"
+
+
+async def test_an_event_goes_back_on_the_log_of_its_own_sort(log: MemoryLog) -> None:
+    await log.create(NOTICES, 3)
+    genesis = Genesis(id="g", received_at=START, epoch="n1", shard="notices:ici")
+    await log.append(NOTICES, 2, b"ici", encode(genesis))
+    lost = DeadLetter("notices:ici/n1/7", "notices:ici", NOTICES, 0, 7, "a reason", START, encode(EVENT))
+    await redrive(log, lost, START + 9)
+    assert await log.end(NOTICES, 2) == 2
+    assert await log.end(CAPACITY, 0) == 2
 
 
 @pytest.mark.parametrize("value", [None, b"\xc1", b"stray"])
