@@ -5,15 +5,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from domain.alerts.lifecycle import Alert
 from domain.capacity.figures import Row
 from domain.capacity.fold import APPLIED, CapacityState, Draft, HourlyTotal, Said, Told
 from domain.capacity.picture import WardPicture
 from domain.capacity.totals import Total
+from domain.capacity.watch import SourceSeen
 from domain.grants import Grant
 from domain.places import Region
 from live_state.state import Command, Position
 
-NAMES = ("meta", "wards", "totals", "settings", "grants", "offsets", "ids:*")
+NAMES = ("meta", "wards", "totals", "settings", "grants", "offsets", "alerts", "sources", "dead_at", "ids:*")
 MOST_ARGUMENTS = 800  # Lua's unpack ends at some thousands; a commit refuses a command of more than 1,000
 BY_DIGEST_ONLY = ("region", "boundaries")  # settings too large for a feed entry: readers fetch them by their digest
 
@@ -22,6 +24,8 @@ _picture = msgspec.msgpack.Decoder(WardPicture).decode
 _total = msgspec.msgpack.Decoder(Total).decode
 _grants = msgspec.msgpack.Decoder(tuple[Grant, ...]).decode
 _said = msgspec.msgpack.Decoder(Said).decode
+_alert = msgspec.msgpack.Decoder(Alert).decode
+_source = msgspec.msgpack.Decoder(SourceSeen).decode
 _region = msgspec.msgpack.Decoder(Region).decode
 _PACKED_APPLIED = _pack(APPLIED)
 
@@ -70,6 +74,9 @@ def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> Capacit
         settings=settings,
         grants={subject: _grants(packed) for subject, packed in held.get("grants", {}).items()},
         first_offset_of={int(hour): int(offset) for hour, offset in held.get("offsets", {}).items()},
+        alerts={key: _alert(packed) for key, packed in held.get("alerts", {}).items()},
+        sources={id_: _source(packed) for id_, packed in held.get("sources", {}).items()},
+        dead_at={int(offset): int(at) for offset, at in held.get("dead_at", {}).items()},
     )
     for name, said in held.items():
         if name.startswith("ids:"):
@@ -83,16 +90,21 @@ def _read_said(packed: bytes) -> Said:
 
 
 class Packed(NamedTuple):
-    """What both the writes and the feed entry of a draft hold, packed: the most of what a commit costs us."""
+    """What the writes of a draft and others hold, packed once: the most of what a commit costs us.
+
+    `steps` are what the outbox takes in: `<offset, 20 digits>/<n>` → the n-th step that the record there led to.
+    """
 
     wards: dict[str, bytes | None]
     totals: dict[str, bytes | None]
     grants: dict[str, bytes | None]
+    steps: dict[str, bytes]
 
 
 def packed(draft: Draft) -> Packed:
-    """Return the draft's pictures, totals and grants as they are stored and sent."""
-    return Packed(_each(draft.wards), _each(draft.totals), _each(draft.grants))
+    """Return the draft's pictures, totals, grants and steps as they are stored and sent."""
+    steps = {f"{offset:020}/{n}": _pack(step) for offset, n, step in draft.steps}
+    return Packed(_each(draft.wards), _each(draft.totals), _each(draft.grants), steps)
 
 
 def _each(overlay: Mapping[str, object | None]) -> dict[str, bytes | None]:
@@ -110,6 +122,10 @@ def writes(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> lis
         *_hash("offsets", {str(hour): _text(offset) for hour, offset in draft.first_offset_of.items()}),
         *_hash("hours", {str(hour): _pack(totals) for hour, totals in draft.hours.items()}),
         *_hash("hours", {str(hour): None for hour, offset in draft.first_offset_of.items() if offset is None}),
+        *_hash("alerts", _each(draft.book.changed)),
+        *_hash("sources", _each(draft.sources)),
+        *_hash("outbox", done.steps),
+        *_hash("dead_at", {str(offset): _text(at) for offset, at in draft.dead_at.items()}),
         *_hash("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
         *(["DEL", f"ids:{hour}"] for hour in sorted(draft.forgotten_hours)),
         *(command for hour, said in draft.said.items() for command in _hash(f"ids:{hour}", _each(said))),

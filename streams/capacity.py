@@ -38,7 +38,7 @@ class Capacity:
         """Return what the draft is in the live state."""
         packed = capacity.packed(draft)  # once, for both
         writes = capacity.writes(draft, packed, rebuilding=rebuilding)
-        return Written(writes, capacity.feed(draft, packed, rebuilding=rebuilding))
+        return Written(writes, capacity.feed(draft, packed, rebuilding=rebuilding), packed.steps)
 
     def measure(self, shard: str, state: CapacityState, measures: Measures, now: int) -> None:
         """Set the age of the oldest figure that each of the region's totals rests on."""

@@ -32,6 +32,9 @@ class Figures(NamedTuple):
     dead: Mapping[int, str]
     hours: Mapping[int, Mapping[str, HourlyTotal]]
     history: History
+    alerts: Mapping[str, Any]
+    sources: Mapping[str, Any]
+    dead_at: Mapping[int, int]
 
 
 async def counted_again(log: Log, partition: int, upto: int, topic: str = CAPACITY) -> Figures:
@@ -100,6 +103,9 @@ def _figures(held: CapacityState, dead: Any, hours: Any, history: History) -> Fi
         dead,
         hours,
         {ward: lines for ward, lines in kept.items() if lines},
+        held.alerts,
+        held.sources,
+        held.dead_at,
     )
 
 

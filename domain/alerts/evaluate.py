@@ -69,7 +69,7 @@ class Book:
         self.writes = 0
         self._measured = measured
         self._ids: dict[str, str] | None = None
-        self._rules = _by_id(rules)
+        self._rules = rules.rule_of if rules else {}
         self.next_due = self._soonest() if next_due is None else next_due
 
     # -- what is so
@@ -213,10 +213,12 @@ class Book:
 
     def _due(self, alert: Alert) -> int | None:
         """Return when something happens to an alert by time alone."""
-        if alert.status == "pending":
-            rule = self._rules.get(alert.rule)
-            return None if rule is None else alert.since + _ms(rule.hold_s)
-        return alert.expires_at if alert.status == "acknowledged" else None
+        if alert.status not in ("pending", "acknowledged"):
+            return None
+        rule = self._rules.get(alert.rule)
+        if rule is None:  # it is gone, and its alerts end with it
+            return None
+        return alert.since + _ms(rule.hold_s) if alert.status == "pending" else alert.expires_at
 
     def _soonest(self) -> int:
         return min((due for _, alert in self.items() if (due := self._due(alert)) is not None), default=NEVER)
@@ -260,7 +262,7 @@ class Book:
 
     def publish(self, rules: Ruleset | None) -> None:
         """Put rules in force in place of those before; what they end, `end_gone` ends."""
-        self._rules = _by_id(rules)
+        self._rules = rules.rule_of if rules else {}
         self.next_due = self._soonest()
 
     def end_gone(self, at: int, exists: Callable[[str, str], bool], most: int = NEVER) -> bool:
@@ -290,9 +292,9 @@ class Book:
         by, rule = event.source.id, self._rules.get(alert.rule)
         changes: dict[str, Any] = {}
         if event.act in ("take", "hand_over"):
-            to = event.to if event.act == "hand_over" else by
+            taken_by = event.to if event.act == "hand_over" else by
             expires_at = at + _ms(rule.taken_s if rule else TAKEN_S)
-            changes = {"taken_by": to, "taken_at": at, "expires_at": expires_at}
+            changes = {"taken_by": taken_by, "taken_at": at, "expires_at": expires_at}
             self.next_due = min(self.next_due, expires_at)
         elif event.act == "resolve":
             outcome = event.outcome or alert.outcome
@@ -318,10 +320,6 @@ def _why_not(event: AlertActed, alert: Alert) -> str | None:
     if event.act == "comment" and not event.text.strip():
         return "text: nothing is said"
     return None
-
-
-def _by_id(rules: Ruleset | None) -> dict[str, Rule]:
-    return {rule.id: rule for rule in rules.rules} if rules else {}
 
 
 def _rank(rule: Rule, level: int) -> int:

@@ -1,5 +1,6 @@
 """Alert rules as data: what is measured, beyond which threshold, for how long, and what people are told of it."""
 
+from functools import cached_property
 from typing import Literal
 
 from domain.places import Place, Words
@@ -55,3 +56,8 @@ class Ruleset(Place, frozen=True):
 
     rules: tuple[Rule, ...]
     version: int = 1
+
+    @cached_property
+    def rule_of(self) -> dict[str, Rule]:
+        """Return the rules by id."""
+        return {rule.id: rule for rule in self.rules}

@@ -17,6 +17,8 @@ from domain.events import (
 
 MOST_BEDS = 100_000  # more than any ward can hold: a slip of the finger, not a figure
 AHEAD_MS = 5 * 60_000  # a source's clock may run this far ahead; its figure then happened when it was received
+OLDER = "older than the figure held"
+LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
 
 # What may qualify a count, and the only status that it may qualify (ROR business rules, domain facts §1.3).
 ONLY_WITH = {"gender": AVAILABLE, "closing": CLOSED, "extra": SUPPLEMENTARY, "crisis": SUPPLEMENTARY}
@@ -70,7 +72,7 @@ def why_history(held: Row | None, row: Row, clock: int, limit_ms: int) -> str | 
     if held is None:
         return None
     if row.happened_at < held.happened_at:
-        return "older than the figure held"
+        return OLDER
     person_said = row.status == AVAILABLE and held.source.type == MANUAL and row.source.type != MANUAL
     if person_said and clock < held.happened_at + limit_ms:
         return "a person's figure stands over software's"
@@ -86,10 +88,10 @@ def mistakes_in(nature: str, status: str, temporality: str, splits: Sequence[Spl
     ]
     if not splits:
         found.append(("splits", "at least one count is needed"))
-    identities: set[tuple[str | None, ...]] = set()
+    identities: set[tuple[str | int | None, ...]] = set()
     for place, split in enumerate(splits):
         found += [(f"splits[{place}].{name}", message) for name, message in _mistakes_of(split, status)]
-        identity = (split.gender, split.closing, split.extra, split.crisis, split.assignment)
+        identity = (split.gender, split.closing, split.extra, split.crisis, split.assignment, split.until)
         if identity in identities:
             found.append((f"splits[{place}]", "states the same indicator as an earlier split of this row"))
         identities.add(identity)
@@ -109,3 +111,8 @@ def _mistakes_of(split: Split, status: str) -> Iterable[tuple[str, str]]:
             yield name, f"{value!r} is not one of {', '.join(sorted(CODES[name]))}"
         elif ONLY_WITH.get(name, status) != status:
             yield name, f"only goes with status {ONLY_WITH[name]}"
+    if split.until is not None:
+        if status != CLOSED:
+            yield "until", f"only goes with status {CLOSED}"
+        elif not 0 <= split.until <= LATEST:
+            yield "until", "is not within the years that a clock can show"

@@ -1,23 +1,43 @@
 """The capacity fold: records of one shard in, a draft of what they change out; the state changes only when told to.
 
 The shard's clock is the largest `received_at` seen (design, decision 2). Before a record is folded, everything due by
-its clock is run in order: wards that become stale, and the census of every full hour. So the outcome does not depend
-on how the log was cut into batches.
+its clock is run in order: wards that become stale, the census of every full hour, and alerts. What changed within a
+second is judged when that second is over, as it is then. So the outcome does not depend on how the log was cut into
+batches, and what waits to be judged need not be kept: to judge everything once more changes nothing.
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from domain import grants
-from domain.capacity.figures import Key, Row, mistakes_in, row_of, why_history
+from domain.alerts.evaluate import Book
+from domain.alerts.lifecycle import Alert, Step
+from domain.alerts.measures import check
+from domain.alerts.rule import Rule, Ruleset
+from domain.alerts.wording import Names
+from domain.capacity.figures import OLDER, Key, Row, mistakes_in, row_of, why_history
 from domain.capacity.picture import WardPicture, draw
 from domain.capacity.totals import Total, group_keys, groups, total_of
+from domain.capacity.watch import (
+    BY_TIME,
+    Plan,
+    SourceSeen,
+    beds_of,
+    of_shard,
+    of_source,
+    of_total,
+    of_ward,
+    sources_of,
+    turns,
+)
 from domain.errors import Unreadable
 from domain.events import (
+    AlertActed,
     BedsReported,
     Event,
     Genesis,
@@ -25,17 +45,21 @@ from domain.events import (
     GrantRevoked,
     Outcome,
     SettingsPublished,
+    Source,
     Tick,
 )
 from domain.grants import Grant
 from domain.places import Region
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 HOUR_MS = 3_600_000
+SECOND_MS = 1_000
 IDS_KEPT_HOURS = 48  # an event's id, and with it the outcome of a command, is known for so long
 HISTORY_KEPT_HOURS = 30 * 24  # and the hourly censuses
 HOURS_STRUCK = 48  # at once, after a gap: of the hours before them nobody knew anything either
+SOURCES_KEPT_HOURS = 30 * 24  # after a source last reported
 MOST_TOLD = 1_000  # wards that one feed entry tells of
+MOST_ALERTS = 1_000  # changes of alerts that one record leads to, lest its commit be too large; the next goes on
 NEVER = 2**62
 
 K = TypeVar("K")
@@ -44,6 +68,7 @@ V = TypeVar("V")
 MOST_PARTS = 15  # of a setting, of half a MiB each: a commit of one record holds 8 MiB
 
 _read_region = msgspec.msgpack.Decoder(Region)
+_read_rules = msgspec.json.Decoder(Ruleset)
 _read_json = msgspec.json.Decoder().decode
 
 
@@ -102,7 +127,15 @@ class CapacityState:
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
     first_offset_of: dict[int, int] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    sources: dict[str, SourceSeen] = field(default_factory=dict)  # while some rule looks at them
+    dead_at: dict[int, int] = field(default_factory=dict)  # dead letters of the last hour or two: offset → when
     next_due: int = NEVER  # no ward becomes stale before
+    plan: Plan | None = None
+    unjudged: set[str] = field(default_factory=set)  # subjects that have changed since they were last judged
+    all_unjudged: bool = False
+    next_alert: int = NEVER  # nothing is due of an alert before
+    next_turn: int = NEVER  # time alone changes nothing that rules say before
 
     def remember(self, hour: int, said: dict[str, Said]) -> None:
         """Take in the outcomes of an hour of the shard's clock, as they were stored."""
@@ -110,8 +143,11 @@ class CapacityState:
         self.said_in.setdefault(hour, []).extend(said)
 
     def settle(self) -> None:
-        """Work out what is not stored but follows from what is: the region's groups and the timers."""
+        """Work out what is not stored but follows from what is: the region's groups, rules and timers."""
         self.members = groups(self.region) if self.region else {}
+        if "alert_rules" in self.settings:
+            self.plan = Plan(_read_rules.decode(self.settings["alert_rules"]), self.region)
+            self.all_unjudged, self.next_alert = True, 0
         self.next_due = min((p.stale_at for p in self.wards.values() if p.stale_at and not p.stale), default=NEVER)
 
     def absorb(self, draft: "Draft") -> None:
@@ -130,6 +166,11 @@ class CapacityState:
             self.remember(hour, said)
         _overlay(self.first_offset_of, draft.first_offset_of)
         self.next_due = draft.next_due
+        _overlay(self.alerts, draft.book.changed)
+        _overlay(self.sources, draft.sources)
+        _overlay(self.dead_at, draft.dead_at)
+        self.plan, self.unjudged, self.all_unjudged = draft.plan, draft.unjudged, draft.all_unjudged
+        self.next_alert, self.next_turn = draft.book.next_due, draft.next_turn
 
 
 def _overlay(held: dict[K, V], changed: Mapping[K, V | None]) -> None:
@@ -146,6 +187,7 @@ class Draft:
     def __init__(self, base: CapacityState) -> None:
         self.base = base
         self.offset, self.clock = base.offset, base.clock
+        self._hour = base.clock // HOUR_MS  # the last that has struck
         self.region, self.members = base.region, base.members
         self.wards: dict[str, WardPicture | None] = {}
         self.totals: dict[str, Total | None] = {}
@@ -165,6 +207,21 @@ class Draft:
         self._rows: dict[str, dict[Key, Row]] = {}  # wards touched since the pictures were last drawn
         self._stale: set[str] = set()
         self._groups: set[str] = set()
+        self.plan = base.plan
+        self.book = Book(
+            base.alerts,
+            base.plan.rules if base.plan else None,
+            Names(base.region, beds=self._beds),
+            measured=self._measured,
+            next_due=base.next_alert,
+        )
+        self.steps: list[tuple[int, int, Step]] = []  # offset, number among those of that record, step
+        self.sources: dict[str, SourceSeen | None] = {}
+        self.dead_at: dict[int, int | None] = {}
+        self.unjudged, self.all_unjudged = set(base.unjudged), base.all_unjudged
+        self.next_turn = base.next_turn
+        self._as_of = base.clock  # at which what grows with time is measured
+        self._most = MOST_ALERTS
 
     # -- what is so, as far as this draft is folded
 
@@ -189,17 +246,39 @@ class Draft:
     def advance(self, clock: int) -> None:
         """Run everything due by then, in order, and let it be then; a clock never goes back."""
         if self.clock == 0:
-            self.clock = clock
+            self.clock, self._hour = clock, clock // HOUR_MS
             self.first_offset_of[clock // HOUR_MS] = 0
-        hour, last = self.clock // HOUR_MS, clock // HOUR_MS
-        for full in range(max(hour, last - HOURS_STRUCK) + 1, last + 1):
-            self.clock = full * HOUR_MS
-            self.draw()
+        last = clock // HOUR_MS
+        if self.plan is not None:
+            self._run_alerts(clock)
+        for full in range(max(self._hour, last - HOURS_STRUCK) + 1, last + 1):
             self._strike(full)
         self.clock = max(clock, self.clock)
 
+    def _run_alerts(self, clock: int) -> None:
+        """Run everything due by then in order, full hours too: what it is to judge may end with them, or begin.
+
+        Nothing is due within the second that the clock is in, but timers.
+        """
+        while clock // SECOND_MS > self.clock // SECOND_MS or clock >= self.book.next_due:
+            judged, timer = self._judged_at(), max(self.book.next_due, self.clock)
+            if self.book.writes >= self._most:  # the rest is the next record's
+                judged = timer = NEVER
+            full = (max(self._hour, clock // HOUR_MS - HOURS_STRUCK) + 1) * HOUR_MS
+            at = min(judged, timer, full)
+            if at > clock:
+                return
+            if at == judged:
+                self._judge(at)
+            elif at == timer:
+                self._run_timers(at)
+            else:
+                self._strike(at // HOUR_MS)
+
     def _strike(self, hour: int) -> None:
-        """Keep the census of the full hour, and forget what is older than it is kept."""
+        """Let it be the full hour: keep its census, and forget what is older than it is kept."""
+        self._hour, self.clock = hour, hour * HOUR_MS
+        self.draw()
         self.hours[hour] = {
             key: HourlyTotal(total.available, total.occupied, total.open, total.wards, total.lacking)
             for key, total in self._all_totals()
@@ -213,13 +292,25 @@ class Draft:
             self._forgotten.update(self.base.said_in[old])
         self.first_offset_of |= {h: None for h in self._offset_hours() if h < hour - HISTORY_KEPT_HOURS}
         self.first_offset_of[hour] = self.offset + 1
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of alerts that are long over, of sources that were not seen for long, and of old dead letters."""
+        self.book.forget(self.clock)
+        silent = [id_ for id_, seen in self._seen() if seen.last_at < self.clock - SOURCES_KEPT_HOURS * HOUR_MS]
+        self.sources |= dict.fromkeys(silent)
+        self.all_unjudged = self.all_unjudged or bool(silent)
+        self.dead_at |= {offset: None for offset, at in self._dead_at() if at < self.clock - HOUR_MS}
 
     def _offset_hours(self) -> set[int]:
         return set(self.base.first_offset_of) | set(self.first_offset_of)
 
+    def _total(self, key: str) -> Total | None:
+        return self.totals[key] if key in self.totals else self.base.totals.get(key)
+
     def _all_totals(self) -> Iterable[tuple[str, Total]]:
         for key in self.members:
-            total = self.totals[key] if key in self.totals else self.base.totals.get(key)
+            total = self._total(key)
             if total is not None:
                 yield key, total
 
@@ -232,6 +323,12 @@ class Draft:
 
     def fold(self, item: Item) -> None:
         """Fold one record; whatever it raises, the draft is then worth nothing and must be thrown away."""
+        self._most = self.book.writes + MOST_ALERTS
+        self._fold(item)
+        numbered = len(self.steps)
+        self.steps += [(item.offset, n, step) for n, step in enumerate(self.book.steps[numbered:])]
+
+    def _fold(self, item: Item) -> None:
         offset, event, appended_at = item
         if isinstance(event, Unreadable):
             self.bury(offset, str(event), event.id)
@@ -254,6 +351,9 @@ class Draft:
         """Record that a record can't be folded, and is a dead letter for this reason."""
         self.offset = offset
         self.dead[offset] = reason
+        self.dead_at[offset] = self.clock
+        if self.plan is not None:
+            self._touch(self.plan.shard)
         if id_ is not None:
             self._say(id_, Said("dead", reason))
 
@@ -272,6 +372,8 @@ class Draft:
                 return self._publish(event)
             case GrantGiven() | GrantRevoked():
                 return self._grant(event)
+            case AlertActed():
+                return Said(*self.book.act(event, self.clock))
             case _:
                 raise TypeError(f"the capacity fold does not know {type(event).__name__}")
 
@@ -290,6 +392,8 @@ class Draft:
         limit_ms = self.region.freshness.limit_ms(self.region.kind_of[ward.kind])
         reason = why_history(rows.get(row.key), row, self.clock, limit_ms)
         self.history.append(Told(ward.id, row, stood=reason is None))
+        if self.plan is not None and self.plan.reads_sources:
+            self._hear(event.source, reason)
         if reason is not None:
             return Said("history", reason)
         rows[row.key] = row
@@ -325,6 +429,10 @@ class Draft:
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 return Said("refused", f"not a region directory: {error}")
             self._redraw(region)
+        elif event.name == "alert_rules":
+            wrong = self._put_in_force(content)
+            if wrong is not None:
+                return Said("refused", wrong)
         elif not _is_json(content):
             return Said("refused", "not JSON")
         self.settings[event.name] = content
@@ -354,6 +462,9 @@ class Draft:
         for key in set(self.base.totals) | set(self.totals):
             self.totals[key] = None
         self.region, self.members, self.anew = region, groups(region), True
+        self.book.names = Names(region, beds=self._beds)
+        if self.plan is not None:
+            self._plan(self.plan.rules)
         self._groups.update(self.members)
         self.next_due = NEVER
 
@@ -363,17 +474,22 @@ class Draft:
         """Draw what changed since it was last drawn, as it is by now: pictures of wards, then their totals."""
         if self.region is None:
             return
+        self._draw_touched(self.region)
+        for key in self._groups:
+            self.totals[key] = total_of(key, self.members[key], self.ward, self.region)
+        self._groups = set()
+        self.anew = self.anew or len(self.wards) > MOST_TOLD
+
+    def _draw_touched(self, region: Region) -> None:
+        """Draw the wards that were touched or have become stale; the totals that they count in are to follow."""
         self._wake()
         for id_ in self._stale - self._rows.keys():
             picture = self.ward(id_)
             if picture is not None:
                 self._rows[id_] = {row.key: row for row in picture.rows}
         if self._rows:
-            self._draw_wards(self.region)
-        for key in self._groups:
-            self.totals[key] = total_of(key, self.members[key], self.ward, self.region)
-        self._rows, self._stale, self._groups = {}, set(), set()
-        self.anew = self.anew or len(self.wards) > MOST_TOLD
+            self._draw_wards(region)
+        self._rows, self._stale = {}, set()
 
     def _wake(self) -> None:
         """Find the wards that have become stale by now.
@@ -408,9 +524,170 @@ class Draft:
                 clock=self.clock,
             )
             self.wards[id_] = picture
-            self._groups.update(group_keys(region, ward.facility, ward.kind))
+            keys = group_keys(region, ward.facility, ward.kind)
+            self._groups.update(keys)
+            if self.plan is not None:
+                self._touch(f"ward/{id_}", *keys)
             if picture.stale_at is not None and not picture.stale:
                 self.next_due = min(self.next_due, picture.stale_at)
+
+    # -- alerts
+
+    def _seen(self) -> Iterable[tuple[str, SourceSeen]]:
+        held = ((id_, seen) for id_, seen in self.base.sources.items() if id_ not in self.sources)
+        return chain(held, ((id_, seen) for id_, seen in self.sources.items() if seen is not None))
+
+    def _source(self, id_: str) -> SourceSeen | None:
+        return self.sources[id_] if id_ in self.sources else self.base.sources.get(id_)
+
+    def _dead_at(self) -> Iterable[tuple[int, int]]:
+        held = ((offset, at) for offset, at in self.base.dead_at.items() if offset not in self.dead_at)
+        return chain(held, ((offset, at) for offset, at in self.dead_at.items() if at is not None))
+
+    def _touch(self, *subjects: str) -> None:
+        """Have subjects judged once their second is over, where some rule holds for them."""
+        assert self.plan is not None
+        self.unjudged.update(subject for subject in subjects if self.plan.rules_of(subject))
+
+    def _hear(self, source: Source, reason: str | None) -> None:
+        """Remember that a source has reported, and whether it was late again."""
+        seen = self._source(source.id)
+        late = seen.late if seen else 0
+        late = 0 if reason is None else late + 1 if reason == OLDER else late
+        self.sources[source.id] = SourceSeen(self.clock, source.type, late)
+        self._touch(f"source/{source.id}")
+
+    def _put_in_force(self, content: bytes) -> str | None:
+        """Put a set of alert rules in force, or return why it can't be."""
+        try:
+            rules = _read_rules.decode(content)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return f"not a set of alert rules: {error}"
+        wrong = check(rules)
+        if wrong:
+            return f"{wrong[0][0]}: {wrong[0][1]}"
+        before = self.plan
+        self.book.publish(rules)
+        plan = self._plan(rules)
+        if not plan.reads_sources:
+            self.sources = dict.fromkeys(chain(self.base.sources, self.sources))
+        elif before is None or not before.reads_sources:
+            self.draw()  # the figures held tell of them, as far as anything does
+            pictures = (self.ward(id_) for id_ in self.base.wards.keys() | self.wards.keys())
+            self.sources |= sources_of(picture for picture in pictures if picture is not None)
+        return None
+
+    def _plan(self, rules: Ruleset) -> Plan:
+        """Return the plan by which rules are judged here from now on; everything is to be judged by it."""
+        self.plan, self.all_unjudged = Plan(rules, self.region), True
+        return self.plan
+
+    def _judged_at(self) -> int:
+        """Return when something is to be judged next, if nothing else happens before: at the end of a second."""
+        if self.all_unjudged or self.unjudged or self._rows:
+            first = self.clock
+        else:
+            first = self.next_turn
+            if self.plan is not None and self.plan.reads_stale:
+                first = min(first, self.next_due)
+        return NEVER if first >= NEVER else (max(first, self.clock) // SECOND_MS + 1) * SECOND_MS
+
+    def _draw_for(self, plan: Plan) -> None:
+        """Draw what rules look at; of totals the others can wait."""
+        if self.region is None:
+            return
+        self._draw_touched(self.region)
+        looked_at = [key for key in self._groups if plan.rules_of(key)]
+        for key in looked_at:
+            self.totals[key] = total_of(key, self.members[key], self.ward, self.region)
+        self._groups.difference_update(looked_at)
+
+    def _judge(self, at: int) -> None:
+        """Judge what changed within the second that is over by then, as it was at its end."""
+        assert self.plan is not None
+        plan, book = self.plan, self.book
+        self.clock, self._as_of = at - 1, at
+        self._draw_for(plan)
+        self.clock = at
+        if self.all_unjudged:
+            if not book.end_gone(at, self._exists, self._most):
+                return
+            self.unjudged.update(plan.subjects(self.members, (id_ for id_, _ in self._seen())))
+            self.all_unjudged = False
+        if self.next_turn < at:
+            self.unjudged.update(self._by_time(plan))
+            self.next_turn = NEVER
+        for subject in sorted(self.unjudged):
+            if book.writes >= self._most:
+                return
+            for rule in plan.rules_of(subject):
+                book.judge(rule, subject, self._measured(rule, subject), at, at - SECOND_MS)
+                if rule.on in BY_TIME:
+                    later = (turn for turn in turns(rule, self._grows_from(rule, subject)) if turn >= at)
+                    self.next_turn = min(self.next_turn, min(later, default=NEVER))
+            self.unjudged.discard(subject)
+
+    def _run_timers(self, at: int) -> None:
+        """Run what is due of alerts by then."""
+        assert self.plan is not None
+        self.clock = self._as_of = at
+        self._draw_for(self.plan)
+        self.book.run(at, self._most - self.book.writes)
+
+    def _by_time(self, plan: Plan) -> Iterable[str]:
+        """Yield the subjects of which time alone may change what rules say."""
+        if plan.reads_past:
+            ids = self.base.wards.keys() | self.wards.keys()
+            past = (id_ for id_ in ids if (picture := self.ward(id_)) is not None and picture.closed_until is not None)
+            yield from (f"ward/{id_}" for id_ in past)
+        if plan.reads_sources:
+            yield from (f"source/{id_}" for id_, _ in self._seen())
+        yield plan.shard
+
+    def _exists(self, rule: str, subject: str) -> bool:
+        """Return whether a rule holds for a subject that is there."""
+        level, _, rest = subject.partition("/")
+        assert self.plan is not None
+        if all(each.id != rule for each in self.plan.rules_of(subject)):
+            return False
+        match level:
+            case "ward":
+                return self.region is not None and rest in self.region.ward_of
+            case "source":
+                return self._source(rest) is not None
+            case "shard":
+                return subject == self.plan.shard
+            case _:
+                return subject in self.members
+
+    def _measured(self, rule: Rule, subject: str) -> float | None:
+        """Return what a rule measures of a subject now, None where that is unknown, or the subject no longer its."""
+        level, _, rest = subject.partition("/")
+        if self.plan is None or rule not in self.plan.rules_of(subject):
+            return None
+        match level:
+            case "ward":
+                return of_ward(rule.on, self.ward(rest), self._as_of)
+            case "source":
+                return of_source(rule.on, self._source(rest), self._as_of)
+            case "shard":
+                return of_shard(rule.on, (at for _, at in self._dead_at()), self._as_of)
+            case _:
+                return of_total(rule.on, self._total(subject))
+
+    def _grows_from(self, rule: Rule, subject: str) -> Iterable[int]:
+        """Return since when that grows which a rule measures of a subject by time."""
+        level, _, rest = subject.partition("/")
+        if level == "shard":
+            return [at for _, at in self._dead_at()]
+        if level == "source":
+            seen = self._source(rest)
+            return [] if seen is None else [seen.last_at]
+        picture = self.ward(rest)
+        return [] if picture is None or picture.closed_until is None else [picture.closed_until]
+
+    def _beds(self, subject: str) -> int | None:
+        return beds_of(subject, self.region, self.members, self.ward) if self.region else None
 
 
 def _is_json(content: bytes) -> bool:

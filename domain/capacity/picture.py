@@ -27,7 +27,8 @@ class WardPicture(msgspec.Struct, frozen=True):
     `open` = installed − closed + mobilised supplementary, an upper bound where closed is unknown
     (`open_is_bound`), and occupancy = occupied / open then a lower one; it is not clipped at 1.
     `told_at` is the older of the latest 02 and 03 that the ward has given; `stale_at` when that grows too old.
-    `covid` is the part of 03 assigned to Covid+ (TRE_R337 02).
+    `covid` is the part of 03 assigned to Covid+ (TRE_R337 02). `closed_until` is the earliest date at which closed beds
+    are to be open again, among those that say one.
     """
 
     id: str
@@ -50,6 +51,7 @@ class WardPicture(msgspec.Struct, frozen=True):
     undeclared_surge: bool
     covid: int | None
     rows: tuple[Row, ...]
+    closed_until: int | None = None
 
 
 def standing(available: int | None, open_: int | None) -> Standing:
@@ -107,7 +109,14 @@ def draw(
         undeclared_surge=occupied is not None and open_ is not None and occupied > open_,
         covid=_covid(now.get(OCCUPIED)),
         rows=rows,
+        closed_until=_until(now.get(CLOSED)),
     )
+
+
+def _until(row: Row | None) -> int | None:
+    """Return the earliest date at which some of a row's closed beds are to be open again."""
+    dates = [split.until for split in row.splits if split.until is not None and split.count > 0] if row else []
+    return min(dates, default=None)
 
 
 def _covid(row: Row | None) -> int | None:

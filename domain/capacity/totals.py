@@ -15,7 +15,8 @@ class Total(msgspec.Struct, frozen=True):
 
     `unknown` wards have given neither 02 nor 03; `available_lacking` have not given 02. Occupancy is over the
     `counted` wards that know both 03 and open; `lacking` are the others. Stale wards stay in, counted.
-    `oldest_at` is the age of the oldest contributor (ms), `undeclared_surge` how many wards are beyond open.
+    `oldest_at` is the age of the oldest contributor (ms), `undeclared_surge` how many wards are beyond open,
+    `stale_beds` the installed beds of stale wards, as far as known.
     """
 
     wards: int
@@ -38,6 +39,7 @@ class Total(msgspec.Struct, frozen=True):
     lacking: int
     undeclared_surge: int
     oldest_at: int | None
+    stale_beds: int = 0
 
 
 def group_keys(region: Region, facility: str, kind: str) -> tuple[str, ...]:
@@ -79,7 +81,9 @@ def _plus(total: int | None, part: int | None) -> int | None:
 def add_up(pictures: Iterable[WardPicture], silent: Iterable[Ward]) -> Total:
     """Return the total of a group: the wards that have ever reported, and those of the directory that have not."""
     installed = available = occupied = reserved = closed = supplementary = open_ = covid = oldest = None
-    told = stale = lacks_available = lacks_supplementary = counted = surge = counted_occupied = counted_open = 0
+    told = stale = stale_beds = lacks_available = lacks_supplementary = counted = surge = counted_occupied = (
+        counted_open
+    ) = 0
     size, bound = 0, False
     for never in silent:
         size += 1
@@ -100,7 +104,9 @@ def add_up(pictures: Iterable[WardPicture], silent: Iterable[Ward]) -> Total:
         if ward.told_at is not None:
             told += 1
             oldest = ward.told_at if oldest is None or ward.told_at < oldest else oldest
-        stale += ward.stale
+        if ward.stale:
+            stale += 1
+            stale_beds += ward.installed or 0
         surge += ward.undeclared_surge
         if ward.available is None:
             lacks_available += 1
@@ -134,4 +140,5 @@ def add_up(pictures: Iterable[WardPicture], silent: Iterable[Ward]) -> Total:
         lacking=size - counted,
         undeclared_surge=surge,
         oldest_at=oldest,
+        stale_beds=stale_beds,
     )

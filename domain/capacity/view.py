@@ -23,6 +23,8 @@ NEEDS: dict[str, frozenset[str]] = {
     "covid": frozenset((OCCUPIED,)),
     "reserved": frozenset((RESERVED,)),
     "closed": frozenset((CLOSED,)),
+    "closed_until": frozenset((CLOSED,)),
+    "stale_beds": frozenset((INSTALLED,)),
     "supplementary": frozenset((SUPPLEMENTARY,)),
     "supplementary_unknown": frozenset((SUPPLEMENTARY,)),
     **{field: FIGURES | {SUPPLEMENTARY} for field in ("open", "open_is_bound", "occupancy", "occupancy_is_bound")},
