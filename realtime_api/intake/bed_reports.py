@@ -21,7 +21,12 @@ LONGEST = 200  # characters of a message or path: some of it is what was sent
 
 
 class SplitReport(Split, frozen=True, forbid_unknown_fields=True):
-    """One part of a row's count, and what sets it apart from the others."""
+    """One part of a row's count, and what sets it apart from the others.
+
+    `until` (status 05 alone): when closed beds are to be open again, RFC 3339 with an offset, or ms since 1970.
+    """
+
+    until: int | str | None = None  # type: ignore[assignment]
 
 
 class BedReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -208,6 +213,10 @@ def _splits(given: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[list[S
             splits.append(Split(0))  # keeps the places of the others
             continue
         right, wrong = _fields(each, _split_types, ("count",))
+        if right.get("until") is not None:
+            right["until"], why = _moment(right["until"])
+            if why:
+                wrong.append(Mistake("until", why))
         mistakes += [Mistake(f"splits[{place}].{mistake.path}", mistake.message) for mistake in wrong]
         splits.append(Split(**{"count": 0, **right}))
     return splits, mistakes
@@ -215,23 +224,25 @@ def _splits(given: Mapping[str, Any], fields: Mapping[str, Any]) -> tuple[list[S
 
 def _instant(given: int | str | None, now: int) -> tuple[int, str | None]:
     """Return the instant in ms, and what is wrong with it; the fold clamps what is a little ahead."""
-    if given is None:
-        return now, None
-    if isinstance(given, str):
-        try:
-            moment = datetime.fromisoformat(given)
-        except ValueError:
-            return now, "must be RFC 3339 with an offset, or milliseconds since 1970"
-        if moment.tzinfo is None:
-            return now, "lacks an offset from UTC (2026-01-31T08:00:00+01:00)"
-        try:
-            at = round(moment.timestamp() * 1000)
-        except (OverflowError, ValueError):
-            return now, "is not within the years that a clock can show"
-    else:
-        at = given
-    if at > now + AHEAD_MS:
-        return now, "is more than 5 min in the future"
-    if at < 0:
-        return now, "is before 1970"
-    return at, None
+    at, why = (now, None) if given is None else _moment(given)
+    if at is not None and at > now + AHEAD_MS:
+        why = "is more than 5 min in the future"
+    elif at is not None and at < 0:
+        why = "is before 1970"
+    return (now if at is None or why else at), why
+
+
+def _moment(given: int | str) -> tuple[int | None, str | None]:
+    """Return an instant in ms as it was given, or what is wrong with it."""
+    if isinstance(given, int):
+        return given, None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        return None, "must be RFC 3339 with an offset, or milliseconds since 1970"
+    if moment.tzinfo is None:
+        return None, "lacks an offset from UTC (2026-01-31T08:00:00+01:00)"
+    try:
+        return round(moment.timestamp() * 1000), None
+    except (OverflowError, ValueError):
+        return None, "is not within the years that a clock can show"

@@ -53,6 +53,13 @@ def test_splits_are_kept_as_they_are_told() -> None:
     assert of(document).rows[0][7] == (Split(2, gender="01"), Split(1, gender="02"))
 
 
+@pytest.mark.parametrize("told", [1_800_000_000_000, "2027-01-15T09:00:00+01:00"])
+def test_closed_beds_may_have_a_date_at_which_they_are_open_again(told: Any) -> None:
+    given = [{"count": 2, "closing": "01", "until": told}, {"count": 1, "closing": "01"}]
+    document = {"ward": WARD, "status": "05", "splits": given}
+    assert of(document).rows[0][7] == (Split(2, closing="01", until=1_800_000_000_000), Split(1, closing="01"))
+
+
 def test_a_row_becomes_the_fact_that_someone_said() -> None:
     event = row(happened_at=NOW - 5).event("id-1", "anne", "telephone", NOW)
     assert (event.id, event.received_at, event.happened_at) == ("id-1", NOW, NOW - 5)
@@ -122,6 +129,11 @@ def test_an_instant_that_cannot_be_is_refused(told: Any) -> None:
         ({"count": None, "splits": [{"gender": "01"}, 4]}, ["splits[0].count", "splits[1]"]),
         ({"count": None, "splits": [{"count": 1, "colour": "red"}]}, ["splits[0].colour"]),
         ({"count": None, "splits": {"count": 1}}, ["splits"]),
+        ({"count": None, "splits": [{"count": 1, "until": 5}]}, ["splits[0].until"]),
+        *(
+            ({"status": "05", "count": None, "splits": [{"count": 1, "until": told}]}, ["splits[0].until"])
+            for told in ("soon", "2026-01-31T08:00:00", -1, 10**18, True, 1.5)
+        ),
         ({"colour": "red"}, ["colour"]),
     ],
 )
@@ -179,7 +191,7 @@ JSON_VALUES = st.recursive(
 FIELDS = ["ward", "status", "nature", "temporality", "happened_at", "source_type", "count", "splits", "other"]
 ROWS = st.dictionaries(
     st.sampled_from(FIELDS),
-    st.sampled_from([WARD, HAD, *STATUSES, 0, 3, NOW, [{"count": 1}], [{"count": 1, "gender": "01"}]]) | JSON_VALUES,
+    st.sampled_from([WARD, HAD, *STATUSES, 0, 3, NOW, [{"count": 1}], [{"count": 1, "until": NOW}]]) | JSON_VALUES,
 )
 
 
