@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -21,21 +22,28 @@ from aiokafka.errors import KafkaError
 from faust.contrib.asgi import faust_app_running
 from faust.types import TP
 
+from config import on_call
 from config import settings as environment
 from event_log.kafka import APPEND_TIME, KafkaLog
+from event_log.topics import region_of
 from live_state.redis import RedisState
+from people import reach
+from people.directory import People
 from streams.batches import Consumer, PartitionBatches, Transport
 from streams.capacity import Capacity
+from streams.companions import Companions, attend, end
 from streams.inlet import Batch
+from streams.lag import Lookout, siblings
 from streams.logs import log_as_json
 from streams.measures import Measures
 from streams.notices import Notices
+from streams.on_call import OnCallReader, fetching
 from streams.serving import listen, pages, serve
 from streams.shard import Limits, Shard, Sort
 from streams.watchdog import STOOD_STILL, Sight, watch
 
 STOPS_WITHIN_S = 8.0
-CANCELS_AGAIN_S = 0.1
+ANSWERS_WITHIN_S = 20.0  # whoever a calendar is fetched from, or a message handed to
 MAX_POLL = 1000  # records of one batch at most
 METADATA_MS = 10_000  # a topic that is made, or made anew, after we started is noticed within so long
 LOG_AWAY = 69  # exit status: EX_UNAVAILABLE
@@ -66,6 +74,7 @@ class WorkerSettings:
     tick_s: float = 2.0
     watchdog_s: float = 15.0
     rebalanced_within_s: float = 60.0
+    home: str = ""  # of the directory store: people, calendars; without it nobody is told, and no calendar is read
     host: str = "127.0.0.1"
     port: int = 0
     log_level: str = "info"
@@ -110,8 +119,11 @@ class Worker:
         self.log = KafkaLog(settings.kafka, fetch_wait_ms=settings.fetch_wait_ms)
         self.state = RedisState(settings.redis)
         self.app = faust_app(settings)
+        self.people = People(Path(settings.home)) if settings.home else None
+        self.http = reach.client(within_s=ANSWERS_WITHIN_S)
         self.shards: dict[TP, AnyShard] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
+        self._attending: dict[TP, asyncio.Task[None]] = {}
         self._rebalancing_since: float | None = time.monotonic()
         self._stopping = False
         self._agree()
@@ -162,15 +174,43 @@ class Worker:
             )
             self.shards[TP(topic, partition)] = shard
             self._tasks[TP(topic, partition)] = asyncio.create_task(shard.run(), name=f"{topic} {partition}")
+            if topic == Notices.topic:
+                self._attending[TP(topic, partition)] = asyncio.create_task(
+                    attend(partial(getattr, shard, "shard"), partial(self._beside, shard)),
+                    name=f"beside {topic} {partition}",
+                )
         logger.info("assigned", partitions=ours)
 
     async def lose(self, partitions: set[TP]) -> None:
         """Return once the tasks of these partitions have ended and their memory is dropped."""
-        await end([self._tasks.pop(partition) for partition in partitions if partition in self._tasks])
+        tasks = [each.pop(tp) for each in (self._attending, self._tasks) for tp in partitions if tp in each]
+        await end(tasks)
         for partition in partitions:
             shard = self.shards.pop(partition, None)
             if shard is not None and shard.shard is not None:
                 self.measures.forget(shard.shard)
+
+    def _beside(self, shard: AnyShard, name: str) -> Companions:
+        """Return what runs beside a notices shard."""
+        beside = siblings(name)
+        lookout = Lookout(
+            self.log,
+            self.state,
+            lambda: beside.items() if shard.ready else (),
+            shard.append,
+            lambda: shard.told_now,
+        )
+        if self.people is None:
+            return {"lookout": lookout.run}
+        region, home = region_of(name), Path(self.settings.home)
+        calendars = OnCallReader(
+            partial(self.people.calendars, region), fetching(home, region, self.http), on_call.read
+        )
+        in_force = lambda: shard.held.settings if shard.ready else None  # noqa: E731
+        return {
+            "lookout": lookout.run,
+            "on-call": partial(calendars.keep, in_force, shard.append, lambda: shard.told_now),
+        }
 
     # -- what others ask
 
@@ -212,7 +252,7 @@ class Worker:
             return None
         if self.app.crashed or self.app.should_stop:
             return "Faust has ended"
-        for task in self._tasks.values():
+        for task in (*self._tasks.values(), *self._attending.values()):
             if task.done():
                 return f"the task {task.get_name()!r} has ended"
         if any(shard.inlet.unanswered > 1 for shard in self.shards.values()):
@@ -252,6 +292,7 @@ class Worker:
             await asyncio.gather(watched, shown, return_exceptions=True)
             await self.log.close()
             await self.state.close()
+            await self.http.aclose()
 
     def _ended_early(self, task: asyncio.Task[None]) -> None:
         """End the process where it goes on without what watches it or what tells of it."""
@@ -259,22 +300,6 @@ class Worker:
             why = None if task.cancelled() else repr(task.exception())
             logger.critical("ends this process", why=f"the task {task.get_name()!r} has ended", error=why)
             os._exit(STOOD_STILL)
-
-
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Return once the tasks have ended, cancelled as often as that takes.
-
-    Before Python 3.12 `asyncio.wait_for` swallows a cancellation that comes as what it waited for is done, and redis-py
-    sends by it: a worker that waited for such a task in a rebalance waited for ever.
-    """
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        ended, left = await asyncio.wait(left, timeout=CANCELS_AGAIN_S)
-        for task in ended:
-            if not task.cancelled():
-                task.exception()  # told where it was raised
 
 
 def faust_app(settings: WorkerSettings) -> faust.App:
@@ -343,6 +368,7 @@ def main() -> None:
             host=told.worker_host,
             port=told.worker_port,
             log_level=told.log_level,
+            home=told.home,
         )
     )
 
