@@ -106,6 +106,13 @@ TABLE: tuple[Metric, ...] = (
     Metric("api", "vigilits_produce_seconds", "histogram", (), "Time until the log had kept a row."),
     Metric("api", "vigilits_outcome_seconds", "histogram", (), "Time from there to the row's outcome."),
     Metric("api", "vigilits_pending_total", "counter", (), "Commands that were answered before their outcome."),
+    Metric(
+        "api",
+        "vigilits_acts_total",
+        "counter",
+        ("act", "outcome"),
+        "What people did about alerts, and what became of it.",
+    ),
     Metric("api", "vigilits_problems_total", "counter", ("kind",), "Requests that were answered with a problem."),
     Metric("api", "vigilits_feed_entries_total", "counter", ("shard",), "Feed entries taken in."),
     Metric("api", "vigilits_feed_lag_seconds", "gauge", ("shard",), "Age of the last feed entry when it was taken in."),

@@ -63,6 +63,12 @@ def json_answer(value: object, status: int = 200, headers: dict[str, str] | None
     return Response(encode(value), status, headers=headers, media_type="application/json")
 
 
+def has_etag(request: Request, etag: str) -> bool:
+    """Return whether the asker has this already."""
+    told = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    return etag in told or "*" in told
+
+
 class Parameter(NamedTuple):
     """A parameter as `/openapi.json` describes it."""
 
@@ -82,6 +88,7 @@ class Entry(NamedTuple):
     body: Any
     answers: dict[int, Any]
     parameters: tuple[Parameter, ...] = ()
+    media: str = "application/json"
     of: type = object  # the class that the handler is a method of
 
     @property

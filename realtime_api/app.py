@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,11 @@ from event_log.kafka import KafkaLog
 from event_log.log import Log
 from live_state.redis import RedisState
 from live_state.state import State
+from people import reach
+from people.directory import People
 from realtime_api import asyncapi, openapi
+from realtime_api.alerts.doors import AlertDoors
+from realtime_api.alerts.me import OwnDoors
 from realtime_api.answers import Entry, problem_response
 from realtime_api.commands import Commands
 from realtime_api.connections import BoundedProtocol
@@ -54,6 +58,7 @@ CHECKS_EVERY_S = 1.0  # of what ends sockets: a revoked right must end them with
 COOKIES_EVERY_S = 1.5  # of asking which sign-ins are still there, in a task of its own: their file may be slow
 MOST_FRAME = 64 * 1024  # bytes of one message that comes in
 STOPS_WITHIN_S = 3
+PUSHED_WITHIN_S = 10.0  # a test to a browser, which somebody waits for
 BY_STATUS = {404: "unknown", 405: "wrong-method"}
 
 log = structlog.get_logger("api")
@@ -87,7 +92,14 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     )
     commands = Commands(shards, measures)
     documents = Documents(settings.tile_url)
-    doors = Doors(desk, rooms, sessions, commands, state, documents, measures, now, page)
+    people = People(home)
+    pushes = reach.client(within_s=PUSHED_WITHIN_S)
+    contact = settings.public_url or f"https://{settings.host}"
+    doors = (
+        Doors(desk, rooms, sessions, commands, state, documents, measures, now, page),
+        AlertDoors(desk, rooms, commands, state, people, measures, now),
+        OwnDoors(desk, rooms, commands, state, people, pushes, contact, now),
+    )
     health = Health(rooms, tasks, shards, measures, now)
     endpoint = Endpoint(desk.identify, desk.same_origin, rooms, sessions, now, measures)
     pages = Pages(dist, settings.tile_url)
@@ -114,8 +126,9 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await rooms.close()
-        if client is not None:
-            await client.aclose()
+        for each in (client, pushes):
+            if each is not None:
+                await each.aclose()
 
     app = Starlette(
         routes=_routes(doors, health, pages, endpoint),
@@ -126,7 +139,8 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     return app
 
 
-def _routes(doors: Doors, health: Health, pages: Pages, endpoint: Endpoint) -> list[BaseRoute]:
+def _routes(doors: Iterable[object], health: Health, pages: Pages, endpoint: Endpoint) -> list[BaseRoute]:
+    of = {type(each): each for each in doors}
     described = {"/openapi.json": openapi.document(), "/asyncapi.json": asyncapi.document()}
     plain: list[tuple[str, Callable[[Request], Awaitable[Response]]]] = [
         ("/healthz", health.alive),
@@ -144,7 +158,8 @@ def _routes(doors: Doors, health: Health, pages: Pages, endpoint: Endpoint) -> l
         return await pages.page(request)
 
     def route(door: Entry) -> Route:
-        return Route(_routed(door.path), getattr(doors, door.handler), methods=[door.method])
+        handler = getattr(of[door.of], door.handler)
+        return Route(_routed(door.path), handler, methods=[door.method])
 
     return [
         *(Route(path, handler, methods=["GET"]) for path, handler in plain),

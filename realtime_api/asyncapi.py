@@ -13,7 +13,16 @@ from realtime_api.push.codecs import CODECS, Ping, Subscribe, Unsubscribe
 
 VERSION = "1"
 ASKED = (Subscribe, Unsubscribe, Ping)
-TOLD = (messages.Snapshot, messages.Changes, messages.Reset, messages.Live, messages.Error, messages.Pong)
+TOLD = (
+    messages.Snapshot,
+    messages.Changes,
+    messages.AlertsSnapshot,
+    messages.AlertsChanges,
+    messages.Reset,
+    messages.Live,
+    messages.Error,
+    messages.Pong,
+)
 
 
 def document() -> dict[str, Any]:
@@ -32,9 +41,11 @@ def document() -> dict[str, Any]:
             "title": "vigilits live channels",
             "version": VERSION,
             "description": (
-                "One socket, many channels. After `subscribe` comes a snapshot, or, with a token that can be resumed "
-                "from, the changes since; then whole new values by key (null: gone), the newest only, at most a frame "
-                "each 40 ms. `live` says that the region's clock goes on: without it the picture is not live. "
+                "One socket, many channels: `capacity:<region>`, `alerts:<region>` (the desk), `alerts:me` (what one "
+                "was told of, or has taken; `alerts:me:<region>` where one has several regions). After `subscribe` comes "
+                "a snapshot, or, with a token that can be resumed from, the changes since; then whole new values by key "
+                "(null: gone), the newest only, at most a frame each 40 ms. `live` says that the region's clock goes "
+                "on: without it the picture is not live. "
                 "Close codes: " + "; ".join(f"{close.code} {close.reason}" for close in closes) + "."
             ),
         },

@@ -14,13 +14,16 @@ from domain.events import BedsReported
 from domain.grants import Grant
 from live_state.state import State
 from realtime_api import access, commands, queries, shapes
-from realtime_api.access import MATRIX, Right, View, view_of
+from realtime_api.access import MATRIX, Need, Right, View, view_of
+from realtime_api.alerts.doors import ALERT_DOORS
+from realtime_api.alerts.me import OWN_DOORS
 from realtime_api.answers import (
     ALWAYS_ASK,
     NEVER,
     Entry,
     Parameter,
     encode,
+    has_etag,
     in_path,
     in_query,
     json_answer,
@@ -66,7 +69,7 @@ class Doors:
         who = await self.desk.identify(request)
         body = await read_body(request, bed_reports.MOST_BYTES)
         now = self.now()
-        if not self._writes(who, now):
+        if not self._may("writes", who, now):
             raise self._why_not_allowed()
         intake = bed_reports.read(body, now, self.rooms.wards)
         key = request.headers.get("idempotency-key")
@@ -86,10 +89,10 @@ class Doors:
             return _of_list(judged, told)
         return _of_one(judged[0], told[0])
 
-    def _writes(self, who: Who, now: int) -> bool:
-        """Return whether someone may report for any ward at all."""
+    def _may(self, need: Need, who: Who, now: int) -> bool:
+        """Return whether someone's rights in any region meet a need."""
         views = (view_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs())
-        return any(view is not None and view.may("writes") for view in views)
+        return any(view is not None and view.may(need) for view in views)
 
     def _why_not_allowed(self) -> Problem:
         # While a region's grants are not known, that there are none says nothing.
@@ -126,17 +129,18 @@ class Doors:
     async def command(self, request: Request) -> Response:
         """Return what became of a command."""
         who = await self.desk.identify(request)
-        if not self._writes(who, self.now()):
+        if not self._may("commands", who, self.now()):
             raise self._why_not_allowed()
         id_ = request.path_params["id"]
         if len(id_) > commands.MOST_KEY:
             raise Problem("unknown", "no command of the last 48 h has this id")
-        said = await queries.outcome(self.state, self._hubs(), id_)
+        mirrors = [mirror for _, mirror in self.rooms.mirrors]
+        said = await queries.outcome(self.state, mirrors, id_)
         if said is not None:
             return json_answer(shapes.Outcome(id=id_, outcome=said.outcome, reason=said.reason), headers=NEVER)
         if self.commands.is_pending(id_):
             return json_answer(shapes.Outcome(id=id_, outcome="pending"), headers=NEVER)
-        for hub in self._hubs():
+        for hub in mirrors:
             if hub.why_not() or hub.trouble:  # it may be one of what is not read yet
                 raise Problem(hub.why_not() or "not-ready", "not every region's outcomes are known right now")
         raise Problem("unknown", "no command of the last 48 h has this id")
@@ -172,7 +176,7 @@ class Doors:
         place = await self._place(request, "GET /api/v1/regions/{code}/capacity")
         etag = f'"{place.hub.token(place.view)}"'
         headers = ALWAYS_ASK | {"etag": etag}
-        if _has(request, etag):
+        if has_etag(request, etag):
             return Response(status_code=304, headers=headers)
         return Response(place.hub.body(place.view, encode), media_type="application/json", headers=headers)
 
@@ -304,14 +308,9 @@ class Doors:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def _has(request: Request, etag: str) -> bool:
-    told = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    return etag in told or "*" in told
-
-
 def _document(request: Request, document: Document, media_type: str) -> Response:
     headers = ALWAYS_ASK | {"etag": document.etag, "vary": "accept-encoding"}
-    if _has(request, document.etag):
+    if has_etag(request, document.etag):
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(document.packed, headers=headers | {"content-encoding": "gzip"}, media_type=media_type)
@@ -439,6 +438,7 @@ _TABLE: tuple[Entry, ...] = (
         None,
         {200: dict[str, Any], 304: None, 401: P, 403: P, 404: P, 503: P},
         (CODE,),
+        "application/geo+json",
     ),
     Entry(
         "GET",
@@ -509,4 +509,4 @@ _TABLE: tuple[Entry, ...] = (
         (in_query("code", TEXT, "The issuer's code."), in_query("state", TEXT, "What we sent there.")),
     ),
 )
-DOORS: tuple[Entry, ...] = tuple(door._replace(of=Doors) for door in _TABLE)
+DOORS: tuple[Entry, ...] = (*(door._replace(of=Doors) for door in _TABLE), *ALERT_DOORS, *OWN_DOORS)

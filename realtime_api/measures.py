@@ -31,6 +31,7 @@ class Measures:
         self.produce_seconds = histogram("vigilits_produce_seconds")
         self.outcome_seconds = histogram("vigilits_outcome_seconds")
         self.pending = counter("vigilits_pending_total")
+        self.acts = counter("vigilits_acts_total")
         self.problems = counter("vigilits_problems_total")
         self.feed_entries = counter("vigilits_feed_entries_total")
         self.feed_lag = gauge("vigilits_feed_lag_seconds")

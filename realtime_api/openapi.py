@@ -89,7 +89,7 @@ def _operation(door: Entry, schema_of: Mapping[int, Any]) -> dict[str, Any]:
         "operationId": door.handler,
         "summary": door.sentence,
         "parameters": [_parameter(each) for each in door.parameters],
-        "responses": {str(status): _answer(status, kind, schema_of) for status, kind in door.answers.items()},
+        "responses": {str(status): _answer(door, status, schema_of) for status in door.answers},
     }
     if door.body is not None:
         content = {"application/json": {"schema": schema_of[id(door.body)]}}
@@ -108,7 +108,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _answer(status: int, kinds: Any, schema_of: Mapping[int, Any]) -> dict[str, Any]:
+def _answer(door: Entry, status: int, schema_of: Mapping[int, Any]) -> dict[str, Any]:
+    kinds = door.answers[status]
     told: dict[str, Any] = {"description": WORDS.get(status) or _problems(status)}
     if kinds is None:
         return told
@@ -117,7 +118,7 @@ def _answer(status: int, kinds: Any, schema_of: Mapping[int, Any]) -> dict[str, 
     if ProblemDocument in _members(kinds):
         told["content"][PROBLEM_JSON] = {"schema": {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}}
     if good:
-        told["content"]["application/json"] = {"schema": good[0] if len(good) == 1 else {"anyOf": good}}
+        told["content"][door.media] = {"schema": good[0] if len(good) == 1 else {"anyOf": good}}
     if status == 503:
         told["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
     return told

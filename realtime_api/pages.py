@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import mimetypes
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +14,9 @@ from realtime_api.problems import Problem
 
 MOST_BYTES = 32 * 1024 * 1024  # of all files together: anything beyond is no web app of ours
 PACKED = ("text/", "application/json", "application/javascript", "application/manifest", "image/svg")
+KINDS = {".webmanifest": "application/manifest+json", ".js": "text/javascript"}  # a machine's own table may lack them
+ROUTES = ("alerts", "alerts/worth", "seen")  # pages of the one web app, which reads the address itself
+INDEX, WORKER = "index.html", "sw.js"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -73,7 +76,7 @@ class Pages:
                 self._files[name] = self._file(name, body)
 
     def _file(self, name: str, body: bytes) -> File:
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        kind = KINDS.get(PurePath(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
         packed = gzip.compress(body, 9, mtime=0) if kind.startswith(PACKED) and len(body) > 512 else None
         headers = self._headers | {
             "content-type": f"{kind}; charset=utf-8" if kind.startswith("text/") else kind,
@@ -82,14 +85,18 @@ class Pages:
             "etag": f'"{hashlib.sha256(body).hexdigest()[:16]}"',
             "vary": "accept-encoding",
         }
+        if name == WORKER:
+            headers["service-worker-allowed"] = "/"
         return File(body, packed, headers)
 
     async def page(self, request: Request) -> Response:
-        """Return a file, the index for `/`; raise Problem for what is not there."""
-        name = request.path_params.get("page", "") or "index.html"
+        """Return a file, the index for `/` and the app's other addresses; raise Problem for what is not there."""
+        name = request.path_params.get("page", "") or INDEX
+        if name in ROUTES:
+            name = INDEX
         file = self._files.get(name)
         if file is None:
-            if name == "index.html":
+            if name == INDEX:
                 raise Problem("unknown", "the web app is not built: `make web` builds it")
             raise Problem("unknown")
         if file.headers["etag"] in request.headers.get("if-none-match", ""):

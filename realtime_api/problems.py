@@ -1,7 +1,7 @@
 """The one table of what can go wrong at a door: our errors as HTTP problems (RFC 9457) and as close codes."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,14 +36,20 @@ KINDS: dict[str, Kind] = {
     "unknown": Kind(404, "There is nothing of this name"),
     "wrong-method": Kind(405, "This door does not know this method"),
     "too-large": Kind(413, "The body is too large"),
+    "taken": Kind(409, "Somebody has it already"),
+    "over": Kind(409, "It is over already"),
+    "not-taken": Kind(409, "Nobody has it yet"),
+    "link-over": Kind(410, "This link opens nothing (any more)"),
+    "wrong-fields": Kind(422, "What was sent is wrong"),
     "wrong-rows": Kind(422, "The report is wrong"),
     "other-report": Kind(422, "Another report was sent under this Idempotency-Key: this one was not taken"),
-    "refused": Kind(422, "The report was read, and refused"),
+    "refused": Kind(422, "It was read, and refused"),
     "too-many": Kind(429, "Too many requests", 1),
     "bug": Kind(500, "Something is wrong with vigilits itself"),
     "log-away": Kind(503, "The event log cannot be reached: nothing was accepted for certain", 2),
     "log-changed": Kind(503, "The event log is another one than before: nothing was accepted for certain", 2),
     "state-away": Kind(503, "The live state cannot be reached", 2),
+    "push-failed": Kind(502, "The push service did not take it"),
     "issuer-away": Kind(503, "The identity provider cannot be reached", 5),
     "busy": Kind(503, "Too much is under way", 1),
     "rebuilding": Kind(503, "The live picture is being rebuilt", 2),
@@ -54,9 +60,10 @@ KINDS: dict[str, Kind] = {
 class Problem(Exception):
     """What a door answers instead of what was asked for; `detail` is for the person who asked, and holds no secret."""
 
-    def __init__(self, kind: str, detail: str = "", mistakes: Sequence[Mistake] = ()) -> None:
+    def __init__(self, kind: str, detail: str = "", mistakes: Sequence[Mistake] = (), **more: Any) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind, self.detail, self.mistakes = kind, detail, tuple(mistakes)
+        self.more = more  # members of the document of their own
         self.hangs_up = False
 
     def hanging_up(self) -> "Problem":
@@ -83,6 +90,7 @@ class Problem(Exception):
             status=self.status,
             detail=self.detail or msgspec.UNSET,
             errors=[WrongField(*mistake) for mistake in self.mistakes] or msgspec.UNSET,
+            **self.more,
         )
 
     @property
@@ -110,6 +118,10 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | msgspec.UnsetType = msgspec.UNSET
     errors: list[WrongField] | msgspec.UnsetType = msgspec.UNSET
     sign_in: str | msgspec.UnsetType = msgspec.UNSET  # where a person can sign in, on a 401
+    taken_by: str | msgspec.UnsetType = msgspec.UNSET  # who has an alert already (a subject), since when (ms)
+    taken_by_name: str | msgspec.UnsetType = msgspec.UNSET
+    taken_at: int | msgspec.UnsetType = msgspec.UNSET
+    over_at: int | msgspec.UnsetType = msgspec.UNSET  # since when (ms) an alert is over
 
 
 # What our errors are at a door. A detail is shown only where the error was written to be shown.

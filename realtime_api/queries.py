@@ -19,6 +19,7 @@ from live_state.state import State
 from realtime_api.access import View
 from realtime_api.problems import Mistake, Problem
 from realtime_api.push.hub import Hub
+from realtime_api.push.mirror import Mirror
 from realtime_api.shapes import HoursShown, Nearby, WardShown
 
 MOST_HISTORY = 50
@@ -156,7 +157,7 @@ def _offers(wards: Mapping[str, Any]) -> Callable[[str], Free | None]:
     return offer
 
 
-async def outcome(state: State, hubs: Sequence[Hub], id_: str) -> Said | None:
+async def outcome(state: State, hubs: Sequence[Mirror[Any]], id_: str) -> Said | None:
     """Return what became of an event of the last 48 h, None for one that is not known."""
     for hub in hubs:
         told = hub.outcomes.get(id_)
@@ -207,6 +208,13 @@ class Asked:
         if not 1 <= value <= most:
             self._wrong.append(Mistake(name, f"must be a whole number from 1 to {most}"))
         return value
+
+    def flag(self, name: str) -> bool:
+        """Return whether something is wanted, which it is not where nothing is said."""
+        text = self._given.get(name)
+        if text not in (None, "true", "false"):
+            self._wrong.append(Mistake(name, "must be true or false"))
+        return text == "true"
 
     def one_of(self, name: str, known: Collection[str]) -> str:
         """Return a text that must be there, and one of these."""

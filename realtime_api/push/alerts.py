@@ -1,16 +1,18 @@
 """A region's alerts as this process knows them: a mirror of its notices shard, through the desk's view or one's own."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from domain.alerts.fold import NOTICES_FOLD_VERSION
 from domain.alerts.notice import ChannelState, Group, HeldAlert, Override, Silence
-from domain.alerts.routing import OnCall, People, Routing, Shift
+from domain.alerts.oncall import on_duty
+from domain.alerts.routing import OnCall, People, Routing
 from domain.alerts.rule import Ruleset
 from domain.grants import Grant
-from live_state.capacity import read_feed
+from live_state import notices
 from live_state.state import Build, Position
 from realtime_api.access import AlertsView, alerts_view
 from realtime_api.push.hub import Hub
@@ -18,18 +20,17 @@ from realtime_api.push.mirror import Change, Effect, Message, Mirror, Reading
 
 MOST_VIEWS = 2_000
 MOST_REMEMBERED = 50_000  # keys whose last change is known; those of alerts that are over would only become more
-# What a key of the feed begins with → the hash and the part of a picture that it is of, and its type.
-PARTS: dict[str, tuple[str, type]] = {
-    "alert": ("alerts", HeldAlert),
-    "group": ("groups", Group),
-    "silence": ("silences", Silence),
-    "override": ("overrides", Override),
-    "channel": ("channels", ChannelState),
+# What a key of the feed begins with → the hash, and the part of a picture, that it is of; and how it is read.
+PARTS: dict[str, tuple[str, Callable[[bytes | msgspec.Raw], Any]]] = {
+    "alert": ("alerts", notices.read_alert),
+    "group": ("groups", notices.read_group),
+    "silence": ("silences", notices.read_silence),
+    "override": ("overrides", notices.read_override),
+    "channel": ("channels", notices.read_channel),
 }
 ON_CALL = "on-call/"  # settings of this name hold a schedule each
 SETTINGS: dict[str, type] = {"routing": Routing, "people": People, "alert_rules": Ruleset}
 EVERYONE_SEES = ("alert", "group", "on_call")  # as far as it is theirs; the rest is the desk's
-_READ: dict[str, Any] = {name: msgspec.msgpack.Decoder(type_).decode for name, (_, type_) in PARTS.items()}
 
 
 class OnCallNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,39 @@ class OnCallNow(msgspec.Struct, frozen=True, kw_only=True):
     read_at: int | None = None
     source: str = ""
     trouble: str = ""
+
+
+def see_alert(held: HeldAlert, view: AlertsView) -> HeldAlert | None:
+    """Return an alert as a view shows it, None where it does not: who else was told is the desk's to know."""
+    if not view.shows(held):
+        return None
+    if view.subject is None:
+        return held
+    told = (view.subject,) if view.subject in held.told else ()
+    seen_by = {subject: at for subject, at in held.seen_by.items() if subject == view.subject}
+    return msgspec.structs.replace(held, told=told, seen_by=seen_by)
+
+
+def see_group(group: Group, view: AlertsView, alerts: Mapping[str, HeldAlert]) -> Group | None:
+    """Return a group with those of its alerts that a view shows, None where there are none."""
+    theirs = tuple(id_ for id_ in group.alerts if id_ in alerts and view.shows(alerts[id_]))
+    if not theirs:
+        return None
+    if view.subject is None:
+        return msgspec.structs.replace(group, alerts=theirs)
+
+    def own(subjects: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(each for each in subjects if each == view.subject)
+
+    return msgspec.structs.replace(
+        group,
+        alerts=theirs,
+        told=tuple(each for each in group.told if each.person == view.subject),
+        not_told=tuple(each for each in group.not_told if each.person == view.subject),
+        to=own(group.to),
+        reached=own(group.reached),
+        quiet={subject: at for subject, at in group.quiet.items() if subject == view.subject},
+    )
 
 
 class Shown:
@@ -76,26 +110,10 @@ class Shown:
         if value is None or (subject is not None and name not in EVERYONE_SEES):
             return None
         if isinstance(value, HeldAlert):
-            return value if self._view.shows(value) else None
+            return see_alert(value, self._view)
         if isinstance(value, Group):
-            return self._group(value)
+            return see_group(value, self._view, self._hub.alerts)
         return value
-
-    def _group(self, group: Group) -> Group | None:
-        """Return a group with those of its alerts that are shown; of one's own, with what one was told oneself."""
-        alerts = tuple(id_ for id_ in group.alerts if self._shows(id_))
-        subject = self._view.subject
-        if not alerts:
-            return None
-        if subject is None:
-            return msgspec.structs.replace(group, alerts=alerts)
-        told = tuple(each for each in group.told if each.person == subject)
-        not_told = tuple(each for each in group.not_told if each.person == subject)
-        return msgspec.structs.replace(group, alerts=alerts, told=told, not_told=not_told)
-
-    def _shows(self, id_: str) -> bool:
-        held = self._hub.alerts.get(id_)
-        return held is not None and self._view.shows(held)
 
     def parts(self) -> dict[str, dict[str, Any]]:
         """Return all that is shown, by part of the picture."""
@@ -124,7 +142,9 @@ def _by_part(found: Iterable[tuple[str, Any]], parts: dict[str, dict[str, Any]])
 class AlertsHub(Mirror[AlertsView]):
     """The mirror of one region's notices shard."""
 
-    reading = Reading(("meta", "settings", *(part for part, _ in PARTS.values())), 1, read_feed)
+    reading = Reading(
+        ("meta", "settings", *(part for part, _ in PARTS.values())), NOTICES_FOLD_VERSION, notices.read_feed
+    )
 
     def __init__(self, capacity: Hub) -> None:
         super().__init__(capacity.code, f"notices:{capacity.code}", f"alerts:{capacity.code}")
@@ -160,8 +180,8 @@ class AlertsHub(Mirror[AlertsView]):
     def replace(self, build: Build, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> None:
         """Become what the live state holds."""
         self._become(build, position, held)
-        for name, (part, _) in PARTS.items():
-            setattr(self, part, {id_: _READ[name](packed) for id_, packed in held.get(part, {}).items()})
+        for part, read in PARTS.values():
+            setattr(self, part, {id_: read(packed) for id_, packed in held.get(part, {}).items()})
         self.routing = self.people = self.rules = None
         self.schedules = {}
         for name, content in held.get("settings", {}).items():
@@ -196,7 +216,8 @@ class AlertsHub(Mirror[AlertsView]):
     def _set(self, key: str, packed: msgspec.Raw | None) -> None:
         name, _, rest = key.partition("/")
         if name in PARTS:
-            _put(getattr(self, PARTS[name][0]), rest, None if packed is None else _READ[name](packed))
+            part, read = PARTS[name]
+            _put(getattr(self, part), rest, None if packed is None else read(packed))
         elif name == "setting":
             self._setting(rest, None if packed is None else msgspec.msgpack.decode(packed))
 
@@ -230,27 +251,11 @@ class AlertsHub(Mirror[AlertsView]):
 
     def _on_call(self, schedule: str) -> OnCallNow:
         held = self.schedules.get(schedule)
-        person = self.who_is_on_call(schedule, self.at)
-        until = next((at for at in self._edges(schedule) if self.who_is_on_call(schedule, at) != person), None)
+        duty = on_duty(schedule, held, self.overrides.values(), self.at)
         if held is None:
-            return OnCallNow(person=person, until=until)
-        return OnCallNow(person=person, until=until, read_at=held.read_at, source=held.source, trouble=held.trouble)
-
-    def who_is_on_call(self, schedule: str, at: int) -> str | None:
-        """Return who is on call by a schedule at an instant: the last to stand in, or else whose shift it is."""
-        standing_in = [each for each in self.overrides.values() if each.schedule == schedule]
-        for override in reversed(standing_in):
-            if override.since <= at < override.until:
-                return override.person
-        held = self.schedules.get(schedule)
-        return next((each.person for each in held.shifts if each.since <= at < each.until), None) if held else None
-
-    def _edges(self, schedule: str) -> list[int]:
-        """Return the coming instants at which somebody's time begins or ends, in order."""
-        held = self.schedules.get(schedule)
-        shifts: Iterable[Shift] = held.shifts if held else ()
-        times: list[Shift | Override] = [*shifts, *(o for o in self.overrides.values() if o.schedule == schedule)]
-        return sorted({at for time in times for at in (time.since, time.until) if at > self.at})
+            return OnCallNow(person=duty.person, until=duty.until)
+        read_at, source, trouble = held.read_at, held.source, held.trouble
+        return OnCallNow(person=duty.person, until=duty.until, read_at=read_at, source=source, trouble=trouble)
 
     # -- read by views and doors
 

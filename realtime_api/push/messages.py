@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from domain.alerts.notice import ChannelState, Group, HeldAlert, Override, Silence
 from domain.capacity.picture import WardPicture  # on this way without its rows
 from domain.capacity.totals import Total
+from realtime_api.push.alerts import OnCallNow
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -30,6 +32,32 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
     totals: dict[str, Total | None] | UnsetType = UNSET
 
 
+class AlertsPicture(msgspec.Struct, frozen=True):
+    """All that a view shows of a region's alerts, at an instant of the clock of its notices."""
+
+    at: int
+    rebuilding: bool
+    alerts: dict[str, HeldAlert]
+    groups: dict[str, Group]
+    silences: dict[str, Silence]
+    overrides: dict[str, Override]
+    channels: dict[str, ChannelState]
+    on_call: dict[str, OnCallNow]
+
+
+class AlertsChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed of alerts, whole new values by key: null is gone, and what is absent did not change."""
+
+    at: int
+    rebuilding: bool | UnsetType = UNSET
+    alerts: dict[str, HeldAlert | None] | UnsetType = UNSET
+    groups: dict[str, Group | None] | UnsetType = UNSET
+    silences: dict[str, Silence | None] | UnsetType = UNSET
+    overrides: dict[str, Override | None] | UnsetType = UNSET
+    channels: dict[str, ChannelState | None] | UnsetType = UNSET
+    on_call: dict[str, OnCallNow | None] | UnsetType = UNSET
+
+
 class Snapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
     """A whole picture, instead of whatever the client held."""
 
@@ -44,6 +72,22 @@ class Changes(msgspec.Struct, frozen=True, tag_field="type", tag="changes"):
     channel: str
     token: str
     changes: Changed
+
+
+class AlertsSnapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """The same of a channel of alerts: `alerts:<region>`, `alerts:me` or `alerts:me:<region>`."""
+
+    channel: str
+    token: str
+    data: AlertsPicture
+
+
+class AlertsChanges(msgspec.Struct, frozen=True, tag_field="type", tag="changes"):
+    """The same of a channel of alerts."""
+
+    channel: str
+    token: str
+    changes: AlertsChanged
 
 
 class Reset(msgspec.Struct, frozen=True, tag_field="type", tag="reset"):
@@ -73,3 +117,4 @@ class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
 
 
 Told = Snapshot | Changes | Reset | Live | Error | Pong
+AlertsTold = AlertsSnapshot | AlertsChanges | Reset | Live | Error | Pong

@@ -143,7 +143,7 @@ class Relay:
         if change.start != hub.offset:
             raise Behind(f"the feed goes on from {change.start}, and the mirror stands at {hub.offset}")
         if change.reload:
-            raise Behind("a region directory was published")
+            raise Behind("so much changed that it is read anew")
         if not hub.reading.by_digest.isdisjoint(change.set):
             raise Behind("a setting was published that is told by its digest alone")
         self._outbox.changed(hub.apply(entry.offset, change))

@@ -13,3 +13,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     """Return a running API over a small region."""
     async with open_house(tmp_path / "home") as opened:
         yield opened
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[House]:
+    """Return a running API over a small region with a notices shard."""
+    async with open_house(tmp_path / "home", alerts=True) as opened:
+        yield opened

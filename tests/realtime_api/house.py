@@ -15,26 +15,29 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from config.settings import Settings
-from domain.capacity.fold import FOLD_VERSION, CapacityState, Item, fold
+from domain.alerts.lifecycle import Step
+from domain.capacity.fold import Item
 from domain.errors import Unreadable
-from domain.events import Event, GrantGiven, GrantRevoked, SettingsPublished, Tick
+from domain.events import AlertStepped, Event, GrantGiven, GrantRevoked, SettingsPublished, Tick
 from domain.places import Region
 from event_log.codec import decode, encode
 from event_log.ids import new_id
 from event_log.log import LogAway
 from event_log.memory import MemoryLog
-from event_log.topics import CAPACITY, init_shard
+from event_log.topics import CAPACITY, NOTICES, init_shard
 from launch.publish import parts
-from live_state import capacity
 from live_state.memory import MemoryState
 from live_state.state import Build, Commit, FeedEntry, Position, StateAway
 from realtime_api.app import application, now, server
 from realtime_api.issuer import LocalIssuer
 from realtime_api.push.codecs import JSON, MSGPACK
 from realtime_api.push.rooms import Rooms
+from streams.capacity import Capacity
+from streams.notices import Notices
 from tests.small_region import region as small_region
 
 SHARD = "capacity:ici"
+ALERTS = "notices:ici"
 BOUNDARIES = b'{"type":"FeatureCollection","features":[]}'
 WITHIN_S = 5.0
 PEOPLE = {
@@ -99,22 +102,25 @@ class State(MemoryState):
 
 
 class Shard:
-    """A worker in small: folds one partition into the state, commit by commit."""
+    """A worker in small: folds one partition into the state, commit by commit; steps of alerts go to `forward`."""
 
-    def __init__(self, log: Log, state: State, partition: int, epoch: str) -> None:
-        self.log, self.state, self.partition, self.epoch = log, state, partition, epoch
-        self.memory = CapacityState()
+    def __init__(self, log: Log, state: State, sort: Any, name: str, partition: int, epoch: str) -> None:
+        self.log, self.state, self.sort, self.name = log, state, sort, name
+        self.partition, self.epoch = partition, epoch
+        self.memory = sort.empty()
         self.build: Build | None = None
         self.rebuilding = False
         self.working = asyncio.Event()  # cleared: what is appended waits
         self.working.set()
+        self.forward: Shard | None = None
 
     async def step(self) -> None:
         """Fold what is there."""
         if self.build is None:
-            self.build = await self.state.begin(SHARD, self.epoch, FOLD_VERSION, await self.state.current(SHARD))
+            version = self.sort.fold_version
+            self.build = await self.state.begin(self.name, self.epoch, version, await self.state.current(self.name))
         start = self.memory.offset + 1
-        items = [_item(r.offset, r.value) async for r in self.log.read(CAPACITY, self.partition, start)]
+        items = [_item(r.offset, r.value) async for r in self.log.read(self.sort.topic, self.partition, start)]
         while items:
             await self.commit(items)
             items = [item for item in items if item.offset > self.memory.offset]
@@ -122,15 +128,28 @@ class Shard:
     async def commit(self, items: Sequence[Item]) -> None:
         """Fold these, and commit."""
         assert self.build is not None
-        draft = fold(self.memory, items)
-        at = Position(self.epoch, self.memory.offset, FOLD_VERSION)
-        to = Position(self.epoch, draft.offset, FOLD_VERSION)
-        writes = capacity.writes(draft, rebuilding=self.rebuilding)
-        made = await self.state.commit(
-            self.build, Commit(at, to, writes, capacity.feed(draft, rebuilding=self.rebuilding))
-        )
+        draft = self.sort.fold(self.memory, items)
+        at = Position(self.epoch, self.memory.offset, self.sort.fold_version)
+        to = Position(self.epoch, draft.offset, self.sort.fold_version)
+        written = self.sort.written(draft, rebuilding=self.rebuilding)
+        made = await self.state.commit(self.build, Commit(at, to, written.writes, written.feed))
         assert made
-        self.memory.absorb(draft)
+        self.sort.absorb(self.memory, draft)
+        if self.forward is not None:
+            await self.forward.put(*(self._stepped(place, packed) for place, packed in written.steps.items()))
+
+    def _stepped(self, place: str, packed: bytes) -> AlertStepped:
+        offset, _, n = place.partition("/")
+        return AlertStepped(
+            id=f"{self.name}/{self.epoch}/{int(offset)}/{n}",
+            received_at=now(),
+            region="ici",
+            shard=self.name,
+            epoch=self.epoch,
+            offset=int(offset),
+            n=int(n),
+            step=msgspec.msgpack.decode(packed, type=Step),
+        )
 
     async def run(self) -> None:
         """Fold for ever."""
@@ -143,7 +162,7 @@ class Shard:
     async def put(self, *events: Event) -> None:
         """Append events."""
         for event in events:
-            await self.log.append(CAPACITY, self.partition, b"ici", encode(event))
+            await self.log.append(self.sort.topic, self.partition, b"ici", encode(event))
 
     async def tick(self, at: int | None = None) -> None:
         """Let the clock go on."""
@@ -176,15 +195,17 @@ class Server(uvicorn.Server):
 class House:
     """A running API and its surroundings."""
 
-    def __init__(self, home: Path, settings: Settings, document: Region) -> None:
+    def __init__(self, home: Path, settings: Settings, document: Region, *, alerts: bool = False) -> None:
         self.home, self.settings, self.document = home, settings, document
+        self.has_alerts = alerts
         self.log, self.state = Log(), State()
         self.issuer = LocalIssuer(home)
         self.url = ""
         self.shard: Shard
+        self.alerts: Shard  # the notices shard, of a house that has one
         self.app: Starlette
         self._open = AsyncExitStack()
-        self._folding: asyncio.Task[None] | None = None
+        self._folding: list[asyncio.Task[None]] = []
         self._at: int | None = None
 
     async def __aenter__(self) -> Self:
@@ -202,29 +223,36 @@ class House:
     async def __aexit__(self, *error: object) -> None:
         """End everything."""
         await self._open.__aexit__(None, None, None)
-        if self._folding is not None:
-            await _end(self._folding)
+        for task in self._folding:
+            await _end(task)
 
     async def found(self, at: int | None = None) -> None:
         """Make the log's shard, publish the region and what people may, and begin to fold; all of it at an instant."""
         self._at = at
         founded = await init_shard(self.log, SHARD, at or now())
-        self.shard = Shard(self.log, self.state, founded.partition, founded.epoch)
+        self.shard = Shard(self.log, self.state, Capacity(), SHARD, founded.partition, founded.epoch)
         await self.publish("region", msgspec.msgpack.encode(self.document))
         await self.publish("boundaries", BOUNDARIES)
         for subject, held in PEOPLE.items():
             for role, scope in held:
                 await self.grant(subject, role, scope)
         await self.shard.step()
-        if self._folding is not None:
-            await _end(self._folding)
-        self._folding = asyncio.create_task(self.shard.run())
+        for task in self._folding:
+            await _end(task)
+        self._folding = [asyncio.create_task(self.shard.run())]
+        if self.has_alerts:
+            told = await init_shard(self.log, ALERTS, at or now(), NOTICES)
+            self.alerts = Shard(self.log, self.state, Notices(), ALERTS, told.partition, told.epoch)
+            self.shard.forward = self.alerts
+            await self.alerts.tick(at)
+            await self.alerts.step()
+            self._folding.append(asyncio.create_task(self.alerts.run()))
         self._at = None
 
-    async def publish(self, name: str, content: bytes) -> None:
+    async def publish(self, name: str, content: bytes, on: Shard | None = None) -> None:
         """Publish a setting."""
         events: list[SettingsPublished] = parts(name, content, self._at or now())
-        await self.shard.put(*events)
+        await (on or self.shard).put(*events)
 
     async def grant(
         self, subject: str, role: str, scope: str, *, since: int | None = None, until: int | None = None
@@ -256,15 +284,26 @@ class House:
             await self.settled()
         async with asyncio.timeout(WITHIN_S):
             while (await self.http.get("/readyz")).status_code != 200:
-                await self.shard.tick()
+                await self.tick()
+
+    async def tick(self, at: int | None = None) -> None:
+        """Let every clock go on."""
+        await self.shard.tick(at)
+        if self.has_alerts:
+            await self.alerts.tick(at)
 
     async def settled(self) -> None:
-        """Return once the API has taken in all that is on the log."""
-        end = await self.log.end(CAPACITY, self.shard.partition)
-        hub = self.rooms.hubs["ici"]
+        """Return once the API has taken in all that is on the log, and what follows from it."""
+        pairs: list[tuple[Shard, Any]] = [(self.shard, self.rooms.hubs)]
+        pairs += [(self.alerts, self.rooms.alerts)] if self.has_alerts else []
         async with asyncio.timeout(WITHIN_S):
-            while hub.build != self.shard.build or hub.offset < end - 1:  # noqa: ASYNC110 - a wait of some steps of this very loop
-                await asyncio.sleep(0)
+            for shard, hubs in pairs:  # what the first emits is on the second's log once it is folded
+                while not await self._is_settled(shard, hubs.get("ici")):  # noqa: ASYNC110 - a wait of some steps of this very loop
+                    await asyncio.sleep(0)
+
+    async def _is_settled(self, shard: Shard, hub: Any) -> bool:
+        end = await self.log.end(shard.sort.topic, shard.partition)
+        return hub is not None and hub.build == shard.build and hub.offset >= end - 1
 
     def bearer(self, subject: str, minutes: float = 10) -> dict[str, str]:
         """Return the header that says who asks."""
@@ -332,10 +371,12 @@ class Socket:
             if message["type"] in kinds:
                 return message
 
-    async def subscribe(self, since: str | None = None, region: str = "ici") -> dict[str, Any]:
+    async def subscribe(
+        self, since: str | None = None, region: str = "ici", channel: str | None = None
+    ) -> dict[str, Any]:
         """Subscribe, and return the first picture or changes."""
         told = {} if since is None else {"since": since}
-        await self.say(type="subscribe", channel=f"capacity:{region}", **told)
+        await self.say(type="subscribe", channel=channel or f"capacity:{region}", **told)
         return await self.hear_a("snapshot", "changes")
 
     async def until_closed(self) -> tuple[int | None, str | None]:
@@ -380,8 +421,11 @@ async def serving(made: uvicorn.Server) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_house(home: Path, *, document: Region | None = None, **settings: Any) -> AsyncIterator[House]:
-    """Give a running API over a small region."""
+async def open_house(
+    home: Path, *, document: Region | None = None, alerts: bool = False, **settings: Any
+) -> AsyncIterator[House]:
+    """Give a running API over a small region, with a notices shard where alerts are wanted."""
     home.mkdir(parents=True, exist_ok=True)
-    async with House(home, Settings(home=str(home), **settings), document or small_region()) as house:
+    made = House(home, Settings(home=str(home), **settings), document or small_region(), alerts=alerts)
+    async with made as house:
         yield house

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -67,13 +68,16 @@ def test_close_codes_are_described() -> None:
 
 
 async def test_the_descriptions_are_served(house: House) -> None:
-    assert (await house.http.get("/openapi.json")).json() == openapi.document()
+    assert (await house.http.get("/openapi.json")).json() == msgspec.json.decode(
+        msgspec.json.encode(openapi.document())
+    )
     assert (await house.http.get("/asyncapi.json")).json()["asyncapi"] == "3.0.0"
 
 
 @pytest.mark.parametrize("door", [door for door in DOORS if door.path not in NOT_HERE], ids=lambda door: door.name)
-async def test_a_door_answers_as_it_is_described(house: House, door: Entry) -> None:
+async def test_a_door_answers_as_it_is_described(desk: House, door: Entry) -> None:
     """Whatever is asked, within the description and beyond it, the answer is one that the description knows."""
+    house = desk
     await house.report("crisis", [{"ward": ward, "status": "02", "count": 2} for ward in house.document.ward_of])
     schema = schemathesis.openapi.from_dict(openapi.document())
     schema.config.update(base_url=house.url)
@@ -84,6 +88,8 @@ async def test_a_door_answers_as_it_is_described(house: House, door: Entry) -> N
         @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @given(case=operation.as_strategy())
         def every(case: Any) -> None:
+            if len((case.path_parameters or {}).get("code", "")) % 2:  # else no made-up code is ever a region's
+                case.path_parameters["code"] = "ici"
             response = case.call(headers=headers, base_url=house.url)
             case.validate_response(response, checks=CHECKS)
 

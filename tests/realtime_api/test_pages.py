@@ -16,6 +16,8 @@ def dist(tmp_path: Path) -> Path:
     (home / "dist" / "assets").mkdir(parents=True)
     (home / "dist" / "index.html").write_text("<!doctype html><title>vigilits</title>" + " " * 1000)
     (home / "dist" / "assets" / "main-1a2b3c.js").write_text("console.log(1);" * 100)
+    (home / "dist" / "sw.js").write_text("self.addEventListener('push', () => {});")
+    (home / "dist" / "manifest.webmanifest").write_text('{"name": "vigilits"}')
     (home / "issuer.key.txt").write_text("secret")
     return home
 
@@ -44,6 +46,27 @@ async def test_every_page_has_a_strict_policy(dist: Path) -> None:
         assert "worker-src 'self' blob:" in told
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/alerts", "/alerts?group=abc", "/alerts?mine", "/alerts/worth", "/seen"])
+async def test_the_apps_own_addresses_are_its_index(dist: Path, path: str) -> None:
+    async with open_house(dist) as house:
+        answer = await house.http.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert answer.text.startswith("<!doctype html>")
+        assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_the_service_worker_is_asked_for_each_time_and_may_have_every_page(dist: Path) -> None:
+    async with open_house(dist) as house:
+        worker = await house.http.get("/sw.js")
+        assert worker.headers["service-worker-allowed"] == "/"
+        assert worker.headers["cache-control"] == "no-cache"
+        assert worker.headers["content-type"].startswith("text/javascript")
+        assert "default-src 'none'" in worker.headers["content-security-policy"]
+        manifest = await house.http.get("/manifest.webmanifest")
+        assert manifest.headers["content-type"] == "application/manifest+json"
+        assert "service-worker-allowed" not in manifest.headers
 
 
 def test_tiles_come_from_where_they_are_and_nowhere_else() -> None:

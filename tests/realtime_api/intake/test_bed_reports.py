@@ -191,7 +191,8 @@ JSON_VALUES = st.recursive(
 FIELDS = ["ward", "status", "nature", "temporality", "happened_at", "source_type", "count", "splits", "other"]
 ROWS = st.dictionaries(
     st.sampled_from(FIELDS),
-    st.sampled_from([WARD, HAD, *STATUSES, 0, 3, NOW, [{"count": 1}], [{"count": 1, "until": NOW}]]) | JSON_VALUES,
+    st.sampled_from([WARD, HAD, *STATUSES, 0, 3, NOW, [{"count": 1, "gender": "01"}], [{"count": 1, "until": NOW}]])
+    | JSON_VALUES,
 )
 
 
