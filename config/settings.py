@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from config import sms_gateway
+
 # Read by the tests and the launcher alone; named here so that a misspelt setting still stands out.
 NOT_SETTINGS = frozenset(("VIGILITS_ENGINES", "VIGILITS_CHROMIUM"))
 
@@ -60,6 +62,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(description="How long Kafka may hold a fetch open; an engine that answers late wants it small.")
     ] = 20
     group: Annotated[str, Meta(description="The consumer group of the workers.")] = "vigilits"
+    smtp_url: Annotated[
+        str, Meta(description="The server that takes our e-mail, smtp[s]://user:password@host:port; none: no e-mail.")
+    ] = ""
+    smtp_from: Annotated[str, Meta(description="The address that our e-mail comes from.")] = ""
+    smtp_starttls: Annotated[
+        bool, Meta(description="Whether smtp:// (not smtps://) must turn to TLS before anything is said.")
+    ] = True
+    smtp_per_second: Annotated[
+        float, Meta(description="How many messages a second each mail server is handed, for each region.")
+    ] = 5.0
+    mssante_url: Annotated[
+        str, Meta(description="The MSSanté operator's server, as SMTP_URL, always over TLS; none: no MSSanté.")
+    ] = ""
+    mssante_from: Annotated[str, Meta(description="The MSSanté mailbox that we write from.")] = ""
+    mssante_domains: Annotated[
+        str, Meta(description="The MSSanté domains that we write to, and to no others, separated by commas.")
+    ] = ""
+    sms_gateway: Annotated[
+        str, Meta(description="The YAML file that says how the SMS gateway is spoken to; none: no SMS.")
+    ] = ""
+    push_contact: Annotated[
+        str, Meta(description="Whom push services write to about us, mailto:… or https://…; none: no Web Push.")
+    ] = ""
+    push_allow_private: Annotated[
+        bool, Meta(description="Whether push services may be on private addresses, and without TLS: for tests alone.")
+    ] = False
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
 
     @property
@@ -118,7 +146,7 @@ def _nearest(key: str) -> str:
 
 
 def _wanted(kind: type) -> str:
-    return "a whole number" if kind is int else "a number"
+    return {int: "a whole number", bool: "true or false"}.get(kind, "a number")
 
 
 # --- one setting at a time -------------------------------------------------------------------------------------------
@@ -203,6 +231,52 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _mail_server(value: str) -> str | None:
+    # What is wrong is said without the value: it holds a password.
+    try:
+        address = urlsplit(value)
+        address.port  # noqa: B018 - raises for a port that is none
+    except ValueError:
+        return "is no address such as smtps://user:password@host:465"
+    if value and (address.scheme not in ("smtp", "smtps") or not address.hostname):
+        return "must be smtp:// or smtps://, and name a host"
+    if address.path not in ("", "/") or address.query or address.fragment:
+        return "must end with its port: write %2F, %3F and %23 for /, ? and # in a password"
+    return None
+
+
+def _mailbox(value: str) -> str | None:
+    return (
+        None if not value or re.fullmatch(r"[^@\s<>\",;:\\]+@[^@\s<>\",;:\\]+", value) else f"{value!r} is no address"
+    )
+
+
+def _domains(value: str) -> str | None:
+    wrong = [part for part in _split(value) if not re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", part)]
+    return f"{wrong[0]!r} is no domain" if wrong else None
+
+
+def _split(value: str) -> list[str]:
+    return value.replace(",", " ").split()
+
+
+def _gateway(value: str) -> str | None:
+    if not value:
+        return None
+    try:
+        sms_gateway.read(value)
+    except sms_gateway.WrongGateway as why:
+        return f"{value!r}: {why}"
+    return None
+
+
+def _push_contact(value: str) -> str | None:
+    if not value or (value.startswith("mailto:") and _mailbox(value[7:] or "?") is None):
+        return None
+    address = _address(value)
+    return None if address and address.scheme == "https" else f"{value!r} must be mailto:… or https://…"
+
+
 RULES: dict[str, Callable[[Any], str | None]] = {
     "KAFKA_URL": _addresses,
     "REDIS_URL": _redis,
@@ -216,6 +290,14 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "GROUP": lambda value: (
         None if re.fullmatch(r"[A-Za-z0-9._-]{1,200}", value) else "may hold letters, digits, dots, _ and - alone"
     ),
+    "SMTP_URL": _mail_server,
+    "SMTP_FROM": _mailbox,
+    "SMTP_PER_SECOND": lambda value: None if 0 < value <= 1000 else "must be more than 0, and at most 1000",
+    "MSSANTE_URL": _mail_server,
+    "MSSANTE_FROM": _mailbox,
+    "MSSANTE_DOMAINS": _domains,
+    "SMS_GATEWAY": _gateway,
+    "PUSH_CONTACT": _push_contact,
     "LOG_LEVEL": lambda value: (
         None if value in ("debug", "info", "warning", "error") else "must be debug, info, warning or error"
     ),
@@ -253,4 +335,35 @@ def _ports_apart(settings: Settings) -> str | None:
     return None
 
 
-PAIRS = (_engines_together, _sign_in_whole, _way_back, _ports_apart)
+def _mail_whole(settings: Settings) -> str | None:
+    if settings.smtp_url and not settings.smtp_from:
+        return "SMTP_URL is set and SMTP_FROM is not: our mail must come from somewhere"
+    return "SMTP_FROM is set and SMTP_URL is not" if settings.smtp_from and not settings.smtp_url else None
+
+
+def _mail_password_kept(settings: Settings) -> str | None:
+    if settings.smtp_starttls or not settings.smtp_url.startswith("smtp:"):
+        return None
+    address = urlsplit(settings.smtp_url)
+    if address.password is not None and not _is_loopback(address.hostname or ""):
+        return "SMTP_STARTTLS is off and SMTP_URL has a password: it would travel in the clear"
+    return None
+
+
+def _mssante_whole(settings: Settings) -> str | None:
+    told = {name: getattr(settings, name.lower()) for name in ("MSSANTE_URL", "MSSANTE_FROM", "MSSANTE_DOMAINS")}
+    missing = [name for name, value in told.items() if not value]
+    if not missing or len(missing) == len(told):
+        return None
+    return f"{' and '.join(missing)} must be set too: MSSanté needs its server, a mailbox, and whom it may write to"
+
+
+PAIRS = (
+    _engines_together,
+    _sign_in_whole,
+    _way_back,
+    _ports_apart,
+    _mail_whole,
+    _mail_password_kept,
+    _mssante_whole,
+)

@@ -282,6 +282,11 @@ class People:
             found = database.execute("DELETE FROM subscriptions WHERE subject = ? AND id = ?", (subject, id_))
             return found.rowcount > 0
 
+    def drop_subscription(self, id_: str) -> None:
+        """Return once nobody has this subscription any more: its push service says that it is over."""
+        with self._open() as database:
+            database.execute("DELETE FROM subscriptions WHERE id = ?", (id_,))
+
     def vapid(self) -> VapidKeys:
         """Return the key pair that we are known by to push services: made once, in this file."""
         return self._vapid

@@ -148,3 +148,55 @@ def test_no_environment_raises_anything_but_mistakes(environ: dict[str, str]) ->
     except Mistakes as mistakes_found:
         found = mistakes_found.found
         assert all(isinstance(line, str) for line in found)
+
+
+# --- channels --------------------------------------------------------------------------------------------------------
+
+
+def test_channels_are_told_whole_and_their_passwords_never_repeated() -> None:
+    whole = {
+        "SMTP_URL": "smtps://u:canary@mail.example.fr:465",
+        "SMTP_FROM": "vigilits@example.fr",
+        "MSSANTE_URL": "smtp://u:canary@mss.example.fr",
+        "MSSANTE_FROM": "cellule@ars.mssante.fr",
+        "MSSANTE_DOMAINS": "mssante.fr, apicrypt.org",
+        "PUSH_CONTACT": "mailto:astreinte@example.fr",
+    }
+    told = read(whole)
+    assert (told.smtp_starttls, told.push_allow_private, told.mssante_domains) == (
+        True,
+        False,
+        whole["MSSANTE_DOMAINS"],
+    )
+    assert mistakes(SMTP_URL=whole["SMTP_URL"]) == [
+        "SMTP_URL is set and SMTP_FROM is not: our mail must come from somewhere"
+    ]
+    assert mistakes(SMTP_FROM=whole["SMTP_FROM"]) == ["SMTP_FROM is set and SMTP_URL is not"]
+    (half,) = mistakes(MSSANTE_URL=whole["MSSANTE_URL"])
+    assert half.startswith("MSSANTE_FROM and MSSANTE_DOMAINS must be set too: ")
+    in_the_clear = whole | {"SMTP_URL": "smtp://u:canary@mail.example.fr", "SMTP_STARTTLS": "false"}
+    assert mistakes(**in_the_clear) == [
+        "SMTP_STARTTLS is off and SMTP_URL has a password: it would travel in the clear"
+    ]
+    assert not read(in_the_clear | {"SMTP_URL": "smtp://u:canary@127.0.0.1:25"}).smtp_starttls
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("SMTP_URL", "https://u:canary@x", "must be smtp:// or smtps://, and name a host"),
+        ("SMTP_URL", "smtp://u:canary@x:99999", "is no address such as smtps://user:password@host:465"),
+        ("SMTP_URL", "smtp://u:can/ary@x", "is no address such as smtps://user:password@host:465"),
+        ("SMTP_URL", "smtp://u@x/inbox", "must end with its port: write %2F, %3F and %23 for /, ? and # in a password"),
+        ("SMTP_FROM", "nobody", "'nobody' is no address"),
+        ("SMTP_STARTTLS", "perhaps", "'perhaps' is not true or false"),
+        ("SMTP_PER_SECOND", "0", "must be more than 0, and at most 1000"),
+        ("MSSANTE_DOMAINS", "mssante.fr *", "'*' is no domain"),
+        ("SMS_GATEWAY", "/nowhere/gateway.yaml", "'/nowhere/gateway.yaml': there is no such file"),
+        ("PUSH_CONTACT", "someone", "'someone' must be mailto:… or https://…"),
+        ("PUSH_CONTACT", "mailto:", "'mailto:' must be mailto:… or https://…"),
+    ],
+)
+def test_a_channel_s_setting_that_can_t_be_right_says_why(variable: str, value: str, why: str) -> None:
+    assert f"{variable} {why}" in mistakes(**{variable: value})
+    assert not any("can/ary" in line or "canary" in line for line in mistakes(**{variable: value}))
