@@ -1,156 +1,94 @@
 """The notices fold: a region's alerts in, groups and messages to people out; the state changes only when told to.
 
 The shard's clock is the largest `received_at` seen (design, decision 2). Before a record is folded, everything due by
-its clock is run in order, each at its exact instant. So the outcome does not depend on how the log was cut.
+its clock is run in order, each at its exact instant; and after it, what it made due at once. So the outcome does not
+depend on how the log was cut into batches. What one record may lead to is bounded: groups that are due after so many
+messages wait for the next record.
 """
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import replace
 
-from domain.alerts.lifecycle import Alert
-from domain.alerts.notice import (
-    ChannelState,
-    Entry,
-    Group,
-    HeldAlert,
-    Mark,
-    Measured,
-    Notice,
-    Override,
-    Past,
-    Silence,
-    Worth,
+from domain.alerts.grouping import Grouping
+from domain.alerts.holding import (
+    CROSSING,
+    GIVE_UP,
+    GROUP,
+    OWN,
+    SILENCE,
+    Choice,
+    NoticesState,
+    Timer,
+    due_of_silence,
+    is_over,
+    next_crossing,
+    own_rules,
+    read_on_call,
+    read_people,
+    read_routing,
+    read_rules,
 )
-from domain.alerts.routing import OnCall, People, Person, Routing
-from domain.capacity.fold import APPLIED, HOUR_MS, IDS_KEPT_HOURS, Item, Said
+from domain.alerts.measures import MEASURES, check
+from domain.alerts.notice import ChannelState, Entry, Mark, Measured, Override, Silence
+from domain.alerts.routing import OnCall, Routing, mistakes, mistakes_in_choice, mistakes_in_people
+from domain.alerts.telling import IN_TELLING, MOST_NAMED
+from domain.alerts.wording import Names
+from domain.alerts.worth import LOAD_MS, too_old
+from domain.capacity.fold import APPLIED, HOUR_MS, IDS_KEPT_HOURS, NEVER, Item, Said
 from domain.documents import gather, put_in_force
 from domain.errors import Unreadable
-from domain.events import Event, Genesis, Outcome, SettingsPublished, Tick
-from domain.overlay import Overlay, absorb
+from domain.events import (
+    AlertActed,
+    AlertSeen,
+    AlertStepped,
+    ChannelChanged,
+    ChannelsChosen,
+    Event,
+    Genesis,
+    NoticeAttempted,
+    NoticeDelivered,
+    NoticeFailed,
+    OverrideEnded,
+    SettingsPublished,
+    ShiftOverridden,
+    SilenceEnded,
+    SilenceMade,
+    SystemMeasured,
+    Tick,
+)
 
 NOTICES_FOLD_VERSION = 1
-MOST_TOLD = 1_000  # alerts that one feed entry tells of
-
-Choice = dict[str, tuple[str, ...]]  # severity → channels
-
-_read_routing = msgspec.json.Decoder(Routing).decode
-_read_people = msgspec.json.Decoder(People).decode
-_read_on_call = msgspec.json.Decoder(OnCall).decode
+MOST_CHANGED = 1_000  # alerts that one feed entry tells of
+MOST_AT_ONCE = 1_500  # messages that one record leads to, or a little more
+MOST_SILENCES = 500
+MOST_OVERRIDES = 1_000
+MOST_EPOCHS = 8  # of a shard that ended, remembered
+MOST_MISTAKES = 5  # of a setting, named in its refusal
+DAY_MS = 24 * HOUR_MS
+LONGEST_SILENCE_MS = 30 * DAY_MS
+LONGEST_OVERRIDE_MS = 366 * DAY_MS
+LONGEST_REASON = 1_000
+PAST_KEPT_MS = 30 * DAY_MS
+OVER_KEPT_MS = DAY_MS  # alerts and groups, on the desk
 
 __all__ = ["NOTICES_FOLD_VERSION", "Choice", "Draft", "Item", "NoticesState", "Said", "fold"]
 
-# What of a state is stored, and changed by key.
-STORED = (
-    "settings",
-    "alerts",
-    "own",
-    "groups",
-    "outbox",
-    "silences",
-    "overrides",
-    "channels",
-    "choices",
-    "upto",
-    "worth",
-    "loads",
-    "past",
-    "measured",
-)
 
-
-@dataclass(slots=True)
-class NoticesState:
-    """All that a notices shard remembers; changed by `absorb` alone.
-
-    `own` are the alerts that this shard evaluates itself, by key; `worth` is by `<rule>/<day>`, `loads` the instants at
-    which each person was told something within the last 120 minutes.
-    """
-
-    offset: int = -1
-    clock: int = 0
-    shard: str = ""
-    settings: dict[str, bytes] = field(default_factory=dict)
-    alerts: dict[str, HeldAlert] = field(default_factory=dict)
-    own: dict[str, Alert] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=dict)
-    outbox: dict[str, Notice] = field(default_factory=dict)
-    silences: dict[str, Silence] = field(default_factory=dict)
-    overrides: dict[str, Override] = field(default_factory=dict)
-    channels: dict[str, ChannelState] = field(default_factory=dict)
-    choices: dict[str, Choice] = field(default_factory=dict)
-    upto: dict[str, Mark] = field(default_factory=dict)
-    worth: dict[str, Worth] = field(default_factory=dict)
-    loads: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    past: dict[str, Past] = field(default_factory=dict)
-    measured: dict[str, Measured] = field(default_factory=dict)
-    said: dict[str, Said] = field(default_factory=dict)
-    said_in: dict[int, list[str]] = field(default_factory=dict)
-    routing: Routing | None = None
-    people: dict[str, Person] = field(default_factory=dict)
-    on_call: dict[str, OnCall] = field(default_factory=dict)
-
-    def remember(self, hour: int, said: dict[str, Said]) -> None:
-        """Take in the outcomes of an hour of the shard's clock, as they were stored."""
-        self.said.update(said)
-        self.said_in.setdefault(hour, []).extend(said)
-
-    def settle(self) -> None:
-        """Work out what is not stored but follows from what is."""
-        self.routing = _read_routing(self.settings["routing"]) if "routing" in self.settings else None
-        self.people = _read_people(self.settings["people"]).people if "people" in self.settings else {}
-        self.on_call = {
-            name.removeprefix("on-call/"): _read_on_call(content)
-            for name, content in self.settings.items()
-            if name.startswith("on-call/") and ":" not in name
-        }
-
-    def absorb(self, draft: "Draft") -> None:
-        """Become what the draft says, once it has been committed."""
-        self.offset, self.clock, self.shard = draft.offset, draft.clock, draft.shard
-        self.routing, self.people, self.on_call = draft.routing, draft.people, draft.on_call
-        for name in STORED:
-            absorb(getattr(self, name), getattr(draft, name).changed)
-        for hour in draft.forgotten_hours:  # first, as an id that was forgotten may have been said anew since
-            for id_ in self.said_in.pop(hour, ()):
-                self.said.pop(id_, None)
-        for hour, said in draft.said.items():
-            self.remember(hour, said)
-
-
-class Draft:
+class Draft(Grouping):
     """What a run of records makes of a state, without touching it."""
 
     def __init__(self, base: NoticesState) -> None:
-        self.base = base
-        self.offset, self.clock, self.shard = base.offset, base.clock, base.shard
-        self.routing, self.people, self.on_call = base.routing, base.people, base.on_call
-        self.settings: Overlay[str, bytes] = Overlay(base.settings)
-        self.alerts: Overlay[str, HeldAlert] = Overlay(base.alerts)
-        self.own: Overlay[str, Alert] = Overlay(base.own)
-        self.groups: Overlay[str, Group] = Overlay(base.groups)
-        self.outbox: Overlay[str, Notice] = Overlay(base.outbox)
-        self.silences: Overlay[str, Silence] = Overlay(base.silences)
-        self.overrides: Overlay[str, Override] = Overlay(base.overrides)
-        self.channels: Overlay[str, ChannelState] = Overlay(base.channels)
-        self.choices: Overlay[str, Choice] = Overlay(base.choices)
-        self.upto: Overlay[str, Mark] = Overlay(base.upto)
-        self.worth: Overlay[str, Worth] = Overlay(base.worth)
-        self.loads: Overlay[str, tuple[int, ...]] = Overlay(base.loads)
-        self.past: Overlay[str, Past] = Overlay(base.past)
-        self.measured: Overlay[str, Measured] = Overlay(base.measured)
-        self.said: dict[int, dict[str, Said]] = {}
-        self.repeated: dict[str, Said] = {}
-        self.forgotten_hours: set[int] = set()
-        self._forgotten: set[str] = set()  # the ids of those hours, which the base still knows
-        self.timeline: list[tuple[str, int, Entry]] = []  # alert, where in its timeline, what happened
-        self.dead: dict[int, str] = {}
+        super().__init__(base)
+        self._forgotten: set[str] = set()  # the ids of forgotten hours, which the base still knows
+        self._steps = 0  # of our own alerts, that are taken in
 
     @property
     def anew(self) -> bool:
         """Return whether so much changed that readers do better to load everything again."""
-        return len(self.alerts.changed) > MOST_TOLD
+        return len(self.alerts.changed) > MOST_CHANGED
 
     def outcome_of(self, id_: str) -> Said | None:
         """Return what became of an event of the last 48 h, None for one that was never seen."""
@@ -171,9 +109,36 @@ class Draft:
         if self.clock == 0:
             self.clock = clock
         hour = self.clock // HOUR_MS
-        self.clock = max(clock, self.clock)
+        self._run(max(clock, self.clock))
         if self.clock // HOUR_MS > hour:
             self._forget(self.clock // HOUR_MS)
+
+    def _run(self, by: int) -> None:
+        """Run what is due by then; groups that are due once this record has led to enough wait for the next one."""
+        waiting: list[tuple[int, Timer]] = []
+        while (due := self.next_timer(by)) is not None:
+            at, timer = due
+            if timer[0] == GROUP and self.left <= 0:
+                waiting.append((at, timer))
+                continue
+            self.clock = max(self.clock, at)
+            self._run_one(*timer)
+        for at, timer in waiting:
+            self.time(timer, at)
+        self.clock = by
+
+    def _run_one(self, kind: int, key: str) -> None:
+        if kind == GROUP:
+            self.turn(key)
+        elif kind == GIVE_UP:
+            self.late(key)
+        elif kind == SILENCE:
+            self._silence_due(key)
+        elif kind == CROSSING:
+            self._judge_channel(key)
+        else:
+            self.own.run(self.clock)
+            self._told_ourselves()
 
     def _forget(self, hour: int) -> None:
         """Let go, at a full hour, of what is older than it is kept."""
@@ -182,6 +147,26 @@ class Draft:
         for old in [h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS and h not in self.forgotten_hours]:
             self.forgotten_hours.add(old)
             self._forgotten.update(self.base.said_in[old])
+        self.own.forget(self.clock)
+        over = self.clock - OVER_KEPT_MS
+        for id_, held in list(self.alerts.items()):
+            if is_over(held) and (held.alert.resolved_at or held.alert.changed_at) <= over:
+                self.alerts.drop(id_)
+        for id_, group in list(self.groups.items()):
+            if group.status == "resolved" and (group.resolved_at or group.began_at) <= over and not group.alerts:
+                self.groups.drop(id_)
+                self.time((GROUP, id_), None)
+        for id_, past in list(self.past.items()):
+            if past.resolved_at <= self.clock - PAST_KEPT_MS:
+                self.past.drop(id_)
+        for id_, override in list(self.overrides.items()):
+            if override.until <= self.clock:
+                self.overrides.drop(id_)
+        for person, load in list(self.loads.items()):
+            if load[-1] <= self.clock - LOAD_MS:
+                self.loads.drop(person)
+        for key in [key for key, _ in self.worth.items() if too_old(key, self.clock)]:
+            self.worth.drop(key)
 
     # -- folding
 
@@ -191,10 +176,13 @@ class Draft:
         if isinstance(event, Unreadable):
             self.bury(offset, str(event), event.id)
             return
+        self.left = MOST_AT_ONCE
+        self.note_anew()
         self.advance(event.received_at if appended_at is None else min(event.received_at, appended_at))
         self.offset = offset
         if isinstance(event, Genesis):
             self.shard = event.shard
+            self.own.names = Names(code=self.region)
             return
         if isinstance(event, Tick):
             return
@@ -203,6 +191,7 @@ class Draft:
             self.repeated[event.id] = known
             return
         self._say(event.id, self._apply(event))
+        self._run(self.clock)
 
     def bury(self, offset: int, reason: str, id_: str | None = None) -> None:
         """Record that a record can't be folded, and is a dead letter for this reason."""
@@ -216,41 +205,303 @@ class Draft:
 
     def _apply(self, event: Event) -> Said:
         if event.not_after is not None and self.clock > event.not_after:
-            return refused("too late")
+            return _refused("too late")
+        if event.region and self.region and event.region != self.region:
+            return _refused("another region's")
         match event:
+            case AlertStepped():
+                return self._step(event)
+            case NoticeAttempted() | NoticeDelivered() | NoticeFailed():
+                return self._receive(event)
+            case AlertSeen():
+                return self._see(event)
+            case AlertActed():
+                answer = self.own.act(event, self.clock)
+                self._told_ourselves()
+                return Said(answer.outcome, answer.reason) if answer.reason else APPLIED
+            case SilenceMade() | SilenceEnded():
+                return self._silence(event)
+            case ShiftOverridden() | OverrideEnded():
+                return self._override(event)
+            case ChannelsChosen():
+                return self._choose(event)
+            case ChannelChanged():
+                return self._change_channel(event)
+            case SystemMeasured():
+                return self._measure(event)
             case SettingsPublished():
                 return self._publish(event)
             case _:
                 raise TypeError(f"the notices fold does not know {type(event).__name__}")
 
+    # -- alerts
+
+    def _step(self, event: AlertStepped) -> Said:
+        """Take in a step that another shard told, once: those at or below its mark are known."""
+        mark = self.upto.get(event.shard)
+        over = mark.over if mark else ()
+        if mark is not None and event.epoch != mark.epoch:
+            if event.epoch in over:
+                return _refused("of an epoch that is over")
+            self.end_epoch(event.shard, mark.epoch)
+            over = (*over, mark.epoch)[-MOST_EPOCHS:]
+        elif mark is not None and (event.offset, event.n) <= (mark.offset, mark.n):
+            return Said("history", "known already")
+        self.upto.put(event.shard, Mark(event.epoch, event.offset, event.n, over))
+        self.take_in(event.step, event.shard, event.epoch)
+        return APPLIED
+
+    def _told_ourselves(self) -> None:
+        """Take in the steps of the alerts that this shard evaluates itself."""
+        steps, self._steps = self.own.steps[self._steps :], len(self.own.steps)
+        for step in steps:
+            self.take_in(step, self.shard)
+        self.time((OWN, ""), self.own.next_due if self.own.next_due < NEVER else None)
+
+    def _see(self, event: AlertSeen) -> Said:
+        """Keep who has seen alerts; that buys the groups of those who were told one delay, once in each wait."""
+        if event.source is None:
+            return _refused("nobody saw it")
+        subject, groups = event.source.id, dict[str, None]()
+        held = [each for each in self.held(dict.fromkeys(event.alerts[:MOST_NAMED])) if not is_over(each)]
+        if not held:
+            return _refused("unknown alert, or over")
+        for each in held:
+            self.note((each.alert.id,), Entry(at=self.clock, what="seen", by=subject))
+            if subject not in each.seen_by and len(each.seen_by) < MOST_NAMED:
+                self.alerts.put(each.alert.id, replace(each, seen_by=each.seen_by | {subject: self.clock}))
+            if subject in each.told:
+                groups |= dict.fromkeys(each.groups)
+        for id_ in groups:
+            group = self.groups.get(id_)
+            if group is None or group.status not in IN_TELLING or group.delayed:
+                continue
+            if group.wait_ms and group.next_at is not None:
+                self.put_group(replace(group, delayed=True, next_at=group.next_at + group.wait_ms))
+        return APPLIED
+
+    # -- messages
+
+    def _receive(self, event: NoticeAttempted | NoticeDelivered | NoticeFailed) -> Said:
+        notice = self.outbox.get(event.notice)
+        if notice is None:
+            return Said("history", "no longer to be sent")
+        match event:
+            case NoticeAttempted():
+                self.attempted(notice, event.attempt)
+            case NoticeDelivered():
+                self.delivered(notice)
+            case NoticeFailed():
+                self.failed(notice, event.reason[:LONGEST_REASON])
+        return APPLIED
+
+    # -- silences
+
+    def _silence(self, event: SilenceMade | SilenceEnded) -> Said:
+        if isinstance(event, SilenceEnded):
+            if event.silence not in self.silences:
+                return _refused("unknown silence")
+            self._end_silence(event.silence)
+            return APPLIED
+        why = self._why_no_silence(event)
+        if why is not None or event.source is None:
+            return _refused(why or "nobody made it")
+        silence = Silence(
+            id=event.id,
+            matchers=event.matchers,
+            since=event.since,
+            until=event.until,
+            reason=event.reason,
+            author=event.source.id,
+        )
+        self.silences.put(silence.id, silence)
+        self.time((SILENCE, silence.id), due_of_silence(silence, self.clock))
+        if silence.since <= self.clock:
+            self.remute(self.active_matching(silence.id), "unsilenced")
+        return APPLIED
+
+    def _why_no_silence(self, event: SilenceMade) -> str | None:
+        if not event.matchers or not all(event.matchers.values()):
+            return "matchers: at least one label with at least one value is needed"
+        if not event.reason.strip() or len(event.reason) > LONGEST_REASON:
+            return f"reason: from 1 to {LONGEST_REASON} characters are needed"
+        if event.until <= max(self.clock, event.since):
+            return "until: is over already, or before it begins"
+        if event.until > self.clock + LONGEST_SILENCE_MS:
+            return "until: at most 30 days from now"
+        if sum(1 for _ in self.silences.items()) >= MOST_SILENCES:
+            return f"there are {MOST_SILENCES} silences already"
+        return None
+
+    def _silence_due(self, id_: str) -> None:
+        silence = self.silences.get(id_)
+        if silence is None:
+            return
+        if silence.until <= self.clock:
+            self._end_silence(id_)
+        else:
+            self.time((SILENCE, id_), due_of_silence(silence, self.clock))
+            self.remute(self.active_matching(id_), "unsilenced")
+
+    def _end_silence(self, id_: str) -> None:
+        held_back = self.active_matching(id_)
+        self.silences.drop(id_)
+        self.time((SILENCE, id_), None)
+        self.remute(held_back, "unsilenced")
+
+    # -- people
+
+    def _override(self, event: ShiftOverridden | OverrideEnded) -> Said:
+        if isinstance(event, OverrideEnded):
+            if event.override not in self.overrides:
+                return _refused("unknown stand-in")
+            self.overrides.drop(event.override)
+            return APPLIED
+        why = self._why_no_override(event)
+        if why is not None or event.source is None:
+            return _refused(why or "nobody made it")
+        override = Override(
+            id=event.id,
+            schedule=event.schedule,
+            person=event.person,
+            since=event.since,
+            until=event.until,
+            author=event.source.id,
+            reason=event.reason,
+        )
+        self.overrides.put(override.id, override)
+        return APPLIED
+
+    def _why_no_override(self, event: ShiftOverridden) -> str | None:
+        if event.schedule not in self.in_force.schedules:
+            return f"schedule: there is no schedule {event.schedule!r}"
+        if self.in_force.people is None or event.person not in self.in_force.people.people:
+            return f"person: there is no person {event.person!r}"
+        if event.until <= event.since:
+            return "until: ends before it begins"
+        if event.until <= self.clock or event.until - event.since > LONGEST_OVERRIDE_MS:
+            return "until: is over already, or more than a year after it begins"
+        if len(event.reason) > LONGEST_REASON:
+            return f"reason: at most {LONGEST_REASON} characters"
+        if sum(1 for _ in self.overrides.items()) >= MOST_OVERRIDES:
+            return f"there are {MOST_OVERRIDES} stand-ins already"
+        return None
+
+    def _choose(self, event: ChannelsChosen) -> Said:
+        if event.source is None:
+            return _refused("nobody chose")
+        wrong = mistakes_in_choice(event.channels)
+        if wrong:
+            return _refused(_first(wrong))
+        if event.channels:
+            self.choices.put(event.source.id, event.channels)
+        else:
+            self.choices.drop(event.source.id)
+        return APPLIED
+
+    # -- what vigilits itself measures
+
+    def _change_channel(self, event: ChannelChanged) -> Said:
+        held = self.channels.get(event.channel)
+        since = held.at if held is not None and held.up == event.up else self.clock
+        self.channels.put(event.channel, ChannelState(event.up, since, event.reason[:LONGEST_REASON]))
+        self._judge_channel(event.channel)
+        return APPLIED
+
+    def _judge_channel(self, name: str) -> None:
+        self._judge("channel_down", f"channel/{name}")
+        channel = self.channels.get(name)
+        self.time((CROSSING, name), next_crossing(self.in_force.rules, channel, self.clock) if channel else None)
+
+    def _measure(self, event: SystemMeasured) -> Said:
+        measure = MEASURES.get(event.measure)
+        if measure is None or measure.owner != "notices" or "shard" not in measure.levels:
+            return _refused(f"measure: {event.measure!r} is none that is measured here")
+        name = event.subject.removeprefix("shard/")
+        self.measured.put(f"{event.measure}/{name}", Measured(event.value, self.clock))
+        self._judge(event.measure, f"shard/{name}")
+        return APPLIED
+
+    def _judge(self, measure: str, subject: str) -> None:
+        """Hold what a subject measures now against every rule on it."""
+        rules = self.in_force.rules.rules if self.in_force.rules else ()
+        for rule in rules:
+            if rule.on == measure:
+                self.own.judge(rule, subject, self.measure(rule, subject), self.clock)
+        self._told_ourselves()
+
+    # -- settings
+
     def _publish(self, event: SettingsPublished) -> Said:
         whole = gather(self.settings, event)
         if whole is None:
-            return APPLIED
+            return APPLIED  # more parts are to come
         if whole.refused:
-            return refused(whole.refused)
+            return _refused(whole.refused)
         try:
-            self._put_in_force(event.name, whole.content)
+            why = self._put_in_force(event.name, whole.content)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return refused(f"{event.name} can't be read: {error}")
+            return _refused(f"{event.name} can't be read: {error}")
+        if why is not None:
+            return _refused(why)
         put_in_force(self.settings, event, whole.content)
         return APPLIED
 
-    def _put_in_force(self, name: str, content: bytes) -> None:
+    def _put_in_force(self, name: str, content: bytes) -> str | None:
+        """Return why a setting can't be in force; where it can, it is."""
         if name == "routing":
-            self.routing = _read_routing(content)
-        elif name == "people":
-            self.people = _read_people(content).people
+            return self._publish_routing(read_routing(content))
+        if name == "people":
+            people = read_people(content)
+            wrong = mistakes_in_people(people)
+            if wrong:
+                return _first(wrong)
+            self.in_force = dataclasses.replace(self.in_force, people=people)
+        elif name == "alert_rules":
+            return self._publish_rules(content)
         elif name.startswith("on-call/"):
-            self.on_call = self.on_call | {name.removeprefix("on-call/"): _read_on_call(content)}
+            calendar: OnCall = read_on_call(content)
+            on_call = dict(self.in_force.on_call) | {name.removeprefix("on-call/"): calendar}
+            self.in_force = dataclasses.replace(self.in_force, on_call=on_call)
         else:
             msgspec.json.decode(content)
+        return None
+
+    def _publish_routing(self, routing: Routing) -> str | None:
+        wrong = mistakes(routing, self.in_force.people)
+        if wrong:
+            return _first(wrong)
+        self.reroute(routing)
+        return None
+
+    def _publish_rules(self, content: bytes) -> str | None:
+        """Put the rules in force that are evaluated here, and judge by them all that was measured."""
+        ruleset = read_rules(content)
+        wrong = check(ruleset)
+        if wrong:
+            return _first(wrong)
+        mine = own_rules(ruleset)
+        self.in_force = dataclasses.replace(self.in_force, rules=mine)
+        levels = {rule.id: rule.at for rule in mine.rules}
+        self.own.publish(mine)
+        self.own.end_gone(self.clock, lambda rule, subject: levels.get(rule) == subject.partition("/")[0])
+        for key in sorted(key for key, _ in self.measured.items()):
+            measure, _, name = key.partition("/")
+            self._judge(measure, f"shard/{name}")
+        for channel in sorted(name for name, _ in self.channels.items()):
+            self._judge_channel(channel)
+        self._told_ourselves()
+        return None
 
 
-def refused(why: str) -> Said:
-    """Return the outcome of what is refused."""
-    outcome: Outcome = "refused"
-    return Said(outcome, why)
+def _refused(why: str) -> Said:
+    return Said("refused", why)
+
+
+def _first(wrong: Sequence[tuple[str, str]]) -> str:
+    """Return the first mistakes, and how many more there are."""
+    more = f"; and {len(wrong) - MOST_MISTAKES} more" if len(wrong) > MOST_MISTAKES else ""
+    return "; ".join(f"{path}: {message}" for path, message in wrong[:MOST_MISTAKES]) + more
 
 
 def fold(state: NoticesState, items: Sequence[Item]) -> Draft:

@@ -84,8 +84,10 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     newest last, `not_told` the last 20 decisions not to send one.
 
     From `reason` on it is how the telling stands: why the next one at `next_at` happens; when those told already are
-    told of what is new; who was told since the chain last began, who by a provider's receipt, and who is to be told
-    once their quiet hours are over; how many messages of the present step may still arrive, and how long its wait is.
+    told of what is new; who was told since the chain last began, and whom a message reached; who is to be told once
+    their quiet hours are over, and who of what was handed over to them; at which `step` the chain last told somebody,
+    how many messages of that may still arrive, and how long it waits (where the chain says so). `over` are the alerts
+    that ended since the group began, the last 200.
     """
 
     id: str
@@ -111,9 +113,12 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     news_at: int | None = None
     to: tuple[str, ...] = ()
     reached: tuple[str, ...] = ()
-    quiet: dict[str, int] = {}  # subject → end of their quiet hours
+    quiet: dict[str, int] = {}  # subject → when
+    handed: dict[str, int] = {}  # subject → when
+    run: int = 0
     hopes: int = 0
     wait_ms: int = 0
+    over: tuple[str, ...] = ()
 
 
 class Silence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -1,0 +1,384 @@
+"""Alerts come into groups, are held back, taken in and end: what each change means for the telling."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from msgspec.structs import replace
+
+from domain.alerts.holding import MOST_IN_GROUP, gravest, is_over, join, number_of, routed, standing
+from domain.alerts.lifecycle import Alert, Step
+from domain.alerts.matching import Branch, branches, group_id, grouped
+from domain.alerts.mute import Link, LinkKey, sides, silence_of
+from domain.alerts.notice import Entry, Group, HeldAlert, Past, Reason
+from domain.alerts.routing import Inhibition, Routing
+from domain.alerts.rule import SEVERITIES
+from domain.alerts.telling import MOST_NAMED, Telling
+from domain.alerts.worth import judged, raised_at, took, worth_key
+
+MOST_HANDED_MS = 10_000  # gathers what is handed over to the same person, alert by alert
+
+# Why an alert is to be told of that was not before, or is graver than it was.
+News = Literal["fired", "worsened", "reopened", "unsilenced", "uninhibited"]
+_NEWS: dict[str, News] = {"worsened": "worsened", "reopened": "reopened"}
+
+
+class Grouping(Telling):
+    """A draft that takes in what happens to alerts, and keeps their groups."""
+
+    # -- steps
+
+    def take_in(self, step: Step, shard: str, epoch: str = "") -> None:
+        """Let an alert be as it is after a step of its life, and its groups follow."""
+        alert, before = step.alert, self.alerts.get(step.alert.id)
+        held = HeldAlert(alert=alert, shard=shard) if before is None else replace(before, alert=alert, shard=shard)
+        held = replace(held, epoch=epoch, comments=held.comments + (step.what == "commented"))
+        self.note((alert.id,), Entry(at=step.at, what=step.what, by=step.by, to=step.to, text=step.text))
+        self._count(step, before)
+        if alert.status == "resolved" and (before is None or not is_over(before) or step.what == "judged"):
+            self.past.put(alert.id, _past(alert))
+        self._move(before, held, step.what, route=step.what in ("fired", "worsened", "reopened") or before is None)
+        if step.what == "handed_over" and step.to:
+            self._hand_over(held, step.to)
+
+    def end_epoch(self, shard: str, epoch: str) -> None:
+        """End the alerts that another life of a shard's log told of: nobody will tell how they go on."""
+        for held in self._active():
+            if held.shard == shard and held.epoch == epoch:
+                over = replace(held.alert, status="resolved", why="gone", resolved_at=self.clock, changed_at=self.clock)
+                self.take_in(Step("resolved", self.clock, over), shard, epoch)
+
+    def _active(self) -> list[HeldAlert]:
+        active = (held for _, held in self.alerts.items() if not is_over(held))
+        return sorted(active, key=lambda held: (held.alert.since, held.alert.id))
+
+    def _count(self, step: Step, before: HeldAlert | None) -> None:
+        """Count for its rule's day that an alert was raised, first taken in, or judged."""
+        alert, counts = step.alert, self.counts(step.alert)
+        was = before.alert if before else None
+        now = counts
+        if was is None and step.what == "fired":
+            now = replace(now, raised=now.raised + 1)
+        first = alert.reopened == 0 and (was is None or was.taken_at is None)
+        if step.what == "taken" and alert.taken_at is not None and first:
+            now = took(now, max(0.0, (alert.taken_at - raised_at(alert)) / 1000))
+        if alert.outcome is not None and alert.outcome != (was.outcome if was else None):
+            now = judged(now, was.outcome if was else None, alert.outcome)
+        if now != counts:
+            self.worth.put(worth_key(alert), now)
+
+    # -- one alert, from how it was to how it is
+
+    def _move(self, before: HeldAlert | None, held: HeldAlert, what: str, *, route: bool = False) -> None:
+        """Keep an alert as it is now, in the groups where it belongs and held back or not, and let all that follow."""
+        was = before if before is not None and not is_over(before) else None
+        if was is not None:
+            self._unlink(was)
+        active = not is_over(held)
+        if active:
+            held = self._link(held)
+            if route:
+                held = replace(held, groups=self._groups_of(held))
+        self._put(was, held)
+        news = _NEWS.get(what, "fired")
+        groups = dict.fromkeys((*(was.groups if was else ()), *(held.groups if active else ())))
+        for id_ in groups:
+            if not active or id_ not in held.groups:
+                self._leaves(id_, held, is_over(held))
+            elif was is None or id_ not in was.groups:
+                self._follow(id_, held, news)
+            else:
+                again = standing(held) == "open" and (standing(was) != "open" or what in ("worsened", "reopened"))
+                self._follow(id_, held, news if again else None)
+        self._cover(was, held if active else None)
+
+    def _put(self, was: HeldAlert | None, held: HeldAlert) -> None:
+        """Keep an alert, and count it out of the groups where it was and into those where it is."""
+        if was is not None:
+            for id_ in was.groups:
+                self.count(id_, was, -1)
+        if not is_over(held):
+            for id_ in held.groups:
+                self.count(id_, held, 1)
+        self.alerts.put(held.alert.id, held)
+
+    def _remark(self, held: HeldAlert, news: News, *, silenced_by: str | None, inhibited_by: str | None) -> None:
+        """Keep by what an alert is held back now, and let its groups follow."""
+        now = replace(held, silenced_by=silenced_by, inhibited_by=inhibited_by)
+        if now == held:
+            return
+        self._put(held, now)
+        opens = standing(now) == "open" and standing(held) != "open"
+        for id_ in now.groups:
+            self._follow(id_, now, news if opens else None)
+
+    def _groups_of(self, held: HeldAlert) -> tuple[str, ...]:
+        routing, ids = self.in_force.routing, []
+        for branch in branches(routing, held.alert.labels, self.clock) if routing else ():
+            labels = grouped(branch, held.alert.labels)
+            id_ = group_id(branch.id, labels)
+            ids.append(id_)
+            if self.groups.get(id_) is None:
+                made = Group(
+                    id=id_,
+                    route=branch.id,
+                    labels=labels,
+                    severity=held.alert.severity,
+                    status="resolved",
+                    alerts=(),
+                    began_at=self.clock,
+                    chain=branch.chain,
+                )
+                self.groups.put(id_, made)
+        return tuple(dict.fromkeys(ids))
+
+    # -- groups
+
+    def _follow(self, id_: str, held: HeldAlert, news: News | None) -> None:
+        """Let a group follow what one of its alerts has become."""
+        group, tally = self.groups.get(id_), self.tally(id_)
+        if group is None:
+            return
+        was = group.severity if group.status != "resolved" else None
+        if held.alert.id not in group.alerts and len(group.alerts) < MOST_IN_GROUP:
+            group = replace(group, alerts=(*group.alerts, held.alert.id))
+        group = replace(group, severity=gravest(tally) or group.severity)
+        worse = was is not None and SEVERITIES.index(group.severity) > SEVERITIES.index(was)
+        if news is not None and standing(held) == "open":
+            group = self._hear(group, news, worse=worse)
+        elif not number_of(tally, "open"):
+            group = self._taken(group, held) if number_of(tally, "taken") else self._hushed(group, held)
+        self.put_group(group)
+
+    def _hear(self, group: Group, news: News, *, worse: bool) -> Group:
+        """Return the group with when it will be told of an alert that is new, or graver, or open again."""
+        branch = self.in_force.branches[group.route]
+        soon = self.clock + branch.group_wait_ms
+        calm = soon if group.told_at is None else max(soon, group.told_at + branch.group_interval_ms)
+        match group.status:
+            case "resolved":
+                return replace(self._begun(group, branch), next_at=calm)
+            case "waiting":
+                return group
+            case "quiet" if group.next_at is None:  # all was held back
+                return _again(group, group.reason, self.clock if news == "unsilenced" else soon)
+            case "quiet":  # everybody who could be told has quiet hours
+                return _again(group, "worse", soon) if worse else group
+            case "taken":
+                reason: Reason = "worse" if worse else "reopened" if news in ("reopened", "worsened") else "first"
+                return _again(group, reason, calm if reason == "first" else soon)
+            case _:
+                if worse:
+                    return _again(group, "worse", soon)
+                return group if group.news_at is not None else replace(group, news_at=calm)
+
+    def _begun(self, group: Group, branch: Branch) -> Group:
+        """Return a group that begins a life; what it was told before stays, so that no message has another's id."""
+        return Group(
+            id=group.id,
+            route=group.route,
+            labels=group.labels,
+            severity=group.severity,
+            status="waiting",
+            alerts=group.alerts,
+            began_at=self.clock,
+            chain=branch.chain,
+            step=group.step,
+            told=group.told,
+            not_told=group.not_told,
+            told_at=group.told_at,
+        )
+
+    def _taken(self, group: Group, held: HeldAlert) -> Group:
+        """Return a group of which somebody has every alert that is not held back: nobody else is told."""
+        by = held.alert.taken_by if held.alert.status == "acknowledged" else group.taken_by
+        if group.status == "taken":
+            return replace(group, taken_by=by)
+        group = self._begun(group, self.in_force.branches[group.route]) if group.status == "resolved" else group
+        return replace(_stopped(group), status="taken", taken_by=by)
+
+    def _hushed(self, group: Group, held: HeldAlert) -> Group:
+        """Return a group of which every alert is held back: nobody is told, and why is kept."""
+        if group.status == "quiet" and group.next_at is None:
+            return group
+        group = self._begun(group, self.in_force.branches[group.route]) if group.status == "resolved" else group
+        if standing(held) == "muted":
+            group = self.hold_back(group, self.why_muted(held))
+        return replace(_stopped(group), status="quiet")
+
+    def _leaves(self, id_: str, held: HeldAlert, ended: bool) -> None:
+        """Let a group go on without an alert that has ended, or belongs elsewhere by now."""
+        group, tally = self.groups.get(id_), self.tally(id_)
+        if group is None:
+            return
+        rest = tuple(each for each in group.alerts if each != held.alert.id)
+        over = (*group.over, held.alert.id)[-MOST_NAMED:] if ended else group.over
+        group = replace(group, alerts=rest, over=over, severity=gravest(tally) or group.severity)
+        self.put_group(group)
+        self.drop_over(id_)
+        group = self.groups.get(id_)
+        if group is None:
+            return
+        if not tally:
+            group = replace(_stopped(group), status="resolved", resolved_at=self.clock)
+            self.put_group(self.tell_end(group) if ended else group)
+        elif not number_of(tally, "open"):
+            others = self.held(rest)
+            taken = [each for each in others if not is_over(each) and standing(each) == "taken"]
+            if taken:
+                self.put_group(self._taken(group, taken[0]))
+            else:
+                self.put_group(self._hushed(group, next(each for each in others if not is_over(each))))
+
+    def _hand_over(self, held: HeldAlert, to: str) -> None:
+        """Let somebody be told of what was handed over to them."""
+        for id_ in held.groups[:1]:  # once, however many routes it went down
+            group = self.groups.get(id_)
+            if group is not None and not is_over(held):
+                branch = self.in_force.branches[group.route]
+                at = self.clock + min(branch.group_wait_ms, MOST_HANDED_MS)
+                self.put_group(replace(group, handed={to: at} | group.handed))
+
+    # -- what holds alerts back
+
+    def remute(self, chosen: Iterable[HeldAlert], news: News) -> None:
+        """Look again whether silences hold these alerts back."""
+        silences = [silence for _, silence in self.silences.items()]
+        for held in chosen:
+            by = silence_of(held.alert.labels, silences, self.clock)
+            if by != held.silenced_by:
+                what = "unsilenced" if by is None else "silenced"
+                self.note((held.alert.id,), Entry(at=self.clock, what=what, text=by or ""))
+                self._remark(held, news, silenced_by=by, inhibited_by=held.inhibited_by)
+
+    def active_matching(self, silence_id: str) -> list[HeldAlert]:
+        """Return the alerts that a silence holds back, or would."""
+        silence = self.silences.get(silence_id)
+        return [
+            held
+            for held in self._active()
+            if held.silenced_by == silence_id
+            or (silence is not None and silence_of(held.alert.labels, [silence], silence.since) is not None)
+        ]
+
+    def _inhibitions(self) -> tuple[Inhibition, ...]:
+        return self.in_force.routing.inhibitions if self.in_force.routing else ()
+
+    def _link(self, held: HeldAlert) -> HeldAlert:
+        """Return an alert that stands on its sides of every link, marked with what holds it back."""
+        id_, labels = held.alert.id, held.alert.labels
+        for side in sides(self._inhibitions(), labels):
+            join(self._own_link(side.key), id_, side.source, side.target)
+        by = silence_of(labels, (silence for _, silence in self.silences.items()), self.clock)
+        if by is not None and by != held.silenced_by:
+            self.note((id_,), Entry(at=self.clock, what="silenced", text=by))
+        return replace(held, silenced_by=by, inhibited_by=self._covered_by(held))
+
+    def _unlink(self, held: HeldAlert) -> None:
+        for side in sides(self._inhibitions(), held.alert.labels):
+            link = self._own_link(side.key)
+            link.sources.pop(held.alert.id, None)
+            link.targets.pop(held.alert.id, None)
+            if not link.sources and not link.targets:
+                self.links.drop(side.key)
+
+    def _own_link(self, key: LinkKey) -> Link:
+        """Return a link that this draft may change."""
+        if self.links.changed.get(key) is None:
+            held = self.links.get(key)
+            self.links.put(key, Link(dict(held.sources), dict(held.targets)) if held else Link({}, {}))
+        link = self.links.get(key)
+        assert link is not None
+        return link
+
+    def _covered_by(self, held: HeldAlert) -> str | None:
+        """Return the alert that covers this one, None where none does; it keeps to the one that does already."""
+        found: set[str] = set()
+        for side in sides(self._inhibitions(), held.alert.labels):
+            link = self.links.get(side.key)
+            if side.target and link is not None:
+                if held.inhibited_by in link.sources and held.inhibited_by in link.covering(held.alert.id):
+                    return held.inhibited_by
+                first = min(link.covering(held.alert.id), default=None)
+                if first is not None:
+                    found.add(first)
+        return min(found, default=None)
+
+    def _cover(self, was: HeldAlert | None, held: HeldAlert | None) -> None:
+        """Let the alerts be held back, or no longer, that one covers which began, ended or is another now."""
+        one = held or was
+        if one is None:
+            return
+        before = {side.key for side in sides(self._inhibitions(), was.alert.labels) if side.source} if was else set()
+        after = {side.key for side in sides(self._inhibitions(), held.alert.labels) if side.source} if held else set()
+        for key in sorted(before ^ after):
+            link = self.links.get(key)
+            for id_ in sorted(link.targets) if link else ():
+                target = self.alerts.get(id_)
+                if target is None or id_ == one.alert.id:
+                    continue
+                if key in after and target.inhibited_by is not None:
+                    continue
+                if key in before and target.inhibited_by != one.alert.id:
+                    continue
+                by = self._covered_by(replace(target, inhibited_by=None))
+                if by != target.inhibited_by:
+                    what = "uninhibited" if by is None else "inhibited"
+                    self.note((id_,), Entry(at=self.clock, what=what, text=by or ""))
+                    self._remark(target, "uninhibited", silenced_by=target.silenced_by, inhibited_by=by)
+
+    # -- other routes
+
+    def reroute(self, routing: Routing) -> None:
+        """Put a routing in force: every alert that is not over goes down it anew."""
+        for key, _ in list(self.links.items()):
+            self.links.drop(key)
+        self.in_force = routed(self.in_force, routing)
+        active = self._active()
+        for held in active:
+            for side in sides(self._inhibitions(), held.alert.labels):
+                join(self._own_link(side.key), held.alert.id, side.source, side.target)
+        for held in active:
+            now = self.alerts.get(held.alert.id) or held
+            self._move(now, now, "rerouted", route=True)
+        for _, group in list(self.groups.items()):
+            branch = self.in_force.branches.get(group.route)
+            if branch is not None and branch.chain != group.chain:
+                self.put_group(replace(group, chain=branch.chain))
+
+
+def _again(group: Group, reason: Reason, at: int) -> Group:
+    """Return a group whose chain begins again then, for this reason."""
+    stopped = replace(_stopped(group), status="waiting", next_at=at, reason=reason, taken_by=None)
+    return replace(stopped, unanswered_at=group.unanswered_at)
+
+
+def _stopped(group: Group) -> Group:
+    """Return a group of which nothing more is told for now."""
+    return replace(
+        group,
+        next_at=None,
+        news_at=None,
+        next_step=0,
+        loops=0,
+        delayed=False,
+        quiet={},
+        hopes=0,
+        wait_ms=0,
+        unanswered_at=None,
+        reason="first",
+    )
+
+
+def _past(alert: Alert) -> Past:
+    return Past(
+        id=alert.id,
+        rule=alert.rule,
+        subject=alert.subject,
+        severity=alert.severity,
+        title=alert.title,
+        labels=alert.labels,
+        raised_at=raised_at(alert),
+        resolved_at=alert.changed_at if alert.resolved_at is None else alert.resolved_at,
+        taken_by=alert.taken_by,
+        outcome=alert.outcome,
+    )

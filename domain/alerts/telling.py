@@ -1,0 +1,427 @@
+"""From a group whose time has come to messages: chains run, people told or not told with the reason, receipts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from domain.alerts.composing import compose, gravest_first
+from domain.alerts.escalation import Stand, pause_ms, walk
+from domain.alerts.holding import GIVE_UP, Holding, is_over, standing
+from domain.alerts.lifecycle import Alert
+from domain.alerts.matching import Branch, end_of, within
+from domain.alerts.notice import Entry, Group, HeldAlert, Notice, NotTold, Reason, Told
+from domain.alerts.oncall import Duty, on_duty
+from domain.alerts.routing import Chain, ChainStep
+from domain.alerts.rule import Severity
+from domain.alerts.worth import told_again, worth_key
+
+APP = "app"  # delivered by the commit itself: whoever looks sees it, and nobody is made to look
+WEBHOOK = "webhook"
+DEFAULT_CHANNELS = (APP,)
+GIVE_UP_MS = 30 * 60_000
+MOST_TOLD = 50  # messages that a group remembers
+MOST_NAMED = 200  # alerts in a notice, people in an alert
+MOST_IN_CELL = 200
+COST_OF_A_TURN = 5  # of a group, in messages
+
+IN_TELLING = ("telling", "unanswered")
+
+
+@dataclass(slots=True)
+class Round:
+    """One telling of a group: who is told by which channels, who is not and why, and whom quiet hours hold back."""
+
+    group: Group
+    severity: Severity
+    people: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    not_told: list[NotTold] = field(default_factory=list)
+    quiet: dict[str, int] = field(default_factory=dict)
+
+
+class Telling(Holding):
+    """A draft that tells people of groups of alerts."""
+
+    left = 0  # messages that the present record may still lead to; groups that are due wait for the next one then
+    _by_group: dict[str, dict[str, None]] | None = None  # the messages on their way, once somebody asked
+
+    def turn(self, id_: str) -> None:
+        """Do with a group what is due by now."""
+        group = self.groups.get(id_)
+        if group is None:
+            return
+        self.left -= COST_OF_A_TURN
+        if group.next_at is not None and group.next_at <= self.clock:
+            group = self._go_on(replace(group, next_at=None))
+        if group.news_at is not None and group.news_at <= self.clock:
+            group = self._tell_news(replace(group, news_at=None))
+        for person in sorted(person for person, at in group.handed.items() if at <= self.clock):
+            group = self._tell_handed(group, person)
+        for person in sorted(person for person, at in group.quiet.items() if at <= self.clock):
+            group = self._tell_after_quiet(group, person)
+        self.put_group(group)
+
+    # -- the chain
+
+    def _go_on(self, group: Group) -> Group:
+        """Return the group once its chain has been run from where it stands until a wait."""
+        branch = self.in_force.branches.get(group.route)
+        chain = self.in_force.chains.get(branch.chain) if branch else None
+        alerts = self.open_alerts(group)
+        if branch is None or chain is None or not alerts:
+            return group
+        begins = group.next_step == 0
+        reason: Reason = group.reason if begins else "escalated"
+        round_ = Round(group, alerts[0].severity)
+        round_.not_told += self._muted(group)
+        if begins and reason == "worse":  # those who know of it hear that it is worse, whoever's turn it is
+            for person in group.to:
+                self._address(round_, person)
+        stand = walk(chain, group.next_step, group.loops, lambda step: self._tell_step(round_, step))
+        if reason == "escalated" and stand.loops > group.loops:
+            reason = "repeat"
+        group = self._not_told(replace(group, to=() if begins else group.to), round_)
+        webhooks = self._webhooks_due(group, branch, reason) if begins else ()
+        if not round_.people:
+            group = self._nobody_told(group, chain, stand)
+            return self._beside(group, Round(group, round_.severity), alerts, reason, webhooks)
+        next_at = self.clock + (branch.repeat_interval_ms if stand.wait_ms is None else stand.wait_ms)
+        group = replace(
+            group,
+            status="unanswered" if group.unanswered_at is not None else "telling",
+            next_at=next_at,
+            next_step=stand.position,
+            loops=stand.loops,
+            delayed=False,
+            wait_ms=stand.wait_ms or 0,
+            news_at=None if begins else group.news_at,
+            run=group.step + 1,
+        )
+        give_up_at = self.clock + GIVE_UP_MS if stand.wait_ms is None else next_at
+        return self._send(group, round_, alerts, reason, give_up_at, webhooks)
+
+    def _webhooks_due(self, group: Group, branch: Branch, reason: Reason) -> tuple[str, ...]:
+        """Return the receivers to be told when a chain begins: a machine needs no reminder at every pass."""
+        last = max((told.at for told in group.told if told.channel == WEBHOOK), default=0)
+        return () if reason == "repeat" and self.clock < last + branch.repeat_interval_ms else branch.webhooks
+
+    def _nobody_told(self, group: Group, chain: Chain, stand: Stand) -> Group:
+        """Return the group at the end of its chain: whoever was told before has not taken it in, or nobody could be."""
+        if not group.to and group.quiet:  # everybody sleeps who could be told, and may
+            until = min(group.quiet.values())
+            return replace(group, status="quiet", next_at=until, next_step=0, loops=0, quiet={})
+        began = group.told_at if group.to and group.told_at is not None else self.clock
+        if group.unanswered_at is None:
+            self._count_escalated(self._open(group))
+            self.note(group.alerts, Entry(at=self.clock, what="unanswered"))
+        return replace(
+            group,
+            status="unanswered",
+            unanswered_at=self.clock if group.unanswered_at is None else group.unanswered_at,
+            reason="repeat" if group.told_at is not None else group.reason,
+            next_at=max(self.clock, began + pause_ms(chain)),
+            next_step=0,
+            loops=0,
+            wait_ms=0,
+            hopes=0,
+        )
+
+    def _tell_step(self, round_: Round, step: ChainStep) -> bool:
+        """Return whether somebody whom a step names is told."""
+        people: Iterable[str] = ()
+        if step.person is not None:
+            people = (step.person,)
+        elif step.cell is not None and self.in_force.people is not None:
+            people = self.in_force.people.team(step.cell)[:MOST_IN_CELL]
+        elif step.on_call is not None:
+            duty = self.on_duty(step.on_call)
+            people = () if duty.person is None else (duty.person,)
+            if duty.person is None:
+                round_.not_told.append(NotTold("nobody on call", self.clock, until=duty.until, by=step.on_call))
+        return sum(self._address(round_, person) for person in people) > 0  # every one of them, not the first alone
+
+    def on_duty(self, schedule: str) -> Duty:
+        """Return who is on call on a schedule now."""
+        calendar = self.in_force.on_call.get(schedule)
+        return on_duty(schedule, calendar, (each for _, each in self.overrides.items()), self.clock)
+
+    def _address(self, round_: Round, person: str, severity: Severity | None = None) -> bool:
+        """Return whether a person is told in this round, by the channels of this severity; why not is kept."""
+        if person in round_.people:
+            return True
+        severity = severity or round_.severity
+        known = self.in_force.people.people.get(person) if self.in_force.people else None
+        if known is None:
+            round_.not_told.append(NotTold("unknown person", self.clock, person))
+            return False
+        quiet, routing = known.quiet, self.in_force.routing
+        if severity != "critical" and quiet and routing and within(quiet, routing.zone, self.clock):
+            until = end_of(quiet, routing.zone, self.clock)
+            if person not in round_.quiet:
+                round_.not_told.append(NotTold("quiet hours", self.clock, person, until))
+            round_.quiet[person] = until
+            return False
+        channels = (self.choices.get(person) or {}).get(severity)
+        channels = known.channels.get(severity, DEFAULT_CHANNELS) if channels is None else channels
+        if not channels:
+            round_.not_told.append(NotTold("no channel", self.clock, person))
+            return False
+        round_.people[person] = tuple(dict.fromkeys(channels))
+        return True
+
+    def _muted(self, group: Group) -> list[NotTold]:
+        """Return why some of a group's alerts are not told of, each reason once."""
+        if not any(stood == "muted" for _, stood in self.tally(group.id)):
+            return []
+        muted = [held for held in self.held(group.alerts) if not is_over(held) and standing(held) == "muted"]
+        return list(dict.fromkeys(self.why_muted(held) for held in muted))
+
+    def why_muted(self, held: HeldAlert) -> NotTold:
+        """Return the decision not to tell of an alert that is held back."""
+        if held.silenced_by is None:
+            return NotTold("inhibited", self.clock, by=held.inhibited_by or "")
+        silence = self.silences.get(held.silenced_by)
+        return NotTold("silenced", self.clock, until=silence.until if silence else None, by=held.silenced_by)
+
+    def _not_told(self, group: Group, round_: Round) -> Group:
+        """Return the group with whom this round did not tell, and who is told when their quiet hours are over."""
+        quiet = {person: at for person, at in (group.quiet | round_.quiet).items() if person not in round_.people}
+        return self.hold_back(replace(group, quiet=quiet), *round_.not_told)
+
+    # -- beside the chain
+
+    def _tell_news(self, group: Group) -> Group:
+        """Return the group once those told already are told of what is new in it."""
+        alerts, branch = self.open_alerts(group), self.in_force.branches.get(group.route)
+        if not alerts or branch is None or group.status not in IN_TELLING:
+            return group
+        round_ = Round(group, alerts[0].severity)
+        for person in group.to:
+            self._address(round_, person)
+        return self._beside(group, round_, alerts, "grew", branch.webhooks)
+
+    def _tell_handed(self, group: Group, person: str) -> Group:
+        """Return the group once somebody is told of what was handed over to them."""
+        group = replace(group, handed={each: at for each, at in group.handed.items() if each != person})
+        theirs = [held.alert for held in self.held(group.alerts) if held.alert.taken_by == person]
+        if not theirs:
+            return group
+        alerts = gravest_first(theirs)
+        round_ = Round(group, alerts[0].severity)
+        self._address(round_, person)
+        return self._beside(group, round_, alerts, "handed_over")
+
+    def _tell_after_quiet(self, group: Group, person: str) -> Group:
+        """Return the group once somebody is told what they were not told while their quiet hours lasted."""
+        group = replace(group, quiet={each: at for each, at in group.quiet.items() if each != person})
+        if group.status == "resolved":
+            return self._tell_over(group, [person])
+        alerts = self.open_alerts(group)
+        if not alerts or group.status not in IN_TELLING or person in group.to:
+            return group
+        round_ = Round(group, alerts[0].severity)
+        self._address(round_, person)
+        return self._beside(group, round_, alerts, group.reason)
+
+    def _tell_over(self, group: Group, people: Sequence[str], webhooks: Sequence[str] = ()) -> Group:
+        """Return the group once these are told that it is over, by the channels that they have for `info`."""
+        alerts = gravest_first([held.alert for held in self.held(group.over)])
+        if not alerts:
+            return group
+        round_ = Round(group, "info")
+        for person in people:
+            self._address(round_, person)
+        return self._beside(group, round_, alerts, "resolved", webhooks)
+
+    def _beside(
+        self, group: Group, round_: Round, alerts: Sequence[Alert], reason: Reason, webhooks: Sequence[str] = ()
+    ) -> Group:
+        group = self._not_told(group, round_)
+        if not round_.people and not webhooks:
+            return group
+        return self._send(group, round_, alerts, reason, self.clock + GIVE_UP_MS, webhooks)
+
+    def tell_end(self, group: Group) -> Group:
+        """Return the group once all whom a message reached, or may have, are told that it is over."""
+        people = [person for person in group.reached if not person.startswith(f"{WEBHOOK}:")]
+        webhooks = [person.removeprefix(f"{WEBHOOK}:") for person in group.reached if person not in people]
+        return self._tell_over(group, people, webhooks)
+
+    # -- messages
+
+    def _send(
+        self,
+        group: Group,
+        round_: Round,
+        alerts: Sequence[Alert],
+        reason: Reason,
+        give_up_at: int,
+        webhooks: Sequence[str],
+    ) -> Group:
+        """Return the group with one message a person and channel of the round on its way."""
+        step = group.step + 1
+        title, text, todo = compose(alerts, reason)
+        ids = tuple(alert.id for alert in alerts[:MOST_NAMED])
+        told, reached, hopes = list(group.told), list(group.reached), 0
+        ways = [(person, channel) for person, channels in round_.people.items() for channel in channels]
+        ways += [(f"{WEBHOOK}:{name}", WEBHOOK) for name in webhooks]
+        for person, channel in ways:
+            made = Told(person, channel, self.clock, reason)
+            if channel == APP:
+                made = replace(made, delivered_at=self.clock)
+                reached.append(person)
+                hopes += round_.people[person] == (APP,)  # with others beside, it proves nothing
+            else:
+                notice = Notice(
+                    id=f"{group.id}/{group.began_at}.{step}/{person}/{channel}",
+                    group=group.id,
+                    alerts=ids,
+                    person=person,
+                    channel=channel,
+                    severity=round_.severity,
+                    reason=reason,
+                    title=title,
+                    text=text,
+                    todo=todo,
+                    link=f"/alerts?group={group.id}",
+                    made_at=self.clock,
+                    due_at=self.clock,
+                    give_up_at=give_up_at,
+                    step=step,
+                )
+                self.outbox.put(notice.id, notice)
+                if self._by_group is not None:
+                    self._by_group.setdefault(group.id, {})[notice.id] = None
+                self.time((GIVE_UP, notice.id), give_up_at)
+                hopes += channel != WEBHOOK
+            told.append(made)
+        self.left -= len(ways)
+        self._told_of(alerts, round_.people, reason)
+        return replace(
+            group,
+            step=step,
+            told=tuple(told[-MOST_TOLD:]),
+            told_at=self.clock if round_.people else group.told_at,
+            to=tuple(dict.fromkeys((*group.to, *round_.people))),
+            reached=tuple(dict.fromkeys(reached)),
+            hopes=hopes if group.run == step else group.hopes,
+        )
+
+    def _told_of(self, alerts: Sequence[Alert], people: dict[str, tuple[str, ...]], reason: Reason) -> None:
+        """Keep on alerts, timelines and counts that these people are told."""
+        what = "escalated" if reason == "escalated" else "told"
+        ids = [alert.id for alert in alerts]
+        for person, channels in people.items():
+            self.note(ids, Entry(at=self.clock, what=what, to=person, channel=", ".join(channels), text=reason))
+            self.loads.put(person, told_again(self.loads.get(person) or (), self.clock))
+        held = self.held(ids)
+        for each in held:
+            to = tuple(dict.fromkeys((*each.told, *people)))[:MOST_NAMED]
+            if to == each.told:
+                continue
+            if not each.told:
+                counts = self.counts(each.alert)
+                self.worth.put(worth_key(each.alert), replace(counts, notified=counts.notified + 1))
+            self.alerts.put(each.alert.id, replace(each, told=to))
+        if reason == "escalated":
+            self._count_escalated(held)
+
+    def _count_escalated(self, alerts: Iterable[HeldAlert]) -> None:
+        for held in [self.alerts.get(each.alert.id) for each in alerts]:
+            if held is not None and not held.escalated:
+                counts = self.counts(held.alert)
+                self.worth.put(worth_key(held.alert), replace(counts, escalated=counts.escalated + 1))
+                self.alerts.put(held.alert.id, replace(held, escalated=True))
+
+    # -- what a group is told of
+
+    def _open(self, group: Group) -> list[HeldAlert]:
+        return [held for held in self.held(group.alerts) if not is_over(held) and standing(held) == "open"]
+
+    def open_alerts(self, group: Group) -> list[Alert]:
+        """Return the alerts that a group's people are to be told of, the gravest first."""
+        return gravest_first([held.alert for held in self._open(group)])
+
+    # -- receipts
+
+    def attempted(self, notice: Notice, attempt: int) -> None:
+        """Keep that a message is being handed to its provider: whether it arrives is open from now on."""
+        self.outbox.put(notice.id, replace(notice, attempts=max(1, attempt, notice.attempts)))
+
+    def delivered(self, notice: Notice) -> None:
+        """Keep that a provider took a message."""
+        self._off(notice)
+        self.note(notice.alerts, Entry(at=self.clock, what="delivered", to=notice.person, channel=notice.channel))
+        group = self.groups.get(notice.group)
+        if group is not None:
+            group = _receipt(group, notice, delivered_at=self.clock)
+            self.put_group(replace(group, reached=tuple(dict.fromkeys((*group.reached, notice.person)))))
+
+    def failed(self, notice: Notice, why: str) -> None:
+        """Keep that a message was given up; when nobody can be reached any more, the next step comes at once."""
+        self._off(notice)
+        entry = Entry(at=self.clock, what="failed", to=notice.person, channel=notice.channel, text=why)
+        self.note(notice.alerts, entry)
+        group = self.groups.get(notice.group)
+        if group is not None:
+            self.put_group(self._hope_less(_receipt(group, notice, failed_at=self.clock, why=why), notice))
+
+    def late(self, id_: str) -> None:
+        """Give up a message for which it is too late: the next step is due, or long was."""
+        notice = self.outbox.get(id_)
+        if notice is not None:
+            self._drop(notice, NotTold("late", self.clock, notice.person))
+
+    def drop_over(self, group: str) -> None:
+        """Drop the messages of a group whose alerts have all ended, but for those that say so."""
+        for notice in self._on_their_way(group):
+            if notice.reason != "resolved" and self._all_over(notice.alerts):
+                self._drop(notice, NotTold("over", self.clock, notice.person))
+
+    def _on_their_way(self, group: str) -> list[Notice]:
+        if self._by_group is None:
+            self._by_group = {}
+            for id_, notice in self.outbox.items():
+                self._by_group.setdefault(notice.group, {})[id_] = None
+        ids = sorted(self._by_group.get(group, ()))
+        return [held for id_ in ids if (held := self.outbox.get(id_)) is not None]
+
+    def _all_over(self, ids: Iterable[str]) -> bool:
+        return all((held := self.alerts.get(id_)) is None or is_over(held) for id_ in ids)
+
+    def _drop(self, notice: Notice, decision: NotTold) -> None:
+        self._off(notice)
+        group = self.groups.get(notice.group)
+        if group is None:
+            return
+        group = _receipt(group, notice, failed_at=self.clock, why=decision.why)
+        if notice.attempts:  # it may have arrived, and the word of that be lost
+            group = replace(group, reached=tuple(dict.fromkeys((*group.reached, notice.person))))
+        if decision.why == "late":
+            group = self._hope_less(group, notice)
+        self.put_group(self.hold_back(group, decision))
+
+    def _off(self, notice: Notice) -> None:
+        self.outbox.drop(notice.id)
+        if self._by_group is not None:
+            self._by_group.get(notice.group, {}).pop(notice.id, None)
+        self.time((GIVE_UP, notice.id), None)
+
+    def _hope_less(self, group: Group, notice: Notice) -> Group:
+        """Return the group with one message less that may still arrive; after the last one, the chain goes on."""
+        if group.status not in IN_TELLING or notice.step != group.run or notice.channel == WEBHOOK or not group.hopes:
+            return group
+        hopes = group.hopes - 1
+        goes_on = hopes == 0 and group.next_at is not None
+        return replace(group, hopes=hopes, next_at=self.clock if goes_on else group.next_at)
+
+
+def _receipt(group: Group, notice: Notice, **what: int | str) -> Group:
+    """Return the group that remembers what became of a message."""
+    told = list(group.told)
+    for place in range(len(told) - 1, -1, -1):
+        made = told[place]
+        if (made.person, made.channel, made.at) == (notice.person, notice.channel, notice.made_at):
+            told[place] = replace(made, **what)
+            return replace(group, told=tuple(told))
+    return group
