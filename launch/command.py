@@ -21,7 +21,7 @@ from domain.events import Event
 from event_log.kafka import KafkaLog
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
 from event_log.topics import NoRoom
-from launch import accounts, home, regions, rights
+from launch import accounts, alerting, home, regions, rights
 from launch import demo as demonstration
 from launch import up as one_machine
 from launch.accounts import NoLocalIssuer
@@ -258,22 +258,41 @@ def address_here() -> str:
 @region_app.command("check", epilog=EPILOG)
 def check(directory: Annotated[Path, typer.Argument(help="A region directory.")]) -> None:
     """Check a region directory as a whole: all mistakes at once, with file and line."""
-    found = regions.read(None, directory).region
-    typer.echo(f"{found.name}: {len(found.facilities)} facilities, {len(found.wards)} wards, nothing wrong")
+    document = regions.read(None, directory)
+    found, told_ = document.region, document.alerting
+    of_alerts = "" if told_ is None else f"{len(told_.rules.rules)} alert rules, {len(told_.people.people)} people, "
+    typer.echo(f"{found.name}: {len(found.facilities)} facilities, {len(found.wards)} wards, {of_alerts}nothing wrong")
 
 
 @region_app.command("init", epilog=EPILOG)
 def init(region: Region, directory: Directory = None) -> None:
     """Open the region's shard on the log (topic and genesis), and publish its directory where another is in force."""
     document, at = regions.read(region, directory), here()
-    typer.echo(f"{document.region.name}: {told(_settle(at, document.code, Held(document.settings, {})))}")
+    _fill_home(at, document)
+    typer.echo(f"{document.region.name}: {told(_init(at, document))}")
 
 
 @region_app.command("publish", epilog=EPILOG)
 def publish(region: Region, directory: Directory = None) -> None:
     """Publish the region's directory on a log that has its shard already."""
     document, at = regions.read(region, directory), here()
+    _fill_home(at, document)
     typer.echo(f"{document.region.name}: {told(_publish(at, document))}")
+
+
+def _fill_home(at: Settings, document: regions.Document) -> None:
+    if document.alerting is not None:
+        alerting.fill(Path(at.home), document.code, document.alerting)
+
+
+async def _init(at: Settings, document: regions.Document) -> str:
+    async with regions.stores(at.kafka_url, at.redis_url) as (log, state):
+        return await regions.settle(log, state, document.code, await _wanted(state, document))
+
+
+async def _wanted(state: State, document: regions.Document) -> Held:
+    in_force = await regions.region_held(state, document.code)
+    return Held(alerting.due(document.settings, in_force.settings), {})
 
 
 async def _settle(at: Settings, code: str, wanted: Held) -> str:
@@ -285,7 +304,7 @@ async def _publish(at: Settings, document: regions.Document) -> str:
     async with regions.stores(at.kafka_url, at.redis_url) as (log, state):
         if document.code not in await regions.places(log):
             raise UnknownRegion(f"the log has no {document.code!r}: `vigilits region init` makes it")
-        return await regions.settle(log, state, document.code, Held(document.settings, {}))
+        return await regions.settle(log, state, document.code, await _wanted(state, document))
 
 
 # --- rights ----------------------------------------------------------------------------------------------------------

@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from config import alerts
 from config import region as directories
+from config.alerts import Alerting
+from config.reading import DirectoryErrors, Findings
 from domain.places import Region
 from event_log.kafka import KafkaLog
 from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
 from event_log.topics import CAPACITY, PARTITIONS, TOPIC_OF, NoRoom, init_shard, region_of
-from launch import publish
+from launch import alerting, publish
 from launch.publish import NOTHING, Held, Place
 from live_state.redis import RedisState
 from live_state.state import State, StateAway
@@ -32,6 +35,7 @@ class Document(NamedTuple):
 
     region: Region
     boundaries: bytes
+    alerting: Alerting | None = None
 
     @property
     def code(self) -> str:
@@ -41,7 +45,8 @@ class Document(NamedTuple):
     @property
     def settings(self) -> dict[str, bytes]:
         """Return the settings that it is published as."""
-        return publish.documents(self.region, self.boundaries)
+        of_alerts = {} if self.alerting is None else alerting.settings_of(self.alerting)
+        return publish.documents(self.region, self.boundaries) | of_alerts
 
 
 def known() -> list[str]:
@@ -55,11 +60,25 @@ def read(code: str | None, directory: Path | None = None, divided_by: float = 1.
         directory = DIRECTORIES / (code or "")
         if code not in known():
             raise UnknownRegion(f"no region {code!r}; there is {', '.join(known())}, or name a --directory")
-    found = directories.load(directory)
+    found, told = _checked(directory)
     if code is not None and found.code != code:
         raise UnknownRegion(f"{directory} is the directory of {found.code!r}, not of {code!r}")
     fresh = msgspec.structs.replace(found.freshness, divided_by=found.freshness.divided_by * divided_by)
-    return Document(msgspec.structs.replace(found, freshness=fresh), directories.boundaries(directory))
+    told = told if told is None else alerting.hastened(told, divided_by)
+    return Document(msgspec.structs.replace(found, freshness=fresh), directories.boundaries(directory), told)
+
+
+def _checked(directory: Path) -> tuple[Region, Alerting | None]:
+    """Return what a directory says of places, and of alerts where it does; raise DirectoryErrors with all mistakes."""
+    findings, found = Findings(), None
+    try:
+        found = directories.load(directory)
+    except DirectoryErrors as errors:
+        findings.mistakes += errors.errors
+    told = alerts.read(directory, found, now(), findings) if alerts.is_there(directory) else None
+    findings.settle()
+    assert found is not None
+    return found, told
 
 
 @asynccontextmanager

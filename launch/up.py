@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import httpx
 
 from domain.grants import Grant
-from launch import home
+from launch import alerting, home
 from launch.embedded import LOOPBACK, Engine, EngineFailed, Tansu, Valkey, listens
 from launch.publish import NOTHING, Held
 from launch.regions import UNSETTLED, Document, last_held, make_topics, settle, stores
@@ -126,6 +126,7 @@ class Up:
 
     async def run(self, then: Then) -> None:
         """Return never; `then` runs once, when the pages are live."""
+        await asyncio.to_thread(self._fill_home)
         await self._start_engines()
         self._tell()
         async with asyncio.TaskGroup() as tasks:
@@ -203,6 +204,12 @@ class Up:
 
     # -- shards
 
+    def _fill_home(self) -> None:
+        """Have the directory store know whom the directories' files name."""
+        for document in self.plan.documents:
+            if document.alerting is not None:
+                alerting.fill(self.plan.home, document.code, document.alerting, anew=self.plan.anew)
+
     async def _last_held(self) -> dict[str, Held]:
         return await last_held(self.redis_url)
 
@@ -212,7 +219,8 @@ class Up:
         told = {document.code: document.settings for document in self.plan.documents}
         for code in {**told, **earlier}:
             before = earlier.get(code, NOTHING)
-            await self._settle(code, Held({**before.settings, **told.get(code, {})}, self._grants(code)), before)
+            ours = alerting.due(told.get(code, {}), before.settings)
+            await self._settle(code, Held({**before.settings, **ours}, self._grants(code)), before)
 
     async def _begin_again(self, held: Mapping[str, Held]) -> None:
         """Put on the new log what was in force on the old one; it may be newer than the directory's files."""
