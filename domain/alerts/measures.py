@@ -6,14 +6,14 @@ from typing import Literal, NamedTuple
 
 from domain.alerts.rule import SEVERITIES, Concern, Level, Rule, Ruleset
 
-Unit = Literal["ratio", "count", "hours", "seconds", "yes"]
+Unit = Literal["ratio", "count", "hours", "seconds"]
 Owner = Literal["capacity", "notices"]
 
 PLACES = ("ward", "facility", "departement", "region")
 
 
 class Measure(NamedTuple):
-    """Where a measure can be taken, in which unit (`yes` is 1 or 0), of what concern, and in whose fold."""
+    """Where a measure can be taken, in which unit, of what concern, and in whose fold."""
 
     levels: tuple[str, ...]
     unit: Unit

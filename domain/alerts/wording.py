@@ -119,8 +119,6 @@ def quantity(value: float | None, unit: Unit, language: Language) -> str:
             return duration(value * 3600, language)
         case "seconds":
             return duration(value, language)
-        case "yes":
-            return {"fr": "oui", "en": "yes"}[language] if value else {"fr": "non", "en": "no"}[language]
         case "count":
             return number(_rounded(value), language)
 
