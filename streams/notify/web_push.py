@@ -17,6 +17,7 @@ URGENCY: dict[Severity, str] = {"info": "low", "warning": "normal", "critical": 
 GONE = (404, 410)
 SHORTEST_TTL_S = 60
 MOST_TITLE, MOST_BODY = 200, 1200  # characters, of which the longest take four bytes
+SAID_BESIDE = ("grew", "escalated", "repeat")  # what the title itself does not say
 _CUT = 40
 
 
@@ -94,7 +95,7 @@ def payload(letter: Letter) -> bytes:
     """Return what the service worker is told: what to show, where a tap leads, and the link that marks it seen."""
     notice, language = letter.notice, letter.language
     title, body = texts.say(notice.title, language), texts.say(notice.text, language)
-    if notice.reason != "first":
+    if notice.reason in SAID_BESIDE:
         body = f"{texts.say(texts.REASON[notice.reason], language)} - {body}"
     if late := texts.late(letter):
         body = f"{late} - {body}"
