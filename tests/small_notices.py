@@ -51,8 +51,13 @@ def chain(*steps: ChainStep, id_: str = "default") -> Chain:
 
 def routing(*chains: Chain, route: Mapping[str, Any] | None = None, **more: Any) -> Routing:
     """Return a routing with one route, which groups by département and bed kind and waits 5 s."""
-    options: dict[str, Any] = {"group_by": ("departement", "bed_kind"), "group_wait_s": 5, "chain": "default"}
-    root = Route(id="root", **(options | dict(route or {})))
+    options: dict[str, Any] = {
+        "id": "root",
+        "group_by": ("departement", "bed_kind"),
+        "group_wait_s": 5,
+        "chain": "default",
+    }
+    root = Route(**(options | dict(route or {})))
     zone, schedules = more.pop("zone", PARIS), more.pop("schedules", ("medical",))
     return Routing(route=root, chains=chains or (TO_ANNE_THEN_PAUL,), zone=zone, schedules=schedules, **more)
 

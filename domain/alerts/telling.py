@@ -103,7 +103,8 @@ class Telling(Holding):
     def _webhooks_due(self, group: Group, branch: Branch, reason: Reason) -> tuple[str, ...]:
         """Return the receivers to be told when a chain begins: a machine needs no reminder at every pass."""
         last = max((told.at for told in group.told if told.channel == WEBHOOK), default=0)
-        return () if reason == "repeat" and self.clock < last + branch.repeat_interval_ms else branch.webhooks
+        again = reason == "repeat" or (reason == "first" and group.unanswered_at is not None)
+        return () if again and self.clock < last + branch.repeat_interval_ms else branch.webhooks
 
     def _nobody_told(self, group: Group, chain: Chain, stand: Stand) -> Group:
         """Return the group at the end of its chain: whoever was told before has not taken it in, or nobody could be."""
@@ -225,7 +226,7 @@ class Telling(Holding):
 
     def _tell_over(self, group: Group, people: Sequence[str], webhooks: Sequence[str] = ()) -> Group:
         """Return the group once these are told that it is over, by the channels that they have for `info`."""
-        alerts = gravest_first([held.alert for held in self.held(group.over)])
+        alerts = gravest_first([held.alert for held in self.held(group.over) if held.told])
         if not alerts:
             return group
         round_ = Round(group, "info")
