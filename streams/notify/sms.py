@@ -67,7 +67,7 @@ class Sms:
         gateway = self._gateway
         try:
             told = msgspec.json.decode(body) if gateway.receipt or gateway.says else None
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             told = None
         if gateway.says:
             word = _found(told, gateway.says)
