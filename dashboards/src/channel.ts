@@ -1,11 +1,16 @@
 /** One region's live channel: keeps a socket open, hears frames, comes back by itself from where it was. */
 import { decode, encode } from "@msgpack/msgpack";
 import { afterClose, DEAD_AFTER_MS, PING_AFTER_MS } from "./live";
-import type { Frame } from "./wire";
 
 const OPEN_WITHIN_MS = 10_000;
 
-export interface Ears {
+/** What every frame has, whatever its channel tells. */
+interface AnyFrame {
+  type: string;
+  channel?: string;
+}
+
+export interface Ears<Frame> {
   frame(frame: Frame): void;
   open(isOpen: boolean): void;
   /** The session ended (4401) or the right is gone (4403). */
@@ -15,7 +20,7 @@ export interface Ears {
   forgetToken(): void;
 }
 
-export class Channel {
+export class Channel<Frame extends AnyFrame> {
   private socket: WebSocket | null = null;
   private attempt = 0;
   private heardAt = 0;
@@ -27,7 +32,7 @@ export class Channel {
   constructor(
     private readonly url: string,
     private readonly name: string,
-    private readonly ears: Ears,
+    private readonly ears: Ears<Frame>,
     private readonly random: () => number = Math.random,
   ) {
     this.pulse = setInterval(() => this.feelPulse(), 1_000);
@@ -63,7 +68,7 @@ export class Channel {
       this.heardAt = performance.now();
       this.pingedAt = null;
       const frame = (typeof data === "string" ? JSON.parse(data) : decode(new Uint8Array(data))) as Frame;
-      if ("channel" in frame && frame.channel !== undefined && frame.channel !== this.name) return;
+      if (frame.channel !== undefined && frame.channel !== this.name) return;
       // Only a picture proves that coming back worked; an open socket may be closed again at once.
       if (frame.type === "snapshot" || frame.type === "changes" || frame.type === "live") this.attempt = 0;
       this.ears.frame(frame);

@@ -16,7 +16,8 @@ export class Problem extends Error {
   }
 }
 
-async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
+/** Returns what a path of the API answers; throws a Problem for anything but success. */
+export async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   let response: Response;
   try {
     response = await fetch(`/api/v1${path}`, {
@@ -34,7 +35,8 @@ async function ask<T>(path: string, init: RequestInit = {}): Promise<T> {
   return body as T;
 }
 
-const region = (code: string) => `/regions/${encodeURIComponent(code)}`;
+/** Returns the path of a region. */
+export const region = (code: string) => `/regions/${encodeURIComponent(code)}`;
 
 export const api = {
   session: () => ask<Session>("/session"),

@@ -50,7 +50,8 @@ export class Mirror {
   }
 }
 
-function changed<T>(held: Map<string, T>, values: Record<string, T | null>): Altered<T>[] {
+/** Puts changed values into a map (null removes) and returns what that altered. */
+export function changed<T>(held: Map<string, T>, values: Record<string, T | null>): Altered<T>[] {
   const altered: Altered<T>[] = [];
   for (const [key, value] of Object.entries(values)) {
     const before = held.get(key);
@@ -66,7 +67,8 @@ function changed<T>(held: Map<string, T>, values: Record<string, T | null>): Alt
   return altered;
 }
 
-function replaced<T>(held: Map<string, T>, values: Record<string, T>): Altered<T>[] {
+/** Puts whole new values in the place of all that a map holds and returns what that altered. */
+export function replaced<T>(held: Map<string, T>, values: Record<string, T>): Altered<T>[] {
   const altered: Altered<T>[] = [];
   for (const [key, before] of held) {
     if (key in values) continue;

@@ -2,12 +2,12 @@
 import { batch, computed, effect, signal, type ReadonlySignal, type Signal } from "@preact/signals";
 import { Absence, type Away } from "./away";
 import { Channel } from "./channel";
-import { ShardClock } from "./clock";
 import { grown, linesOf, type Line } from "./feed";
 import { api, Problem } from "./http";
-import { verdict as judge, type Advance, type Verdict } from "./live";
 import { Mirror, type Delta } from "./mirror";
+import { mono, Pulse } from "./pulse";
 import { remember, remembered } from "./remember";
+import { page, query } from "./route";
 import type { SortBy } from "./order";
 import type { BedKind, Directory, Facility, Frame, RegionName, Scenario, Session, TotalPicture, WardPicture } from "./wire";
 
@@ -105,17 +105,9 @@ export const peekTotal = (level: string, code: string, ofKind: string): TotalPic
 
 // --- live or not ----------------------------------------------------------------------------------------------------------
 
-const clock = new ShardClock();
-const started = performance.now();
-/** The page's own monotonic clock, moved once a second and with each frame. */
-export const mono = signal(started);
-const socketOpen = signal(false);
-const advance = signal<Advance | null>(null);
+const pulse = new Pulse();
 export const refusal = signal<string | null>(null);
-
-export const verdict = computed<Verdict>(() => judge(socketOpen.value, advance.value, started, mono.value));
-/** The shard's time, by which every age is told; null before anything was heard. */
-export const now = computed<number | null>(() => (advance.value === null && !hasPicture.value ? null : clock.at(mono.value)));
+export const { verdict, now } = pulse;
 
 /** What the reader has not yet seen of the last time the page was not live. */
 export const away = signal<Away | null>(null);
@@ -124,16 +116,9 @@ export const feed = signal<Line[]>([]);
 const absence = new Absence();
 let nextLine = 1;
 
-function hear(at: number): void {
-  const heard = performance.now();
-  clock.hear(at, heard);
-  if (advance.value === null || at > advance.value.at) advance.value = { at, heard };
-  mono.value = heard;
-}
-
 /** Whether what comes now was missed: the page is not live, or has only just come back. */
 function isMissed(): boolean {
-  if (advance.value !== null && verdict.value.is === "lost") absence.leave(advance.value.at);
+  if (pulse.advance.value !== null && verdict.value.is === "lost") absence.leave(pulse.advance.value.at);
   return absence.isCatchingUp;
 }
 
@@ -169,26 +154,22 @@ function apply(frame: Frame): void {
       take(mirror.snapshot(frame.data, frame.token), frame.data.at, isMissed());
       hasPicture.value = true;
       refusal.value = null;
-      if (advance.value !== null && frame.data.at < advance.value.at) {
-        clock.reset();
-        advance.value = null;
-      }
-      hear(frame.data.at);
+      if (pulse.advance.value !== null && frame.data.at < pulse.advance.value.at) pulse.startAnew();
+      pulse.hear(frame.data.at);
       break;
     case "changes":
       take(mirror.changes(frame.changes, frame.token), frame.changes.at ?? mirror.at ?? 0, isMissed());
       refusal.value = null;
-      if (frame.changes.at !== undefined) hear(frame.changes.at);
+      if (frame.changes.at !== undefined) pulse.hear(frame.changes.at);
       break;
     case "reset":
       // Another log, perhaps another clock: what was held is compared with the snapshot that follows, then gone.
       absence.startAnew();
-      clock.reset();
-      advance.value = null;
+      pulse.startAnew();
       break;
     case "live":
       isMissed();
-      hear(frame.at);
+      pulse.hear(frame.at);
       away.value = absence.heard(frame.at, away.value) ?? away.value;
       break;
     case "error":
@@ -238,7 +219,7 @@ async function reloadDirectory(digest: string): Promise<void> {
 
 // --- coming and going -------------------------------------------------------------------------------------------------------
 
-let channel: Channel | null = null;
+let channel: Channel<Frame> | null = null;
 
 function refused(error: unknown): boolean {
   const status = error instanceof Problem ? error.status : 0;
@@ -309,7 +290,7 @@ async function open(code: string): Promise<void> {
     } else {
       take(mirror.snapshot(first, first.token ?? null), first.at, false);
       hasPicture.value = true;
-      clock.hear(first.at, performance.now());
+      pulse.set(first.at);
     }
     phase.value = "ready";
   });
@@ -319,13 +300,12 @@ async function open(code: string): Promise<void> {
 
 function listen(code: string): void {
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-  channel = new Channel(url, `capacity:${code}`, {
+  channel = new Channel<Frame>(url, `capacity:${code}`, {
     frame: receive,
     open: (isOpen) => {
       flush(); // what came before is not what was missed
-      socketOpen.value = isOpen;
-      mono.value = performance.now();
-      if (!isOpen && advance.value !== null) absence.leave(advance.value.at);
+      pulse.opened(isOpen);
+      if (!isOpen && pulse.advance.value !== null) absence.leave(pulse.advance.value.at);
     },
     refused: (why) => {
       if (why === "forbidden") phase.value = "forbidden";
@@ -352,9 +332,18 @@ async function askAgain(code: string): Promise<void> {
 export async function signOut(): Promise<void> {
   channel?.stop();
   channel = null;
+  await forgetPush().catch(() => undefined);
   await api.signOut().catch(() => undefined);
   signInUrl.value = null;
   phase.value = "sign-in";
+}
+
+/** Whoever signs in here next must not get the messages of whoever signed out. */
+async function forgetPush(): Promise<void> {
+  const worker = await navigator.serviceWorker?.getRegistration();
+  const held = await worker?.pushManager?.getSubscription();
+  await held?.unsubscribe(); // the push service tells the server so, with the next message
+  remember("push-id", "");
 }
 
 /** Starts what runs by itself: the second hand, the theme, the address bar. */
@@ -369,10 +358,19 @@ export function follow(): void {
     document.documentElement.dataset.theme = theme.value;
   });
   effect(() => {
-    document.documentElement.dataset.live = verdict.value.is;
+    if (page.value === "map") document.documentElement.dataset.live = verdict.value.is;
+  });
+  let first = true;
+  effect(() => {
+    const said = new URLSearchParams(query.value.text);
+    if (first || page.value !== "map") return void (first = false);
+    // Gone to by a link of another page: it says what to look at; what it does not say stays as it was left.
+    if (said.has("kind")) kind.value = said.get("kind")!;
+    if (said.has("departement")) departement.value = said.get("departement");
+    if (said.has("site")) site.value = said.get("site");
   });
   effect(() => {
-    if (phase.value !== "ready") return;
+    if (phase.value !== "ready" || page.value !== "map") return;
     const said = new URLSearchParams();
     if (regions.value.length > 1 || asked.has("region")) said.set("region", region.value);
     if (kind.value) said.set("kind", kind.value);

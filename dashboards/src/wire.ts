@@ -161,7 +161,7 @@ export type Frame =
   | { type: "reset"; channel: string; reason?: string }
   | { type: "live"; channel: string; at: Instant }
   | { type: "error"; channel?: string; code: string; detail?: string }
-  | { type: "pong" };
+  | { type: "pong"; channel?: string };
 
 export interface RegionName {
   code: string;

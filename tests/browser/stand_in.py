@@ -20,8 +20,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,13 +33,14 @@ from domain.capacity.picture import WardPicture, draw
 from domain.capacity.search import Free, nearest, sites
 from domain.capacity.totals import add_up, group_keys, groups
 from domain.events import Source, Split
+from tests.browser.stand_in_alerts import ROLES, StandInAlerts
 
 ROOT = Path(__file__).parents[2]
 DIRECTORY = ROOT / "config" / "regions" / "occitanie"
 DIST = ROOT / "dashboards" / "dist"
 CHANNEL = "capacity:occitanie"
 COOKIE = "vigilits"
-SECRET = "stand-in"  # of a link that opens nothing but this
+SECRET = "stand-in"  # of a link that opens nothing but this; `stand-in.<subject>` signs in as somebody else
 LIVE_EVERY_S = 1.0
 HOUR_MS = 3_600_000
 
@@ -50,9 +51,10 @@ POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "font-src 'self'",
-        "img-src 'self'",
+        "img-src 'self' data:",  # the tab's icon is drawn
         "connect-src 'self'",
         "worker-src 'self'",
+        "manifest-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -105,7 +107,8 @@ class StandIn:
         self.ticking = True
         self.stopped_at: int | None = None
         self.away = False
-        self.signed_in: set[str] = set()
+        self.signed_in: dict[str, str] = {}  # whose, by cookie
+        self.alerts = StandInAlerts(self.region, lambda: self.clock)
         self.hidden: frozenset[str] = frozenset()  # fields that the reader's view leaves out
         self.sign_in_url: str | None = None
         self.sockets: set[WebSocket] = set()
@@ -272,6 +275,15 @@ class StandIn:
         self.scenario = scenario
         self._do(self._send(self._changes({"scenario": scenario})))
 
+    def with_alerts(self, does: Callable[[StandInAlerts], object]) -> None:
+        """Do something to the alerts, and tell those who listen."""
+
+        async def done() -> None:
+            does(self.alerts)
+            await self.alerts.tell()
+
+        self._do(done())
+
     def _do(self, what: Any) -> None:
         asyncio.run_coroutine_threadsafe(what, self.loop).result(timeout=10)
 
@@ -334,6 +346,7 @@ class StandIn:
         while True:
             if self.ticking:
                 await self._send({"type": "live", "channel": CHANNEL, "at": self.clock})
+                await self.alerts.tick()
             await asyncio.sleep(LIVE_EVERY_S)
 
     # -- doors
@@ -342,7 +355,7 @@ class StandIn:
         async def guarded(request: Request) -> Response:
             if self.away:
                 return self._problem(503, "away")
-            if request.cookies.get(COOKIE) not in self.signed_in:
+            if self._subject(request) is None:
                 return self._problem(401, "sign in", sign_in=self.sign_in_url)
             return await door(request)
 
@@ -353,28 +366,32 @@ class StandIn:
         body = {"type": "about:blank", "title": title, "status": status, **more}
         return JSONResponse(body, status, media_type="application/problem+json")
 
-    def _session(self) -> dict[str, Any]:
+    def _subject(self, asking: HTTPConnection) -> str | None:
+        return self.signed_in.get(asking.cookies.get(COOKIE, ""))
+
+    def _session(self, subject: str) -> dict[str, Any]:
         return {
-            "subject": "stand-in",
-            "grants": [{"role": "crisis_cell", "scope": "occitanie", "until": None}],
+            "subject": subject,
+            "grants": [{"role": ROLES.get(subject, "crisis_cell"), "scope": "occitanie", "until": None}],
             "expires_at": now_ms() + 8 * HOUR_MS,
             "regions": [{"code": "occitanie", "name": self.region.name, "ready": True}],
         }
 
     async def _sign_in(self, request: Request) -> Response:
-        if (await request.json()).get("link") != SECRET:
+        secret, _, subject = (await request.json()).get("link", "").partition(".")
+        if secret != SECRET:
             return self._problem(401, "this link is no longer valid", sign_in=self.sign_in_url)
         ticket = f"ticket-{random.getrandbits(64):x}"
-        self.signed_in.add(ticket)
-        response = JSONResponse(self._session(), 201)
+        self.signed_in[ticket] = subject or "stand-in"
+        response = JSONResponse(self._session(self.signed_in[ticket]), 201)
         response.set_cookie(COOKIE, ticket, httponly=True, samesite="strict")
         return response
 
-    async def _who(self, _: Request) -> Response:
-        return JSONResponse(self._session())
+    async def _who(self, request: Request) -> Response:
+        return JSONResponse(self._session(self._subject(request) or ""))
 
     async def _sign_out(self, request: Request) -> Response:
-        self.signed_in.discard(request.cookies.get(COOKIE, ""))
+        self.signed_in.pop(request.cookies.get(COOKIE, ""), None)
         return Response(status_code=204)
 
     async def _directory(self, _: Request) -> Response:
@@ -435,7 +452,8 @@ class StandIn:
             await websocket.close(1011)
             return
         await websocket.accept(subprotocol="vigilits.v1+msgpack")
-        if websocket.cookies.get(COOKIE) not in self.signed_in:
+        subject = self._subject(websocket)
+        if subject is None:
             await websocket.close(4401, "sign in again")
             return
         self.sockets.add(websocket)
@@ -444,6 +462,8 @@ class StandIn:
                 asked = msgpack.unpackb(await websocket.receive_bytes())
                 if asked["type"] == "ping":
                     await websocket.send_bytes(msgpack.packb({"type": "pong"}))
+                elif asked["type"] == "subscribe" and asked["channel"].startswith("alerts:"):
+                    await self.alerts.hear(websocket, subject, asked["channel"])
                 elif asked["type"] == "subscribe":
                     since = asked.get("since")
                     self.since_tokens.append(since)
@@ -455,6 +475,10 @@ class StandIn:
         finally:
             self.sockets.discard(websocket)
             self.subscribed.discard(websocket)
+            self.alerts.leave(websocket)
+
+    async def _page(self, _: Request) -> Response:
+        return FileResponse(DIST / "index.html")
 
     def app(self) -> Starlette:
         """Return the application."""
@@ -470,7 +494,9 @@ class StandIn:
                 Route(f"{api}/regions/{{code}}/hours", guarded(self._hours)),
                 Route(f"{api}/regions/{{code}}/wards/{{ward:path}}", guarded(self._ward)),
                 Route(f"{api}/search/beds", guarded(self._nearby)),
+                *self.alerts.routes(guarded, lambda request: self._subject(request) or ""),
                 WebSocketRoute("/ws", self._live),
+                *(Route(path, self._page) for path in ("/alerts", "/alerts/worth", "/seen")),
                 Mount("/", StaticFiles(directory=DIST, html=True)),
             ],
             middleware=[Middleware(Policy), Middleware(GZipMiddleware, minimum_size=1000)],
@@ -508,6 +534,7 @@ class StandIn:
 
 if __name__ == "__main__":
     with StandIn() as stand_in:
+        stand_in.alerts.invent()
         print(f"{stand_in.url}/#connexion={SECRET}", flush=True)
         chance = random.Random(1)
         with contextlib.suppress(KeyboardInterrupt):

@@ -1,10 +1,12 @@
 /** The crisis cell's screen: totals, map or list, what changes, the chosen site; the same on a phone, one at a time. */
-import { signal, useComputed } from "@preact/signals";
+import { effect } from "@preact/signals";
 import { BedDouble, Keyboard, List as ListIcon, LogOut, Map as MapIcon, Monitor, Rss, X } from "lucide-preact";
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ago, count, longDate, timeOfDay } from "../format";
+import { counted, tally } from "../bell";
+import { count, longDate } from "../format";
 import { spoken } from "../names";
+import { page } from "../route";
 import {
   away,
   chooseTheme,
@@ -33,24 +35,72 @@ import {
   verdict,
   view,
   wall,
-  zone,
 } from "../state";
-import { remember } from "../remember";
 import { say, t } from "../words";
+import { Bell } from "./bell";
 import { ChangesFeed } from "./changes";
 import { Corner } from "./corner";
 import { Gate } from "./gate";
 import { openDepartement, show } from "./goto";
+import { Keys, keysShown } from "./keys";
 import { Late } from "./late";
 import { SiteList } from "./list";
+import { Live, NotLive, TimeNow } from "./live";
 import { SearchBox } from "./search";
 import { SitePanel } from "./site";
 import { Honest, Line, Totals } from "./totals";
 
-const keysShown = signal(false);
+/** So long after the first figures that the alerts' code competes with nothing of theirs. */
+const AFTER_PAINT_MS = 300;
 
 export function App() {
+  // A page of alerts needs neither the directory nor the beds to be read: only to know who looks.
+  const away = phase.value === "sign-in" || phase.value === "no-region" || phase.value === "forbidden";
+  useEffect(loadAlerts, []);
+  if (page.value === "seen") return <Lazy load={() => import("../alerts/screen/seen").then((module) => module.Seen)} />;
+  if (page.value !== "map" && region.value !== "" && !away) {
+    return <Lazy load={() => import("../alerts/screen/pages").then((module) => module.AlertPages)} />;
+  }
   return phase.value === "ready" ? <Cell /> : <Gate />;
+}
+
+/** A page whose code comes when it is gone to. */
+function Lazy({ load }: { load(): Promise<ComponentType> }) {
+  const [Loaded, setLoaded] = useState<ComponentType | "failed" | null>(null);
+  useEffect(() => {
+    load().then(
+      (component) => setLoaded(() => component),
+      () => setLoaded("failed"),
+    );
+  }, []);
+  const words = t.value;
+  if (Loaded === "failed") {
+    return (
+      <p class="gate" role="alert">
+        {words.failedTitle}
+      </p>
+    );
+  }
+  return Loaded === null ? (
+    <p class="gate" role="status">
+      {words.arriving}
+    </p>
+  ) : (
+    <Loaded />
+  );
+}
+
+/** The bell comes after the picture: alerts are read in by the way, or at once where they are what was asked for. */
+function loadAlerts(): () => void {
+  let started = false;
+  return effect(() => {
+    const code = region.value;
+    if (started || code === "" || page.value === "seen" || (page.value === "map" && phase.value !== "ready")) return;
+    started = true;
+    const start = () => void import("../alerts/state").then((module) => module.start(code), () => undefined);
+    if (page.peek() === "map") setTimeout(start, AFTER_PAINT_MS);
+    else start();
+  });
 }
 
 function Cell() {
@@ -62,8 +112,8 @@ function Cell() {
   const place = directory.value?.name ?? region.value;
   const lost = verdict.value.is === "lost";
   useEffect(() => {
-    document.title = `${lost ? `⚠ ${words.notLive} · ` : ""}${place} · vigilits`;
-  }, [lost, place, words]);
+    document.title = `${lost ? `⚠ ${words.notLive} · ` : ""}${counted(tally.value)}${place} · vigilits`;
+  }, [lost, place, words, tally.value]);
   return (
     <div class={`cell ${wall.value ? "wall" : ""}`} data-pane={pane.value} data-view={view.value} data-site={site.value ?? undefined}>
       <a
@@ -77,7 +127,7 @@ function Cell() {
       >
         {words.skip}
       </a>
-      <NotLive />
+      <NotLive judged={verdict.value} refusal={refusal.value} />
       <Top />
       <Banners />
       <main id="main">
@@ -98,24 +148,7 @@ function Cell() {
       <PhoneTabs />
       <Sources />
       <Announcer />
-      {keysShown.value && <Keys />}
-    </div>
-  );
-}
-
-function NotLive() {
-  const words = t.value;
-  const judged = verdict.value;
-  return (
-    <div class="not-live" role="alert" hidden={judged.is !== "lost"}>
-      {judged.is === "lost" && (
-        <>
-          <strong>
-            {judged.since === null ? words.notLiveEver : words.notLiveSince(timeOfDay(judged.since, zone.value, words, true))}
-          </strong>
-          <span>{refusal.value ? words.refused(refusal.value) : words.notLiveAdvice}</span>
-        </>
-      )}
+      {keysShown.value && <Keys list={words.keys} />}
     </div>
   );
 }
@@ -152,8 +185,9 @@ function Top() {
       )}
       <SearchBox />
       <span class="grow" />
-      <Live />
-      <TimeNow />
+      <Live judged={verdict.value} />
+      <TimeNow now={now} />
+      <Bell />
       <button
         type="button"
         class="icon wide-only"
@@ -178,30 +212,6 @@ function Top() {
         <LogOut size={18} />
       </button>
     </header>
-  );
-}
-
-function Live() {
-  const words = t.value;
-  const judged = verdict.value;
-  const text = {
-    live: () => `${words.live} · ${ago(judged.is === "live" ? judged.agoMs : 0, words)}`,
-    connecting: () => words.connecting,
-    reconnecting: () => words.reconnecting,
-    lost: () => words.notLive,
-  }[judged.is]();
-  return (
-    <span class={`live live-${judged.is}`} id="live">
-      <i aria-hidden="true" />
-      {text}
-    </span>
-  );
-}
-
-function TimeNow() {
-  const text = useComputed(() => (now.value === null ? "" : timeOfDay(now.value, zone.value, t.value)));
-  return (
-    <time class="clock wide-only">{text}</time>
   );
 }
 
@@ -394,43 +404,6 @@ function Announcer() {
     <div class="hidden" role="status" aria-live="polite" id="announcer">
       {text}
     </div>
-  );
-}
-
-function Keys() {
-  const words = t.value;
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
-  return (
-    <dialog ref={dialog} class="keys" aria-labelledby="keys-title" onClose={() => (keysShown.value = false)}>
-      <header>
-        <h2 id="keys-title">{words.keysTitle}</h2>
-        <button type="button" class="icon" aria-label={words.close} onClick={() => dialog.current?.close()}>
-          <X size={18} />
-        </button>
-      </header>
-      <dl>
-        {words.keys.map(([key, does]) => (
-          <div key={key}>
-            <dt>
-              <kbd>{key}</kbd>
-            </dt>
-            <dd>{does}</dd>
-          </div>
-        ))}
-      </dl>
-      <label class="check">
-        <input
-          type="checkbox"
-          checked={oneKey.value}
-          onChange={() => {
-            oneKey.value = !oneKey.value;
-            remember("one-key", oneKey.value ? "on" : "off");
-          }}
-        />
-        {words.keysOneKey}
-      </label>
-    </dialog>
   );
 }
 

@@ -46,3 +46,29 @@ export function StateWords({ state, stale, glyph = true }: { state: State; stale
     </span>
   );
 }
+
+/** Draws how grave an alert is: a stop sign, a triangle, a ring; no two have one outline. */
+export function SeverityGlyph({ severity, size = 18 }: { severity: "critical" | "warning" | "info"; size?: number }) {
+  return (
+    <svg class={`glyph severity-${severity}`} width={size} height={size} viewBox="0 0 16 16" aria-hidden="true">
+      {severity === "critical" && (
+        <>
+          <path d="M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5z" fill="currentColor" />
+          <path d="M8 4v4.8M8 11.4v.2" stroke="var(--panel)" stroke-width="2" stroke-linecap="round" />
+        </>
+      )}
+      {severity === "warning" && (
+        <>
+          <path d="M8 1.2 15.4 14.4H.6z" fill="currentColor" stroke="currentColor" stroke-width="1" stroke-linejoin="round" />
+          <path d="M8 6v3.6M8 12v.1" stroke="var(--panel)" stroke-width="1.8" stroke-linecap="round" />
+        </>
+      )}
+      {severity === "info" && (
+        <>
+          <circle cx="8" cy="8" r="6.4" fill="none" stroke="currentColor" stroke-width="1.6" />
+          <path d="M8 7.4v3.8M8 4.8v.1" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" />
+        </>
+      )}
+    </svg>
+  );
+}

@@ -10,6 +10,7 @@ export const en: Dictionary = {
 
   skip: "Skip to the list of sites",
   loading: "Loading the region’s picture…",
+  arriving: "Loading…",
   retry: "Try again",
   close: "Close",
   all: "All",
@@ -183,6 +184,15 @@ export const en: Dictionary = {
   region: "Region",
   backToRegion: (region) => `Back to ${region}`,
   sources: "Sources",
+
+  alerts: "Alerts",
+  bellOf: (parts) => (parts ? `Alerts that nobody has: ${parts}` : "Alerts: none waits for anybody"),
+  severities: { critical: "critical", warning: "warning", info: "information" },
+  severitiesOf: {
+    critical: (n) => `${n} critical`,
+    warning: (n) => `${n} warning${s(n)}`,
+    info: (n) => `${n} information`,
+  },
 
   signInTitle: "Sign in",
   signInWhy: "Open the sign-in link that you were given, or go through your identity provider.",

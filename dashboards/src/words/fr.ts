@@ -9,6 +9,7 @@ export const fr = {
 
   skip: "Aller à la liste des sites",
   loading: "Chargement du tableau de la région…",
+  arriving: "Chargement…",
   retry: "Réessayer",
   close: "Fermer",
   all: "Tous",
@@ -190,6 +191,16 @@ export const fr = {
   region: "Région",
   backToRegion: (region: string) => `Revenir à ${region}`,
   sources: "Sources",
+
+  // The bell
+  alerts: "Alertes",
+  bellOf: (parts: string) => (parts ? `Alertes sans personne : ${parts}` : "Alertes : aucune n’attend quelqu’un"),
+  severities: { critical: "critique", warning: "avertissement", info: "information" },
+  severitiesOf: {
+    critical: (n: number) => `${n} critique${s(n)}`,
+    warning: (n: number) => `${n} avertissement${s(n)}`,
+    info: (n: number) => `${n} information${s(n)}`,
+  },
 
   // Sign-in
   signInTitle: "Se connecter",

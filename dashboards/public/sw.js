@@ -1,0 +1,165 @@
+/* Shows what is pushed, marks it seen from the lock screen, and says so when there is no network. Keeps no data. */
+"use strict";
+
+const OFFLINE = "offline-1";
+const OFFLINE_FILES = ["/offline.html", "/offline.css", "/icon-192.png"];
+const FRENCH = (navigator.language || "fr").startsWith("fr");
+const WORDS = FRENCH
+  ? { seen: "Vu", open: "Ouvrir", unknown: "Une alerte vous attend", failed: "« Vu » n’a pas été transmis : ouvrez l’alerte" }
+  : { seen: "Seen", open: "Open", unknown: "An alert waits for you", failed: "“Seen” was not sent: open the alert" };
+const SHAKES = { critical: [300, 120, 300, 120, 300], warning: [200, 120, 200], info: [80] };
+
+self.addEventListener("install", (event) => {
+  event.waitUntil(
+    caches
+      .open(OFFLINE)
+      .then((cache) => cache.addAll(OFFLINE_FILES))
+      .then(() => self.skipWaiting()),
+  );
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches
+      .keys()
+      .then((names) => Promise.all(names.filter((name) => name !== OFFLINE).map((name) => caches.delete(name))))
+      .then(() => self.clients.claim()),
+  );
+});
+
+/* Pages come from the network or not at all: an old figure must never look like a new one. */
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.mode === "navigate") {
+    event.respondWith(fetch(request).catch(() => caches.match("/offline.html")));
+  } else if (request.method === "GET" && OFFLINE_FILES.includes(new URL(request.url).pathname)) {
+    event.respondWith(fetch(request).catch(() => caches.match(request)));
+  }
+});
+
+/* Whatever was pushed is shown: a browser takes the right to push from a page that stays silent. */
+function read(data) {
+  try {
+    const told = data.json();
+    return typeof told === "object" && told !== null ? told : {};
+  } catch {
+    return {};
+  }
+}
+
+/* A text may come in both languages: then this device's is shown. */
+function say(text) {
+  if (typeof text === "object" && text !== null) return (FRENCH ? text.fr : text.en) || text.fr || "";
+  return typeof text === "string" ? text : "";
+}
+
+/* Only a page of ours is opened, whatever was pushed. */
+function ownUrl(url) {
+  try {
+    const wanted = new URL(url || "/alerts?mine", self.location.origin);
+    return wanted.origin === self.location.origin ? wanted.href : `${self.location.origin}/alerts?mine`;
+  } catch {
+    return `${self.location.origin}/alerts?mine`;
+  }
+}
+
+self.addEventListener("push", (event) => {
+  const told = event.data ? read(event.data) : {};
+  const severity = SHAKES[told.severity] ? told.severity : "warning";
+  const actions = [{ action: "open", title: WORDS.open }];
+  if (told.seen) actions.unshift({ action: "seen", title: WORDS.seen });
+  event.waitUntil(
+    self.registration.showNotification(say(told.title) || WORDS.unknown, {
+      body: say(told.body),
+      tag: told.tag || "vigilits",
+      renotify: true,
+      requireInteraction: severity === "critical",
+      silent: false,
+      vibrate: SHAKES[severity],
+      timestamp: told.at || Date.now(),
+      icon: "/icon-192.png",
+      badge: "/badge-96.png",
+      lang: FRENCH ? "fr" : "en",
+      data: { url: ownUrl(told.url), seen: told.seen || null, severity },
+      actions,
+    }),
+  );
+});
+
+async function openAlert(url) {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  for (const page of pages) {
+    if (new URL(page.url).pathname === "/seen") continue;
+    try {
+      await page.focus();
+      // The page goes there by itself: its socket and its picture stay.
+      page.postMessage({ type: "open", url });
+      return;
+    } catch {
+      // a page that may not be focused
+    }
+  }
+  await self.clients.openWindow(url);
+}
+
+async function markSeen(notification) {
+  const { url, seen, severity } = notification.data;
+  let sent = false;
+  try {
+    const response = await fetch("/api/v1/seen", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ link: seen }),
+      credentials: "same-origin",
+    });
+    sent = response.ok;
+  } catch {
+    sent = false;
+  }
+  if (sent) return;
+  // What was pressed and did not arrive must not look as if it had.
+  await self.registration.showNotification(notification.title, {
+    body: WORDS.failed,
+    tag: notification.tag,
+    requireInteraction: severity === "critical",
+    icon: "/icon-192.png",
+    badge: "/badge-96.png",
+    data: { url, seen, severity },
+    actions: [
+      { action: "seen", title: WORDS.seen },
+      { action: "open", title: WORDS.open },
+    ],
+  });
+}
+
+self.addEventListener("notificationclick", (event) => {
+  const { notification, action } = event;
+  notification.close();
+  if (action === "seen" && notification.data && notification.data.seen) event.waitUntil(markSeen(notification));
+  else event.waitUntil(openAlert(notification.data ? notification.data.url : ownUrl()));
+});
+
+/* Browsers renew subscriptions when they like; without this the device would fall silent without a word. */
+self.addEventListener("pushsubscriptionchange", (event) => {
+  const renew = async () => {
+    const held =
+      event.newSubscription ||
+      (await self.registration.pushManager.subscribe(
+        event.oldSubscription ? event.oldSubscription.options : { userVisibleOnly: true, applicationServerKey: await ownKey() },
+      ));
+    const { endpoint, keys } = held.toJSON();
+    await fetch("/api/v1/me/push-subscriptions", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ endpoint, keys }),
+      credentials: "same-origin",
+    });
+  };
+  event.waitUntil(renew());
+});
+
+async function ownKey() {
+  const response = await fetch("/api/v1/me/push-key", { credentials: "same-origin" });
+  const { key } = await response.json();
+  return key;
+}

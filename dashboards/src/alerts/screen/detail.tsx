@@ -1,0 +1,172 @@
+/** All of one group: what is meant and what to do, each alert, who was told and what came of it, what happened when. */
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { moment, timeOfDay } from "../../format";
+import { onLink } from "../../route";
+import { region, zone } from "../../state";
+import { SeverityGlyph } from "../../screen/glyphs";
+import { say, t } from "../../words";
+import { doors } from "../http";
+import type { Row } from "../rows";
+import { can, now, people } from "../state";
+import type { Entry, HeldAlert } from "../wire";
+import { ta } from "../words";
+import { ActButton, LiveValue, mainActs, sinceText, SilenceButton, Ticking, who } from "./parts";
+
+const DRAWN = 60;
+
+export function Detail({ row }: { row: Row }) {
+  const words = ta.value;
+  const first = row.alerts[0]!.alert;
+  const chosen = useSignal(first.id);
+  const held = row.alerts.find(({ alert }) => alert.id === chosen.value) ?? row.alerts[0]!;
+  // The main acts stay where they are; here are the others.
+  const beside = (["seen", "take", "hand_over", "resolve", "comment"] as const).filter(
+    (what) => can(what, row) && !mainActs(row).includes(what) && !(what === "seen" && row.standing === "taken"),
+  );
+  return (
+    <div class="detail">
+      <div class="detail-what">
+        <p>{say(held.alert.text)}</p>
+        {say(held.alert.todo) && (
+          <p class="todo">
+            <strong>{words.todo} : </strong>
+            {say(held.alert.todo)}
+          </p>
+        )}
+        {/^https:\/\/|^\/[^/]/.test(held.alert.link ?? "") && (
+          <p>
+            {held.alert.link!.startsWith("/") ? (
+              <a href={held.alert.link} onClick={onLink}>
+                {words.openHere}
+              </a>
+            ) : (
+              <a href={held.alert.link} target="_blank" rel="noreferrer">
+                {words.open}
+              </a>
+            )}
+          </p>
+        )}
+        {row.alerts.length > 1 && (
+          <ul class="each" aria-label={words.alertsOf(row.alerts.length)}>
+            {row.alerts.slice(0, DRAWN).map((one) => (
+              <Each key={one.alert.id} held={one} chosen={one === held} choose={() => (chosen.value = one.alert.id)} />
+            ))}
+          </ul>
+        )}
+        <div class="detail-acts">
+          {beside.map((what) => (
+            <ActButton key={what} what={what} row={row} />
+          ))}
+          <SilenceButton row={row} />
+        </div>
+      </div>
+      <div class="detail-told">
+        <h3>{words.toldHead}</h3>
+        {row.told.length === 0 && <p class="sum">{words.toldNone}</p>}
+        <ul class="told-list">
+          {row.told.map(({ person, channels }) => (
+            <li key={person}>
+              <strong>{who(person)}</strong>
+              <ul>
+                {channels.map(({ channel, got, at, why }) => (
+                  <li key={channel} class={`receipt-${got}`}>
+                    {words.channels[channel] ?? channel} · {words.got[got]} <time>{timeOfDay(at, zone.value, t.value, true)}</time>
+                    {why && <small> {why}</small>}
+                  </li>
+                ))}
+              </ul>
+            </li>
+          ))}
+        </ul>
+        {(row.group?.not_told?.length ?? 0) > 0 && (
+          <>
+            <h3>{words.notToldHead}</h3>
+            <ul class="told-list">
+              {row.group!.not_told!.slice(-5).reverse().map((one, i) => (
+                <li key={i}>
+                  {one.person ? <strong>{who(one.person)} </strong> : ""}
+                  {words.hushes[one.why] ?? one.why} <time>{timeOfDay(one.at, zone.value, t.value)}</time>
+                  {one.until != null && ` ${words.until(timeOfDay(one.until, zone.value, t.value))}`}
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+        <Timeline id={held.alert.id} moved={`${held.alert.changed_at}/${row.group?.told?.length}/${held.comments}/${row.seen.length}`} />
+      </div>
+    </div>
+  );
+}
+
+function Each({ held, chosen, choose }: { held: HeldAlert; chosen: boolean; choose(): void }) {
+  const words = ta.value;
+  const { alert } = held;
+  const state =
+    alert.status === "resolved"
+      ? alert.outcome
+        ? words.outcomes[alert.outcome]
+        : (words.over[alert.why ?? "cleared"] ?? "")
+      : alert.status === "acknowledged" && alert.taken_by
+        ? words.hasIt(who(alert.taken_by))
+        : held.silenced_by
+          ? words.hushes.silenced
+          : held.inhibited_by
+            ? words.hushes.inhibited
+            : "";
+  return (
+    <li>
+      <button type="button" class="each-one" aria-pressed={chosen} onClick={choose} data-alert={alert.id}>
+        <SeverityGlyph severity={alert.severity} size={14} />
+        <span class="each-title">{say(alert.title)}</span>
+        <span class="each-facts">
+          <Ticking text={(clock) => sinceText(alert.since)(clock)} /> <LiveValue alert={alert} />
+          {state && <span> · {state}</span>}
+        </span>
+      </button>
+    </li>
+  );
+}
+
+/** A picture says how things are; the timeline how they came to be: it is asked for when someone looks. */
+function Timeline({ id, moved }: { id: string; moved: string }) {
+  const words = ta.value;
+  const entries = useSignal<Entry[] | "failed" | null>(null);
+  const code = region.value;
+  useEffect(() => {
+    let current = true;
+    doors.alert(code, id).then(
+      (detail) => current && (entries.value = detail.timeline),
+      () => current && entries.value === null && (entries.value = "failed"),
+    );
+    return () => {
+      current = false;
+    };
+  }, [code, id, moved]);
+  people.value; // names may come after
+  const lines = entries.value;
+  if (lines === null) return null;
+  return (
+    <>
+      <h3>{words.timeline}</h3>
+      {lines === "failed" ? (
+        <p class="sum failed">{words.timelineFailed}</p>
+      ) : (
+        <ol class="timeline">
+          {[...lines].reverse().slice(0, DRAWN).map((line, i) => (
+            <li key={`${line.at}/${line.what}/${i}`} data-what={line.what}>
+              <time>{moment(line.at, now.value, zone.value, t.value)}</time>
+              <span>
+                {words.what[line.what] ?? line.what}
+                {line.by && ` ${words.by(who(line.by))}`}
+                {line.to && ` ${words.to(who(line.to))}`}
+                {line.channel && ` · ${words.channels[line.channel] ?? line.channel}`}
+                {line.text && <em> « {line.text} »</em>}
+              </span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </>
+  );
+}

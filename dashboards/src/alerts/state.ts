@@ -1,0 +1,306 @@
+/** What the page knows of alerts and what its reader asks of them, as signals; and the one place that alters them. */
+import { batch, computed, effect, signal } from "@preact/signals";
+import { tally } from "../bell";
+import { Channel } from "../channel";
+import { Problem } from "../http";
+import { Pulse } from "../pulse";
+import { page, query } from "../route";
+import { departementName, phase, region, regions, session } from "../state";
+import { read, write, type Asked } from "./address";
+import { ring, soundBlocked, muted } from "./bells";
+import { doors, type ActWords } from "./http";
+import { AlertsMirror, type Held } from "./mirror";
+import { followWorker } from "./push";
+import { filtered, inOrder, isMine, rowsOf, tallied, type Filter, type Row } from "./rows";
+import { heardOf, sounding, type Heard } from "./sound";
+import { followTab } from "./tab";
+import type { Act, Acted, AlertsFrame, Person, Refusal } from "./wire";
+
+export { soundBlocked };
+
+// --- who looks --------------------------------------------------------------------------------------------------------
+
+export const me = computed(() => session.value?.subject ?? "");
+const roles = computed(() => new Set((session.value?.grants ?? []).map(({ role }) => role)));
+/** Whether the reader has the region's desk, not only what was told to them. */
+export const hasDesk = computed(() => roles.value.has("crisis_cell") || roles.value.has("ops"));
+/** Whether the reader may silence, stand people in and see what alarms were worth. */
+export const hasCell = computed(() => roles.value.has("crisis_cell"));
+
+export const people = signal<ReadonlyMap<string, Person>>(new Map());
+/** Returns a person's name where this reader may know it, else how they are known here. */
+export const nameOf = (subject: string): string => people.value.get(subject)?.name ?? subject;
+
+// --- the picture --------------------------------------------------------------------------------------------------------
+
+const mirror = new AlertsMirror();
+const version = signal(0);
+export const arrived = signal(false);
+export const denied = signal(false);
+export const rebuilding = signal(false);
+export const refusal = signal<string | null>(null);
+
+const pulse = new Pulse();
+export const { verdict, now } = pulse;
+
+/** Returns one of the picture's maps, and follows it. */
+export function map<K extends keyof Held>(name: K): Held[K] {
+  version.value;
+  return mirror.held[name];
+}
+
+export const rows = computed<Row[]>(() => {
+  version.value;
+  return inOrder(rowsOf(mirror.held));
+});
+
+// --- what is asked for ----------------------------------------------------------------------------------------------------
+
+const first = read(query.peek().text);
+export const filter = signal<Filter>(first.filter);
+export const shape = signal<Asked["shape"]>(first.shape);
+/** The row that is unfolded. */
+export const unfolded = signal<string | null>(first.group);
+export const isNarrow = signal(matchMedia("(max-width: 999px)").matches);
+matchMedia("(max-width: 999px)").addEventListener("change", ({ matches }) => (isNarrow.value = matches));
+
+/** Whether the phone's cards are drawn: on narrow screens, for who asks for them, and for people without the desk. */
+export const asCards = computed(() => shape.value === "mine" || isNarrow.value || !hasDesk.value);
+/** Whether only what concerns the reader is shown. */
+export const onlyMine = computed(() => !hasDesk.value || shape.value === "mine" || (isNarrow.value && shape.value !== "desk"));
+
+const inScope = computed<Filter>(() => ({ ...filter.value, mine: hasDesk.value && onlyMine.value }));
+/** The rows to draw. An unfolded one is always among them: it is what the reader holds in their hands. */
+export const shown = computed<Row[]>(() => {
+  const left = new Set(filtered(rows.value, inScope.value, me.value, departementName).map(({ id }) => id));
+  return rows.value.filter(({ id }) => left.has(id) || id === unfolded.value);
+});
+export const overCount = computed(
+  () => filtered(rows.value, { ...inScope.value, over: true }, me.value, departementName).filter(({ standing }) => standing === "over").length,
+);
+export const isFiltered = computed(() => {
+  const { concerns, severities, departement, text } = filter.value;
+  return concerns.length + severities.length > 0 || departement !== null || text !== "";
+});
+
+export function narrow(by: Partial<Filter>): void {
+  filter.value = { ...filter.value, ...by };
+}
+
+function followAddress(): void {
+  // Gone to by a link, or by the browser's back: what the address says is what is shown.
+  effect(() => {
+    const asked = read(query.value.text);
+    if (page.value !== "alerts") return;
+    batch(() => {
+      filter.value = asked.filter;
+      shape.value = asked.shape;
+      if (asked.group) unfolded.value = asked.group;
+    });
+  });
+  effect(() => {
+    const asked = { filter: filter.value, shape: shape.value, group: unfolded.value };
+    const manyRegions = regions.value.length > 1;
+    if (page.peek() !== "alerts") return;
+    history.replaceState(null, "", `/alerts${write(asked, manyRegions ? region.value : null)}`);
+  });
+}
+
+// --- frames ----------------------------------------------------------------------------------------------------------------
+
+let heard: Heard | null = null;
+
+/** A picture changed: what depends on it is drawn anew, and what came is heard. */
+function moved(): void {
+  version.value += 1;
+  rebuilding.value = mirror.rebuilding;
+  tally.value = tallied(rows.value);
+  const mine = onlyMine.value ? filtered(rows.value, { ...inScope.value, over: false }, me.value, departementName) : rows.value;
+  // What was there when the page opened is seen, not heard.
+  const sound = heard === null ? null : sounding(heard, mine, muted.value);
+  heard = heardOf(mine);
+  if (sound !== null) ring(sound);
+}
+
+function apply(frame: AlertsFrame): void {
+  switch (frame.type) {
+    case "snapshot": {
+      const differs = mirror.snapshot(frame.data, frame.token);
+      if (pulse.advance.value !== null && frame.data.at < pulse.advance.value.at) pulse.startAnew();
+      pulse.hear(frame.data.at);
+      refusal.value = null;
+      if (differs || !arrived.value) moved();
+      arrived.value = true;
+      break;
+    }
+    case "changes":
+      if (mirror.changes(frame.changes, frame.token)) moved();
+      if (frame.changes.at !== undefined) pulse.hear(frame.changes.at);
+      refusal.value = null;
+      break;
+    case "reset":
+      pulse.startAnew();
+      heard = null;
+      break;
+    case "live":
+      pulse.hear(frame.at);
+      break;
+    case "error":
+      refusal.value = frame.detail ?? frame.code;
+      break;
+    case "pong":
+      break;
+  }
+}
+
+let channel: Channel<AlertsFrame> | null = null;
+let following = false;
+const AGAIN_MS = 3_000;
+
+/** Opens the alerts of a region: what is there now, and the channel that tells what changes. */
+export function start(code: string): void {
+  if (!following) {
+    following = true;
+    followAddress();
+    followTab();
+    followWorker();
+    effect(() => {
+      // Whose session ended must not go on hearing.
+      if (phase.value === "sign-in" || phase.value === "forbidden") stop();
+    });
+  }
+  doors.alerts(code, !hasDesk.peek()).then(
+    (picture) => {
+      if (arrived.value) return; // the socket was quicker
+      batch(() => {
+        mirror.snapshot(picture, picture.token ?? null);
+        pulse.set(picture.at);
+        moved();
+        arrived.value = true;
+      });
+    },
+    () => undefined, // the channel says why there is none
+  );
+  listen(code);
+  void readPeople(code);
+}
+
+function stop(): void {
+  channel?.stop();
+  channel = null;
+  tally.value = null;
+}
+
+function listen(code: string): void {
+  channel?.stop();
+  const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
+  channel = new Channel<AlertsFrame>(url, hasDesk.peek() ? `alerts:${code}` : `alerts:me:${code}`, {
+    frame: (frame) => batch(() => apply(frame)),
+    open: (isOpen) => pulse.opened(isOpen),
+    refused: (why) => {
+      channel = null;
+      if (why === "forbidden") {
+        denied.value = true;
+        tally.value = null;
+      } else setTimeout(() => phase.peek() !== "sign-in" && session.peek() !== null && listen(code), AGAIN_MS);
+    },
+    token: () => mirror.token,
+    forgetToken: () => {
+      mirror.token = null;
+    },
+  });
+}
+
+async function readPeople(code: string): Promise<void> {
+  try {
+    people.value = new Map((await doors.people(code)).map((person) => [person.subject, person]));
+  } catch {
+    // Names are not for everybody: then people are told by what they are known as here.
+  }
+}
+
+// --- acting ------------------------------------------------------------------------------------------------------------------
+
+const MOST_AT_ONCE = 200;
+const SAID_FOR_MS = 4_000;
+
+/** What is under way, by row: an act shows as such until its outcome is known, never as done. */
+export const busy = signal<ReadonlyMap<string, Act>>(new Map());
+
+export interface Said {
+  act: Act;
+  /** How many there were, and how many of them were done. */
+  all: number;
+  done: number;
+  /** It may yet be done: the picture will tell. */
+  pending: boolean;
+  /** Why the first of those refused was refused. */
+  refusal: Refusal | null;
+}
+/** What came of the last act on a row. */
+export const said = signal<ReadonlyMap<string, Said>>(new Map());
+
+function put<V>(into: typeof busy | typeof said, id: string, value: V | null): void {
+  const next = new Map(into.peek() as ReadonlyMap<string, unknown>);
+  if (value === null) next.delete(id);
+  else next.set(id, value);
+  (into as { value: unknown }).value = next;
+}
+
+export const forget = (id: string): void => put(said, id, null);
+
+/** Returns the alerts of a row to which an act can be done as they stand. */
+function applies(act: Act, row: Row): string[] {
+  if (!hasCell.value && !isMine(row, me.value)) return [];
+  const open = row.open.map(({ alert }) => alert);
+  const among = {
+    seen: open,
+    take: open.filter(({ status }) => status === "firing"),
+    hand_over: open.filter(({ status }) => status === "acknowledged"),
+    resolve: open.length > 0 ? open : row.alerts.map(({ alert }) => alert).filter(({ outcome }) => !outcome),
+    comment: row.alerts.slice(0, 1).map(({ alert }) => alert),
+  }[act];
+  return among.slice(0, MOST_AT_ONCE).map(({ id }) => id);
+}
+
+/** Whether there is anything that the act could do to the row. */
+export const can = (act: Act, row: Row): boolean => applies(act, row).length > 0;
+
+/** Does an act to the alerts of a row, and says what came of it; returns whether none was refused. */
+export async function act(what: Act, row: Row, more: ActWords = {}): Promise<boolean> {
+  const ids = applies(what, row);
+  if (ids.length === 0 || busy.peek().has(row.id)) return false;
+  put(busy, row.id, what);
+  put(said, row.id, null);
+  const came = await doors.act(region.value, what, ids, more).then(
+    ({ alerts }) => cameOf(what, alerts),
+    (error: unknown) => {
+      const problem = error instanceof Problem ? error : new Problem(0);
+      const each = problem.body.alerts as Acted[] | undefined;
+      if (each) return cameOf(what, each);
+      const refusal = { ...(problem.body as Refusal), status: problem.status };
+      return { act: what, all: ids.length, done: 0, pending: false, refusal };
+    },
+  );
+  batch(() => {
+    put(busy, row.id, null);
+    put(said, row.id, came);
+  });
+  if (came.refusal !== null) return false;
+  setTimeout(() => said.peek().get(row.id) === came && forget(row.id), SAID_FOR_MS);
+  return true;
+}
+
+function cameOf(what: Act, each: Acted[]): Said {
+  const refused = each.filter(({ problem }) => problem);
+  const pending = each.some(({ outcome }) => outcome === "pending");
+  return { act: what, all: each.length, done: each.length - refused.length, pending, refusal: refused[0]?.problem ?? null };
+}
+
+/** Does an act to many rows, one after the other; what is refused is said at its row. */
+export async function actOnAll(what: Act, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const row = rows.peek().find((known) => known.id === id);
+    if (row) await act(what, row);
+  }
+}

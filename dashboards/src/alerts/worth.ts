@@ -1,0 +1,29 @@
+/** What a rule's alarms were worth, as shares and times that can be drawn. */
+import type { RuleWorth } from "./wire";
+
+/** The histogram's longest bucket, s: a bar is full there. */
+export const LONGEST_S = 3_600;
+
+/** Returns how long a bar of a time is, 0 to 1: a logarithm, so that one minute and ten are told apart beside an hour. */
+export function shareOfTime(seconds: number): number {
+  return Math.min(1, Math.log1p(seconds / 10) / Math.log1p(LONGEST_S / 10));
+}
+
+/** What came of a rule's alarms that are over: how many there are, and of how many nobody said what. */
+export interface Verdicts {
+  all: number;
+  unsaid: number;
+}
+
+/** Returns what came of a rule's alarms, from the share that counts those of which nobody said anything too. */
+export function verdicts(rule: RuleWorth): Verdicts {
+  const said = rule.acted + rule.no_action_needed + rule.wrong;
+  if (rule.actionable === null) return { all: 0, unsaid: 0 };
+  const all = rule.actionable > 0 ? Math.max(said, Math.round(rule.acted / rule.actionable)) : Math.max(said, rule.raised);
+  return { all, unsaid: all - said };
+}
+
+/** Returns the rules as they are read: those proposed for change first, then those that called people most often. */
+export function byNeed(rules: readonly RuleWorth[]): RuleWorth[] {
+  return [...rules].sort((a, b) => Number(b.proposed) - Number(a.proposed) || b.notified - a.notified || (a.rule < b.rule ? -1 : 1));
+}
