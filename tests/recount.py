@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from live_state.state import Build, Position, State
 
 SLICE = 500
 History = Mapping[str, list[tuple[int, bool]]]  # a ward's offsets, newest first, and whether each stood
+
+
+F = TypeVar("F", bound=NamedTuple)
 
 
 class Figures(NamedTuple):
@@ -37,8 +40,13 @@ class Figures(NamedTuple):
     dead_at: Mapping[int, int]
 
 
-async def counted_again(log: Log, partition: int, upto: int, topic: str = CAPACITY) -> Figures:
+async def counted_again(log: Log, partition: int, upto: int) -> Figures:
     """Return what the log makes of nothing, up to an offset."""
+    return of_fold(await items_of(log, CAPACITY, partition, upto))
+
+
+async def items_of(log: Log, topic: str, partition: int, upto: int) -> list[Item]:
+    """Return the records of a log up to an offset, as a fold wants them."""
     items = []
     async for record in log.read(topic, partition):
         if record.offset > upto:
@@ -47,7 +55,7 @@ async def counted_again(log: Log, partition: int, upto: int, topic: str = CAPACI
             items.append(Item(record.offset, decode(record.value), record.appended_at))
         except Unreadable as why:
             items.append(Item(record.offset, why, record.appended_at))
-    return of_fold(items)
+    return items
 
 
 def of_fold(items: list[Item]) -> Figures:
@@ -141,9 +149,9 @@ async def settled(
     raise AssertionError(f"{shard} never stood still")
 
 
-def same(figures: Figures, counted: Figures) -> None:
+def same(figures: F, counted: F) -> None:
     """Raise AssertionError with the first thing that differs."""
-    for name, one, other in zip(Figures._fields, figures, counted, strict=True):
+    for name, one, other in zip(figures._fields, figures, counted, strict=True):
         if one != other:
             if isinstance(one, Mapping) and isinstance(other, Mapping):
                 keys = [key for key in {*one, *other} if one.get(key) != other.get(key)]

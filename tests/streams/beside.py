@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any
 
+from domain.alerts.fold import Draft as NoticesDraft
+from domain.alerts.fold import NoticesState
 from domain.capacity.fold import CapacityState, Draft
 from domain.events import Event
 from event_log.codec import encode
@@ -14,14 +16,18 @@ from event_log.topics import CAPACITY, DEAD_LETTERS
 from live_state.memory import MemoryState
 from live_state.state import Build, Commit, Position, StateAway
 from streams.capacity import Capacity
+from streams.forwarder import Waits
 from streams.inlet import Batch
 from streams.measures import Measures
+from streams.notices import Notices
 from streams.shard import Limits, Shard
 from tests.small_region import START
 
+AnyShard = Shard[Any, Any]
 CapacityShard = Shard[CapacityState, Draft]
+NoticesShard = Shard[NoticesState, NoticesDraft]
 
-AT_ONCE = Limits(tick_s=1e6, first_wait_s=0.0, longest_wait_s=0.0, look_again_s=0.0)
+AT_ONCE = Limits(tick_s=1e6, first_wait_s=0.0, longest_wait_s=0.0, look_again_s=0.0, forwarding=Waits(0.0, 0.0))
 
 
 async def log_of(events: Iterable[Event | bytes], partitions: int = 1, stamped_at: int | None = None) -> MemoryLog:
@@ -37,8 +43,8 @@ async def log_of(events: Iterable[Event | bytes], partitions: int = 1, stamped_a
 class Consumer:
     """Reads a partition on from where it was sought, unless it is held, and offers batches of the sizes given."""
 
-    def __init__(self, log: MemoryLog, sizes: Iterator[int] | None = None) -> None:
-        self._log, self._sizes = log, sizes
+    def __init__(self, log: MemoryLog, sizes: Iterator[int] | None = None, topic: str = CAPACITY) -> None:
+        self._log, self._sizes, self._topic = log, sizes, topic
         self.place: int | None = None
         self.held = False
         self.sought: list[int] = []
@@ -57,11 +63,11 @@ class Consumer:
     def end(self, partition: int) -> int:
         return self.shown_end
 
-    async def offer_next(self, shard: CapacityShard) -> bool:
+    async def offer_next(self, shard: AnyShard) -> bool:
         """Return whether there was a batch to offer."""
         if self.place is None or self.held:
             return False
-        records = [record async for record in self._log.read(CAPACITY, 0, self.place)]
+        records = [record async for record in self._log.read(self._topic, 0, self.place)]
         if not records:
             return False
         self.shown_end = records[-1].offset + 1
@@ -136,8 +142,13 @@ def shard_on(
     return Shard(Capacity(), 0, log, state, consumer, Measures(), now=now, limits=limits)
 
 
+def notices_on(log: MemoryLog, state: MemoryState, consumer: Consumer, limits: Limits = AT_ONCE) -> NoticesShard:
+    """Return a notices shard on the first partition of its topic."""
+    return Shard(Notices(), 0, log, state, consumer, Measures(), now=lambda: START, limits=limits)
+
+
 @asynccontextmanager
-async def working(shard: CapacityShard) -> AsyncIterator[None]:
+async def working(shard: AnyShard) -> AsyncIterator[None]:
     """Have the shard's task run meanwhile."""
     task = asyncio.create_task(shard.run())
     try:
@@ -147,7 +158,7 @@ async def working(shard: CapacityShard) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def until(done: Callable[[], bool], shard: CapacityShard, consumer: Consumer, turns: int = 20_000) -> None:
+async def until(done: Callable[[], bool], shard: AnyShard, consumer: Consumer, turns: int = 20_000) -> None:
     """Return once something holds, the consumer offering what there is; raise where it does not come to hold."""
     for _ in range(turns):
         if done():
