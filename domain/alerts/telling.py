@@ -197,9 +197,12 @@ class Telling(Holding):
         if not alerts or branch is None or group.status not in IN_TELLING:
             return group
         round_ = Round(group, alerts[0].severity)
+        know = {told.person for told in group.told if told.at == self.clock}  # by a step that is due as well
         for person in group.to:
-            self._address(round_, person)
-        return self._beside(group, round_, alerts, "grew", branch.webhooks)
+            if person not in know:
+                self._address(round_, person)
+        webhooks = tuple(name for name in branch.webhooks if f"{WEBHOOK}:{name}" not in know)
+        return self._beside(group, round_, alerts, "grew", webhooks)
 
     def _tell_handed(self, group: Group, person: str) -> Group:
         """Return the group once somebody is told of what was handed over to them."""
@@ -219,7 +222,7 @@ class Telling(Holding):
             return self._tell_over(group, [person])
         alerts = self.open_alerts(group)
         if not alerts or group.status not in IN_TELLING or person in group.to:
-            return group
+            return group  # who was told meanwhile knows
         round_ = Round(group, alerts[0].severity)
         self._address(round_, person)
         return self._beside(group, round_, alerts, group.reason)
@@ -422,7 +425,8 @@ def _receipt(group: Group, notice: Notice, **what: int | str) -> Group:
     told = list(group.told)
     for place in range(len(told) - 1, -1, -1):
         made = told[place]
-        if (made.person, made.channel, made.at) == (notice.person, notice.channel, notice.made_at):
+        same = (made.person, made.channel, made.at) == (notice.person, notice.channel, notice.made_at)
+        if same and made.reason == notice.reason and made.delivered_at is None and made.failed_at is None:
             told[place] = replace(made, **what)
             return replace(group, told=tuple(told))
     return group
