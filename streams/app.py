@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 from faust.contrib.asgi import faust_app_running
 from faust.types import TP
 
-from config import on_call
+from config import on_call, sms_gateway
 from config import settings as environment
 from event_log.kafka import APPEND_TIME, KafkaLog
 from event_log.topics import region_of
@@ -36,7 +36,9 @@ from streams.inlet import Batch
 from streams.lag import Lookout, siblings
 from streams.logs import log_as_json
 from streams.measures import Measures
-from streams.notices import Notices
+from streams.notices import Notices, Viewed
+from streams.notify.channels import ChannelSettings, channels_of
+from streams.notify.notifier import Notifier
 from streams.on_call import OnCallReader, fetching
 from streams.serving import listen, pages, serve
 from streams.shard import Limits, Shard, Sort
@@ -75,6 +77,7 @@ class WorkerSettings:
     watchdog_s: float = 15.0
     rebalanced_within_s: float = 60.0
     home: str = ""  # of the directory store: people, calendars; without it nobody is told, and no calendar is read
+    channels: ChannelSettings = field(default_factory=ChannelSettings)
     host: str = "127.0.0.1"
     port: int = 0
     log_level: str = "info"
@@ -121,6 +124,7 @@ class Worker:
         self.app = faust_app(settings)
         self.people = People(Path(settings.home)) if settings.home else None
         self.http = reach.client(within_s=ANSWERS_WITHIN_S)
+        self.channels = channels_of(settings.channels, self.people) if self.people else []
         self.shards: dict[TP, AnyShard] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
         self._attending: dict[TP, asyncio.Task[None]] = {}
@@ -192,25 +196,24 @@ class Worker:
 
     def _beside(self, shard: AnyShard, name: str) -> Companions:
         """Return what runs beside a notices shard."""
-        beside = siblings(name)
-        lookout = Lookout(
-            self.log,
-            self.state,
-            lambda: beside.items() if shard.ready else (),
-            shard.append,
-            lambda: shard.told_now,
-        )
+        beside, now = siblings(name), partial(getattr, shard, "told_now")
+        lookout = Lookout(self.log, self.state, lambda: beside.items() if shard.ready else (), shard.append, now)
         if self.people is None:
             return {"lookout": lookout.run}
         region, home = region_of(name), Path(self.settings.home)
         calendars = OnCallReader(
             partial(self.people.calendars, region), fetching(home, region, self.http), on_call.read
         )
-        in_force = lambda: shard.held.settings if shard.ready else None  # noqa: E731
         return {
             "lookout": lookout.run,
-            "on-call": partial(calendars.keep, in_force, shard.append, lambda: shard.told_now),
+            "on-call": partial(calendars.keep, lambda: shard.held.settings if shard.ready else None, shard.append, now),
+            "notifier": partial(self._notify, self.people, shard, now),
         }
+
+    async def _notify(self, people: People, shard: AnyShard, now: Callable[[], int]) -> None:
+        """Send what the shard has in its outbox, until cancelled."""
+        public_url = self.settings.channels.public_url
+        await Notifier(Viewed(shard), people, self.channels, now, self.measures, public_url=public_url).run()
 
     # -- what others ask
 
@@ -369,6 +372,19 @@ def main() -> None:
             port=told.worker_port,
             log_level=told.log_level,
             home=told.home,
+            channels=ChannelSettings(
+                public_url=told.public_url,
+                smtp_url=told.smtp_url,
+                smtp_from=told.smtp_from,
+                smtp_starttls=told.smtp_starttls,
+                smtp_per_second=told.smtp_per_second,
+                mssante_url=told.mssante_url,
+                mssante_from=told.mssante_from,
+                mssante_domains=told.mssante_domains,
+                sms_gateway=sms_gateway.read(told.sms_gateway) if told.sms_gateway else None,
+                push_contact=told.push_contact,
+                push_allow_private=told.push_allow_private,
+            ),
         )
     )
 

@@ -12,6 +12,7 @@ import httpx
 
 from launch import child
 from streams.app import WorkerSettings, run
+from streams.notify.channels import ChannelSettings
 from tests.engines.chosen import chosen
 
 SESSION_S = 6.0 if chosen().kafka_persists else 3.0  # the least that Apache Kafka allows; Tansu allows any
@@ -78,4 +79,5 @@ class WorkerProcess:
 
 
 if __name__ == "__main__":
-    run(WorkerSettings(**json.loads(sys.argv[1])))
+    told = json.loads(sys.argv[1])
+    run(WorkerSettings(**{**told, "channels": ChannelSettings(**told.get("channels", {}))}))
