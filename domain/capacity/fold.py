@@ -28,9 +28,9 @@ from domain.capacity.watch import (
     Plan,
     SourceSeen,
     beds_of,
+    of_group,
     of_shard,
     of_source,
-    of_total,
     of_ward,
     sources_of,
     turns,
@@ -592,22 +592,13 @@ class Draft:
                 first = min(first, self.next_due)
         return NEVER if first >= NEVER else (max(first, self.clock) // SECOND_MS + 1) * SECOND_MS
 
-    def _draw_for(self, plan: Plan) -> None:
-        """Draw what rules look at; of totals the others can wait."""
-        if self.region is None:
-            return
-        self._draw_touched(self.region)
-        looked_at = [key for key in self._groups if plan.rules_of(key)]
-        for key in looked_at:
-            self.totals[key] = total_of(key, self.members[key], self.ward, self.region)
-        self._groups.difference_update(looked_at)
-
     def _judge(self, at: int) -> None:
         """Judge what changed within the second that is over by then, as it was at its end."""
         assert self.plan is not None
         plan, book = self.plan, self.book
         self.clock, self._as_of = at - 1, at
-        self._draw_for(plan)
+        if self.region is not None:
+            self._draw_touched(self.region)  # wards alone: of totals only what rules ask for is added up
         self.clock = at
         if self.all_unjudged:
             if not book.end_gone(at, self._exists, self._most):
@@ -629,9 +620,9 @@ class Draft:
 
     def _run_timers(self, at: int) -> None:
         """Run what is due of alerts by then."""
-        assert self.plan is not None
         self.clock = self._as_of = at
-        self._draw_for(self.plan)
+        if self.region is not None:
+            self._draw_touched(self.region)
         self.book.run(at, self._most - self.book.writes)
 
     def _by_time(self, plan: Plan) -> Iterable[str]:
@@ -673,7 +664,13 @@ class Draft:
             case "shard":
                 return of_shard(rule.on, (at for _, at in self._dead_at()), self._as_of)
             case _:
-                return of_total(rule.on, self._total(subject))
+                return of_group(rule.on, self._pictures(subject))
+
+    def _pictures(self, group: str) -> list[WardPicture]:
+        """Return the pictures of a group's wards, as last drawn."""
+        changed, held = self.wards, self.base.wards
+        drawn = (changed[id_] if id_ in changed else held.get(id_) for id_ in self.members.get(group, ()))
+        return [picture for picture in drawn if picture is not None]
 
     def _grows_from(self, rule: Rule, subject: str) -> Iterable[int]:
         """Return since when that grows which a rule measures of a subject by time."""

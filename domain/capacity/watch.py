@@ -1,6 +1,6 @@
 """What alert rules look at in a capacity shard: which rule holds for which subject, and what is measured of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -8,7 +8,6 @@ from domain.alerts.measures import MEASURES, PLACES
 from domain.alerts.rule import Rule, Ruleset
 from domain.alerts.wording import Names
 from domain.capacity.picture import WardPicture
-from domain.capacity.totals import Total
 from domain.events import MANUAL
 from domain.places import Region
 
@@ -34,9 +33,7 @@ class Plan:
         self.rules, self.region = rules, region
         self.shard = f"shard/capacity:{region.code}" if region else ""
         mine = [rule for rule in rules.rules if rule.on in MEASURES and MEASURES[rule.on].owner == "capacity"]
-        self._at: dict[str, list[Rule]] = {}
-        for rule in mine:
-            self._at.setdefault(rule.at, []).append(rule)
+        self._at = {level: tuple(rule for rule in mine if rule.at == level) for level in (*PLACES, "source", "shard")}
         self._names = Names(region)
         self._holding: dict[str, tuple[Rule, ...]] = {}
         on = {rule.on for rule in mine}
@@ -49,9 +46,9 @@ class Plan:
         holding = self._holding.get(subject)
         if holding is None:
             level = subject.partition("/")[0]
-            holding = tuple(rule for rule in self._at.get(level, ()) if self._fits(rule, subject))
+            holding = self._at.get(level, ())
             if level in PLACES:  # a region has so many of them, and no more; of sources there may be any number
-                self._holding[subject] = holding
+                holding = self._holding[subject] = tuple(rule for rule in holding if self._fits(rule, subject))
         return holding
 
     def _fits(self, rule: Rule, subject: str) -> bool:
@@ -92,21 +89,27 @@ def of_ward(on: str, picture: WardPicture | None, as_of: int) -> float | None:
             raise ValueError(f"{on} of a ward")
 
 
-def of_total(on: str, total: Total | None) -> float | None:
-    """Return what a measure is of a total; None where that is unknown."""
-    if total is None:
-        return None
+def of_group(on: str, pictures: Sequence[WardPicture]) -> float | None:
+    """Return what a measure is of wards together; None where that is unknown.
+
+    It is what their `Total` says, without adding up all that rules do not ask for, each second.
+    """
     match on:
         case "occupancy":
-            return total.occupancy
+            told = [(ward.occupied, ward.open) for ward in pictures if ward.occupied is not None]
+            counted = [(occupied, open_) for occupied, open_ in told if open_ is not None]
+            beds = sum(open_ for _, open_ in counted)
+            return sum(occupied for occupied, _ in counted) / beds if beds else None
         case "available":
-            return total.available
+            known = [ward.available for ward in pictures if ward.available is not None]
+            return sum(known) if known else None
         case "undeclared_surge":
-            return total.undeclared_surge if total.counted else None
+            judged = [ward for ward in pictures if ward.occupied is not None and ward.open is not None]
+            return sum(ward.undeclared_surge for ward in judged) if judged else None
         case "stale_beds":
-            return total.stale_beds
+            return sum(ward.installed or 0 for ward in pictures if ward.stale)
         case _:
-            raise ValueError(f"{on} of a total")
+            raise ValueError(f"{on} of a group")
 
 
 def of_source(on: str, source: SourceSeen | None, as_of: int) -> float | None:

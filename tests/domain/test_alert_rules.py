@@ -4,16 +4,17 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from hypothesis import given
 
 from domain.alerts.measures import LONGEST_TEXT, MEASURES, MOST_RULES, PLACES, Unit, check
 from domain.alerts.rule import Concern, Level, Rule, Ruleset
 from domain.alerts.wording import Names, duration, quantity, render
-from domain.capacity.fold import CapacityState, Item, fold
-from domain.capacity.watch import Plan, SourceSeen, of_shard, of_source, of_total, of_ward
+from domain.capacity.fold import CapacityState, fold
+from domain.capacity.watch import Plan, SourceSeen, of_group, of_shard, of_source, of_ward
 from domain.events import AVAILABLE, CLOSED, OCCUPIED, Event
 from domain.places import Words
 from tests.alert_rules import CROWDED, WORDS, rule
-from tests.small_region import DAY, HOUR, START, WARDS, items, opening, region, report
+from tests.small_region import DAY, HOUR, START, WARDS, events, items, opening, region, report
 
 REA, MEDECINE, UNKNOWN_BEDS = WARDS[0], WARDS[1], WARDS[2]
 
@@ -146,18 +147,26 @@ def test_every_measure_of_a_ward() -> None:
         of_ward("weather", wards[REA], START)
 
 
-def test_every_measure_of_a_total() -> None:
+@given(events())
+def test_every_measure_of_a_group_is_what_its_total_says(run: list[Event]) -> None:
+    state = state_of(*run)
+    for key, total in state.totals.items():
+        pictures = [state.wards[id_] for id_ in state.members[key] if id_ in state.wards]
+        assert of_group("occupancy", pictures) == total.occupancy
+        assert of_group("available", pictures) == total.available
+        assert of_group("undeclared_surge", pictures) == (total.undeclared_surge if total.counted else None)
+        assert of_group("stale_beds", pictures) == total.stale_beds
+
+
+def test_a_group_is_measured_by_what_is_known_of_it() -> None:
     state = state_of(report("a", REA, OCCUPIED, 21, at=START), report("b", REA, AVAILABLE, 2, at=START))
     measures = [on for on, measure in MEASURES.items() if "region" in measure.levels]
-    found = {on: of_total(on, state.totals["region/ici/rea-adulte"]) for on in measures}
+    found = {on: of_group(on, [state.wards[REA]]) for on in measures}
     assert found == {"occupancy": 21 / 20, "available": 2, "undeclared_surge": 1, "stale_beds": 0}
-    untold = {on: of_total(on, state.totals["region/ici/medecine"]) for on in measures}
-    assert untold == {"occupancy": None, "available": None, "undeclared_surge": None, "stale_beds": 0}
-    assert [of_total(on, None) for on in measures] == [None] * 4
-    state.absorb(fold(state, [Item(state.offset + 1, report("c", MEDECINE, OCCUPIED, 1, at=START + 2 * DAY))]))
-    assert of_total("stale_beds", state.totals["departement/31/rea-adulte"]) == 20
+    assert {on: of_group(on, []) for on in measures} == dict.fromkeys(measures, None) | {"stale_beds": 0}
+    assert of_group("stale_beds", [msgspec.structs.replace(state.wards[REA], stale=True)]) == 20
     with pytest.raises(ValueError, match="weather"):
-        of_total("weather", state.totals["region/ici/rea-adulte"])
+        of_group("weather", [])
 
 
 def test_every_measure_of_a_source_and_of_the_shard() -> None:

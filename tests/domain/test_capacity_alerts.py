@@ -404,6 +404,17 @@ def test_what_a_new_directory_has_not_ends() -> None:
     assert [(step.what, step.alert.why) for step in steps] == [("resolved", "gone")]
 
 
+def test_a_ward_that_goes_and_comes_back_within_a_batch_has_told_nothing() -> None:
+    without = region(wards=tuple(ward for ward in region().wards if ward.id != REA))
+    goes, back = published(without, ZERO + 10 * SECOND, "r2"), published(region(), ZERO + 20 * SECOND, "r3")
+    whole, cut = crowded_run(), crowded_run()
+    whole.more([occupied(19, ZERO), goes, back, Tick(id="t", received_at=ZERO + HOUR)])
+    for event in (occupied(19, ZERO), goes, back, Tick(id="t", received_at=ZERO + HOUR)):
+        cut.more([event])
+    assert whole.steps == cut.steps == []
+    assert whole.state.alerts == cut.state.alerts == {}
+
+
 def test_rules_that_are_published_anew_hold_from_there_on_and_end_what_they_no_longer_have() -> None:
     run = fired_run()
     before = run.alert("crowded")
