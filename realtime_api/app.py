@@ -95,10 +95,11 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     people = People(home)
     pushes = reach.client(within_s=PUSHED_WITHIN_S)
     contact = settings.public_url or f"https://{settings.host}"
+    own = OwnDoors(desk, rooms, commands, state, people, pushes, contact, now)
     doors = (
         Doors(desk, rooms, sessions, commands, state, documents, measures, now, page),
         AlertDoors(desk, rooms, commands, state, people, measures, now),
-        OwnDoors(desk, rooms, commands, state, people, pushes, contact, now),
+        own,
     )
     health = Health(rooms, tasks, shards, measures, now)
     endpoint = Endpoint(desk.identify, desk.same_origin, rooms, sessions, now, measures)
@@ -136,6 +137,7 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
         exception_handlers=_handlers(measures, "/api/v1/sign-in" if page else None),
     )
     app.state.rooms, app.state.commands, app.state.health = rooms, commands, health
+    app.state.own = own
     return app
 
 

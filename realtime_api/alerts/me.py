@@ -45,7 +45,7 @@ TEST = msgspec.json.encode(
 )
 
 
-@dataclass(frozen=True)
+@dataclass
 class OwnDoors:
     """The doors of one's own, and all that they hand over to."""
 
@@ -74,7 +74,7 @@ class OwnDoors:
     async def channels(self, request: Request) -> Response:
         """Return by which channels the asker is told, by severity, and what is known of them."""
         who = await self._identify(request)
-        return json_answer(await self._channels(who, self._known_in(who), {}), headers=NEVER)
+        return json_answer(await self._channels(who, self._known_in(who), None), headers=NEVER)
 
     async def choose(self, request: Request) -> Response:
         """Choose by which channels one is told: in force in every region that knows one."""
@@ -118,18 +118,18 @@ class OwnDoors:
         return [hub for hub in hubs if hub.people is not None and who.subject in hub.people.people]
 
     async def _channels(
-        self, who: Who, hubs: list[AlertsHub], chosen: Mapping[str, tuple[str, ...]]
+        self, who: Who, hubs: list[AlertsHub], chosen: Mapping[str, tuple[str, ...]] | None
     ) -> shapes.ChannelsShown:
-        """Return what was chosen over what was published; `chosen` is what only now was."""
+        """Return what was chosen over what was published; `chosen` stands in place of what was held."""
         channels: dict[str, list[str]] = {}
         for hub in hubs:
             published = hub.people.people[who.subject].channels if hub.people else {}
             held: Mapping[str, tuple[str, ...]] = {}
-            if hub.build is not None:
+            if chosen is None and hub.build is not None:
                 (packed,) = await self.state.fields(hub.build, "choices", [who.subject])
                 held = notices.read_choice(packed) if packed is not None else {}
             for severity in SEVERITIES:
-                told = chosen.get(severity, held.get(severity, published.get(severity, USUAL)))
+                told = (chosen or held).get(severity, published.get(severity, USUAL))
                 channels.setdefault(severity, list(told))
         addresses = await asyncio.to_thread(self.people.masked_addresses, who.subject)
         browsers = await asyncio.to_thread(self.people.subscriptions, who.subject)

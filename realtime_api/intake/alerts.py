@@ -7,18 +7,17 @@ from typing import Any, Literal, TypeVar, get_type_hints
 import msgspec
 
 from domain.alerts.evaluate import LONGEST_TEXT
+from domain.alerts.fold import LONGEST_OVERRIDE_MS, LONGEST_REASON, LONGEST_SILENCE_MS
 from domain.alerts.lifecycle import Outcome
 from domain.alerts.routing import CHANNELS
-from domain.alerts.rule import SEVERITIES, Severity
+from domain.alerts.rule import Severity
 from domain.errors import Unreadable
 from realtime_api.problems import Mistake, Problem
 
 MOST_BYTES = 64 * 1024
 MOST_ALERTS = 200  # of one act
 MOST_ID, MOST_NAME = 64, 200  # characters
-MOST_REASON = 500
 MOST_LABELS, MOST_VALUES = 16, 64  # of a silence's matchers
-LONGEST_MS = 31 * 24 * 3_600_000  # of a silence or a stand-in: what is meant for longer belongs in the routing
 MOST_MISTAKES, LONGEST = 50, 200
 # What alerts are labelled by: a silence of any other label would match nothing.
 LABELS = frozenset(
@@ -84,8 +83,8 @@ class SilenceAsked(Asked, frozen=True):
                 yield Mistake(path, f"is not one of {', '.join(sorted(LABELS))}")
             if not 0 < len(values) <= MOST_VALUES or not all(0 < len(value) <= MOST_NAME for value in values):
                 yield Mistake(path, f"needs 1 to {MOST_VALUES} values, of at most {MOST_NAME} characters each")
-        yield from _wrong_span(self.since, self.until, now)
-        yield from _wrong_text("reason", self.reason, MOST_REASON, needed=True)
+        yield from _wrong_span(self.since, self.until, now, LONGEST_SILENCE_MS)
+        yield from _wrong_text("reason", self.reason, LONGEST_REASON, needed=True)
 
 
 class OverrideAsked(Asked, frozen=True):
@@ -101,19 +100,17 @@ class OverrideAsked(Asked, frozen=True):
         """Yield what is wrong with it."""
         yield from _wrong_text("schedule", self.schedule, MOST_NAME, needed=True)
         yield from _wrong_text("person", self.person, MOST_NAME, needed=True)
-        yield from _wrong_span(self.since, self.until, now)
-        yield from _wrong_text("reason", self.reason, MOST_REASON)
+        yield from _wrong_span(self.since, self.until, now, LONGEST_OVERRIDE_MS)
+        yield from _wrong_text("reason", self.reason, LONGEST_REASON)
 
 
 class ChannelsAsked(Asked, frozen=True):
-    """By which channels one wants to be told, by severity and in order; of a severity left out, as published."""
+    """By which channels one wants to be told, by severity and in order; where it is left out, as published."""
 
     channels: dict[Severity, list[str]]
 
     def mistakes(self, now: int) -> Iterator[Mistake]:
         """Yield what is wrong with it."""
-        if not self.channels:
-            yield Mistake("channels", f"at least one of {', '.join(SEVERITIES)} is needed")
         for severity, channels in self.channels.items():
             if not CHANNELS_OF_PEOPLE.issuperset(channels):
                 yield Mistake(f"channels.{severity}", f"holds what is not one of {', '.join(CHANNELS)}")
@@ -199,7 +196,7 @@ def _wrong_text(name: str, text: str, most: int, *, needed: bool = False) -> Ite
         yield Mistake(name, "is missing")
 
 
-def _wrong_span(since: int | str | None, until: int | str, now: int) -> Iterator[Mistake]:
+def _wrong_span(since: int | str | None, until: int | str, now: int, longest_ms: int) -> Iterator[Mistake]:
     begin, end = span(since, until, now)
     for name, at in (("since", begin), ("until", end)):
         if at is None:
@@ -210,8 +207,8 @@ def _wrong_span(since: int | str | None, until: int | str, now: int) -> Iterator
         yield Mistake("until", "is over already")
     elif end <= begin:
         yield Mistake("until", "is not after its beginning")
-    elif end - max(begin, now) > LONGEST_MS or begin > now + LONGEST_MS:
-        yield Mistake("until", f"is more than {LONGEST_MS // 86_400_000} days away")
+    elif end - now > longest_ms:
+        yield Mistake("until", f"is more than {longest_ms // 86_400_000} days away")
 
 
 def span(since: int | str | None, until: int | str, now: int) -> tuple[int | None, int | None]:

@@ -1,0 +1,237 @@
+"""One's own channels and browsers, and links that mark what they stand for as seen."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from people.directory import MOST_SUBSCRIPTIONS
+from people.directory import People as Directory
+from people.web_push import base64url
+from realtime_api.alerts.bucket import Bucket
+from realtime_api.app import now
+from tests.realtime_api.alarmed import hub, kind_of, no_bed, set_up
+from tests.realtime_api.house import House
+
+HOUR = 3_600_000
+POINT = base64url(
+    ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+)
+AUTH = base64url(b"a" * 16)
+
+
+async def ask(house: House, method: str, path: str, body: Any = None, who: str = "physician") -> httpx.Response:
+    """Return the answer of one of one's own doors."""
+    return await house.http.request(method, f"/api/v1/me{path}", json=body, headers=house.bearer(who))
+
+
+def browser(n: int = 0, **changes: Any) -> dict[str, Any]:
+    """Return what a browser says of a subscription."""
+    made = {"endpoint": f"https://push.example/{n}", "keys": {"p256dh": POINT, "auth": AUTH}, "label": f"Téléphone {n}"}
+    return made | changes
+
+
+def answered(status: int) -> httpx.Response:
+    """Return an answer whose body is read as it comes, as over a network."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    return httpx.Response(status, content=body())
+
+
+# --- channels --------------------------------------------------------------------------------------------------------
+
+
+async def test_channels_are_as_published_until_they_are_chosen(desk: House) -> None:
+    await set_up(desk)
+    told = (await ask(desk, "GET", "/channels")).json()
+    assert told["channels"] == {"info": ["app"], "warning": ["app"], "critical": ["app", "push"]}
+    assert told["known"] == [{"channel": "sms", "address": "…00 01"}]
+    chosen = {"channels": {"critical": ["sms", "app"]}}
+    answer = await ask(desk, "PUT", "/channels", chosen)
+    assert answer.status_code == 200
+    expected = {"info": ["app"], "warning": ["app"], "critical": ["sms", "app"]}
+    assert answer.json()["channels"] == expected
+    await desk.settled()
+    assert (await ask(desk, "GET", "/channels")).json()["channels"] == expected
+    assert (await ask(desk, "PUT", "/channels", {"channels": {}})).json()["channels"] == told["channels"]
+
+
+WRONG_CHANNELS: list[tuple[Any, str]] = [
+    ({"critical": []}, "channels.critical"),
+    ({"critical": ["pigeon"]}, "channels.critical"),
+    ({"critical": ["app", "app"]}, "channels.critical"),
+    ({"grave": ["app"]}, "channels"),
+    ({"critical": "app"}, "channels"),
+    (None, "channels"),
+]
+
+
+async def test_wrong_channels_are_refused_and_change_nothing(desk: House) -> None:
+    await set_up(desk)
+    for channels, path in WRONG_CHANNELS:
+        answer = await ask(desk, "PUT", "/channels", {"channels": channels})
+        assert kind_of(answer) == (422, "wrong-fields"), channels
+        assert path in {wrong["path"] for wrong in answer.json()["errors"]}, channels
+    await desk.settled()
+    assert desk.alerts.memory.choices == {}
+
+
+async def test_who_is_told_of_nothing_has_no_channels_to_choose(desk: House) -> None:
+    await set_up(desk)
+    assert kind_of(await ask(desk, "PUT", "/channels", {"channels": {}}, who="regulator")) == (403, "not-allowed")
+    assert (await ask(desk, "GET", "/channels", who="regulator")).json() == {"channels": {}, "known": []}
+    assert kind_of(await ask(desk, "GET", "/channels", who="software")) == (403, "not-allowed")
+
+
+# --- browsers --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_browser_is_kept_shown_without_its_secrets_and_given_up(desk: House) -> None:
+    key = (await ask(desk, "GET", "/push-key")).json()["key"]
+    assert key == Directory(desk.home).vapid().public
+    made = await ask(desk, "POST", "/push-subscriptions", browser(expirationTime=None))
+    assert made.status_code == 201
+    (shown,) = (await ask(desk, "GET", "/push-subscriptions")).json()
+    assert shown == made.json()
+    assert (shown["label"], shown["service"]) == ("Téléphone 0", "push.example")
+    assert POINT not in str(shown)
+    assert (await ask(desk, "GET", "/push-subscriptions", who="nurse")).json() == []
+    path = f"/push-subscriptions/{shown['id']}"
+    assert kind_of(await ask(desk, "DELETE", path, who="nurse")) == (404, "unknown")
+    assert (await ask(desk, "DELETE", path)).status_code == 204
+    assert kind_of(await ask(desk, "DELETE", path)) == (404, "unknown")
+
+
+WRONG_BROWSERS: list[tuple[dict[str, Any], str]] = [
+    ({"endpoint": "http://push.example/1"}, "endpoint"),
+    ({"endpoint": "https://127.0.0.1/1"}, "endpoint"),
+    ({"endpoint": "https://[::1]/1"}, "endpoint"),
+    ({"endpoint": "https://10.1.2.3/1"}, "endpoint"),
+    ({"endpoint": "https://me:secret@push.example/1"}, "endpoint"),
+    ({"endpoint": "https://" + "x" * 3_000}, "endpoint"),
+    ({"endpoint": 5}, "endpoint"),
+    ({"keys": {"p256dh": AUTH, "auth": AUTH}}, "keys"),
+    ({"keys": {"p256dh": POINT, "auth": POINT}}, "keys"),
+    ({"keys": {"p256dh": "é", "auth": "é"}}, "keys"),
+    ({"keys": {"p256dh": POINT}}, "keys"),
+    ({"label": "x" * 500}, "label"),
+    ({"more": 1}, "more"),
+]
+
+
+async def test_a_browser_that_cannot_be_pushed_to_is_refused(desk: House) -> None:
+    for changes, path in WRONG_BROWSERS:
+        answer = await ask(desk, "POST", "/push-subscriptions", browser(**changes))
+        assert kind_of(answer) == (422, "wrong-fields"), changes
+        assert path in {wrong["path"] for wrong in answer.json()["errors"]}, changes
+    assert Directory(desk.home).subscriptions("physician") == []
+
+
+async def test_a_person_has_so_many_browsers_and_the_oldest_makes_room(desk: House) -> None:
+    for n in range(MOST_SUBSCRIPTIONS + 1):
+        assert (await ask(desk, "POST", "/push-subscriptions", browser(n))).status_code == 201
+    held = (await ask(desk, "GET", "/push-subscriptions")).json()
+    assert len(held) == MOST_SUBSCRIPTIONS
+
+
+@pytest.mark.parametrize(("status", "expected"), [(201, 200), (404, 404), (410, 404), (500, 502), (None, 502)], ids=str)
+async def test_a_test_push_says_what_became_of_it(
+    desk: House, monkeypatch: pytest.MonkeyPatch, status: int | None, expected: int
+) -> None:
+    asked: list[httpx.Request] = []
+
+    def service(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        if status is None:
+            raise httpx.ConnectError("no route")
+        return answered(status)
+
+    monkeypatch.setattr(desk.app.state.own, "http", httpx.AsyncClient(transport=httpx.MockTransport(service)))
+    id_ = (await ask(desk, "POST", "/push-subscriptions", browser())).json()["id"]
+    answer = await ask(desk, "POST", f"/push-subscriptions/{id_}/test")
+    assert answer.status_code == expected
+    (request,) = asked
+    assert (str(request.url), request.headers["content-encoding"]) == ("https://push.example/0", "aes128gcm")
+    assert b"vigilits" not in request.content
+    gone = status in (404, 410)
+    assert (Directory(desk.home).subscriptions("physician") == []) == gone
+    assert kind_of(await ask(desk, "POST", f"/push-subscriptions/{id_}/test", who="nurse")) == (404, "unknown")
+
+
+async def test_test_pushes_are_not_for_flooding(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = httpx.MockTransport(lambda _: answered(201))
+    monkeypatch.setattr(desk.app.state.own, "http", httpx.AsyncClient(transport=transport))
+    id_ = (await ask(desk, "POST", "/push-subscriptions", browser())).json()["id"]
+    answers = [await ask(desk, "POST", f"/push-subscriptions/{id_}/test") for _ in range(15)]
+    assert {answer.status_code for answer in answers} == {200, 429}
+
+
+# --- links -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_link_marks_its_group_as_seen_by_its_person_and_nothing_else(desk: House) -> None:
+    await set_up(desk)
+    held = await no_bed(desk)
+    secret = Directory(desk.home).link("ici", held.groups[0], "physician", now() + HOUR)
+    for path in ("/seen", "/api/v1/seen"):  # whoever only looks, as scanners of links do, marks nothing
+        assert (await desk.http.get(path)).status_code in (404, 405)
+    await desk.settled()
+    assert hub(desk).alerts[held.alert.id].seen_by == {}
+    answer = await desk.http.post("/api/v1/seen", json={"link": secret})
+    assert answer.status_code == 200
+    assert answer.json() == {"title": {"fr": held.alert.title.fr, "en": held.alert.title.en}, "seen": True}
+    await desk.settled()
+    after = hub(desk).alerts[held.alert.id]
+    assert (set(after.seen_by), after.alert.status) == ({"physician"}, "firing")
+    assert "set-cookie" not in answer.headers
+    link_as_token = {"authorization": f"Bearer {secret}"}
+    assert (await desk.http.get("/api/v1/session", headers=link_as_token)).status_code == 401
+    assert (await desk.http.post("/api/v1/session", json={"link": secret})).status_code == 401
+
+
+async def test_links_that_open_nothing_are_all_answered_alike(desk: House) -> None:
+    await set_up(desk)
+    held = await no_bed(desk)
+    directory = Directory(desk.home)
+    expired = directory.link("ici", held.groups[0], "physician", now() - 1)
+    revoked = directory.link("ici", held.groups[0], "nurse", now() + HOUR)
+    directory.revoke_links(person="nurse")
+    over = directory.link("ici", "a-group-that-is-gone", "physician", now() + HOUR)
+    answers = [
+        await desk.http.post("/api/v1/seen", json={"link": link})
+        for link in (expired, revoked, over, "", "x" * 24, "é" * 24, "x" * 5_000)
+    ]
+    assert {kind_of(answer) for answer in answers} == {(410, "link-over")}
+    assert len({answer.text for answer in answers}) == 1
+    await desk.settled()
+    assert hub(desk).alerts[held.alert.id].seen_by == {}
+
+
+async def test_links_are_not_for_trying_many(desk: House) -> None:
+    answers = await asyncio.gather(
+        *(desk.http.post("/api/v1/seen", json={"link": f"guess-{n}"}) for n in range(60)),
+    )
+    assert {answer.status_code for answer in answers} == {410, 429}
+    assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
+
+
+async def test_another_sites_page_marks_nothing(desk: House) -> None:
+    headers = {"origin": "https://evil.example"}
+    answer = await desk.http.post("/api/v1/seen", json={"link": "x"}, headers=headers)
+    assert kind_of(answer) == (403, "other-origin")
+
+
+def test_a_bucket_fills_up_by_itself() -> None:
+    at = 0.0
+    bucket = Bucket(2, 1.0, lambda: at)
+    assert [bucket.take() for _ in range(3)] == [True, True, False]
+    at = 1.5
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    at = 100.0
+    assert [bucket.take() for _ in range(3)] == [True, True, False]
