@@ -87,10 +87,10 @@ class Smtp:
         message["Message-ID"] = f"<{letter.key}@{host}>"
         message["References"] = f"<{letter.notice.group}@{host}>"  # a group's messages are one conversation
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence answers us
-        message["Content-Language"] = letter.language
         if letter.notice.severity == "critical" and letter.notice.reason != "resolved":
             message["Importance"] = "high"
         message.set_content(texts.body(letter, sealed=self._sealed), cte="quoted-printable")
+        message["Content-Language"] = letter.language  # after the content, which begins with no Content-* at all
         return message
 
     @property

@@ -65,6 +65,7 @@ async def test_a_message_goes_over_tls_and_its_receipt_is_the_server_s_name_for_
     message = parsed(mail.content)
     assert message["Message-ID"] == f"<{sent.key}@ars.example.fr>"
     assert message["Auto-Submitted"] == "auto-generated"
+    assert message["Content-Language"] == "fr"
     assert message.get_content_type() == "text/plain"
     assert "List-Unsubscribe" not in message
     assert "retard 7 min" in message["Subject"]
