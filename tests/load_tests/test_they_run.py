@@ -20,7 +20,7 @@ ENGINES, BROWSER = pytest.mark.engines, pytest.mark.browser
 RUNS = [
     "fan_out",
     "search",
-    *(pytest.param(name, marks=ENGINES) for name in ("fold", "killed_worker", "latency", "replay_105")),
+    *(pytest.param(name, marks=ENGINES) for name in ("alert_storm", "fold", "killed_worker", "latency", "replay_105")),
     pytest.param("page", marks=BROWSER),
 ]
 
