@@ -16,6 +16,7 @@ from domain.places import Words
 
 NEVER = 2**62
 KEPT_MS = 24 * 3_600_000  # after an alert was over: what came of it may be said as long
+BYTES_BESIDE_TEXT = 800  # of an alert, packed
 TAKEN_S = 7200.0  # for an alert whose rule is no more
 LONGEST_TEXT = 2_000  # characters of what a person says of an alert
 NO_WORDS = Words(fr="", en="")  # of what nobody is told yet
@@ -50,8 +51,8 @@ class Book:
       once another one of the same key has begun.
 
     With `measured`, a condition is judged once more at the instant at which it is held or a taking-in expires, and
-    texts tell the value of that instant; without, they tell the last value judged while it was pending. `writes` counts
-    changes, so that a fold can stop between two of them and go on with its next record.
+    texts tell the value of that instant; without, they tell the last value judged while it was pending. `size` is about
+    what changes and steps take in bytes, so that a fold can stop once it is `most`, and go on with its next record.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Book:
         self.base, self.names = base, names
         self.changed: dict[str, Alert | None] = {}
         self.steps: list[Step] = []
-        self.writes = 0
+        self.size = 0
         self._measured = measured
         self._ids: dict[str, str] | None = None
         self._rules = rules.rule_of if rules else {}
@@ -96,7 +97,7 @@ class Book:
 
     def _put(self, key: str, alert: Alert | None) -> None:
         self.changed[key] = alert
-        self.writes += 1
+        self.size += _size(alert)
 
     # -- conditions
 
@@ -204,6 +205,7 @@ class Book:
         now = replace(alert, status=then.status, **changes)
         if then.what is not None:
             now = replace(now, changed_at=at)
+            self.size += _size(now)
             self.steps.append(Step(what=then.what, at=at, alert=now, by=by, to=to, text=said))
         if now != alert or alert.status == "pending":
             self._put(key, now)
@@ -224,13 +226,15 @@ class Book:
         return min((due for _, alert in self.items() if (due := self._due(alert)) is not None), default=NEVER)
 
     def run(self, at: int, most: int = NEVER) -> None:
-        """Run what is due by then, in order, each at its own instant; at most so many, the rest stays due."""
+        """Run what is due by then, in order, each at its own instant, until `size` is `most`: the rest stays due."""
         if at < self.next_due:
             return
         due = sorted(
             (when, key) for key, alert in self.items() if (when := self._due(alert)) is not None and when <= at
         )
-        for when, key in due[:most]:
+        for when, key in due:
+            if self.size >= most:
+                break
             self._run_one(key, when)
         self.next_due = self._soonest()
 
@@ -266,13 +270,10 @@ class Book:
         self.next_due = self._soonest()
 
     def end_gone(self, at: int, exists: Callable[[str, str], bool], most: int = NEVER) -> bool:
-        """End the alerts whose rule and subject (the arguments of `exists`) are no more; return whether all are ended.
-
-        `most` bounds how many changes `writes` may count in all.
-        """
+        """End the alerts whose rule and subject (arguments of `exists`) are no more; return whether all are ended."""
         for _, alert in sorted(self.items()):
             if (alert.status != "resolved" or alert.stands) and not exists(alert.rule, alert.subject):
-                if self.writes >= most:
+                if self.size >= most:
                     return False
                 self._happens(alert, "gone", at, why="gone", resolved_at=at)
         return True
@@ -335,6 +336,14 @@ def _level(rule: Rule, alert: Alert) -> int:
     """Return at which level of a rule an alert is; of other rules than it was raised by, the nearest below it."""
     rank = SEVERITIES.index(alert.severity)
     return max((i for i in range(len(rule.levels)) if _rank(rule, i) <= rank), default=0)
+
+
+def _size(alert: Alert | None) -> int:
+    """Return about how many bytes an alert takes: most of it are its texts, in which accents are two bytes each."""
+    if alert is None:
+        return BYTES_BESIDE_TEXT
+    texts = (alert.title, alert.text, alert.todo)
+    return BYTES_BESIDE_TEXT + 2 * sum(len(words.fr) + len(words.en) for words in texts)
 
 
 def _ms(seconds: float) -> int:

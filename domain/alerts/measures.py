@@ -40,6 +40,7 @@ PLACEHOLDERS = frozenset(
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 BRACES = re.compile(r"\{([^{}]*)\}")
 MOST_RULES = 500
+LONGEST_LINK = 500
 LONGEST_TEXT = 2_000  # characters, of a title, a text or what to do
 
 Mistake = tuple[str, str]  # path, message
@@ -76,6 +77,8 @@ def _mistakes_of(rule: Rule) -> Iterator[Mistake]:
     for name in ("hold_s", "taken_s"):
         if not 0 <= getattr(rule, name) < float("inf"):
             yield name, "must be a duration, and not a negative one"
+    if len(rule.link) > LONGEST_LINK or not re.fullmatch(r"(https?://|/)[^\s\"'<>\\]*|", rule.link):
+        yield "link", f"must be a path or an http address of at most {LONGEST_LINK} characters"
     yield from _mistakes_of_levels(rule.levels)
     for name in ("title", "text", "todo"):
         for language in ("fr", "en"):

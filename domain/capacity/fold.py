@@ -59,7 +59,7 @@ HISTORY_KEPT_HOURS = 30 * 24  # and the hourly censuses
 HOURS_STRUCK = 48  # at once, after a gap: of the hours before them nobody knew anything either
 SOURCES_KEPT_HOURS = 30 * 24  # after a source last reported
 MOST_TOLD = 1_000  # wards that one feed entry tells of
-MOST_ALERTS = 1_000  # changes of alerts that one record leads to, lest its commit be too large; the next goes on
+MOST_ALERT_BYTES = 4 << 20  # of alerts that one record changes, lest its commit be too large; the next one goes on
 NEVER = 2**62
 
 K = TypeVar("K")
@@ -221,7 +221,7 @@ class Draft:
         self.unjudged, self.all_unjudged = set(base.unjudged), base.all_unjudged
         self.next_turn = base.next_turn
         self._as_of = base.clock  # at which what grows with time is measured
-        self._most = MOST_ALERTS
+        self._most = MOST_ALERT_BYTES
 
     # -- what is so, as far as this draft is folded
 
@@ -262,7 +262,7 @@ class Draft:
         """
         while clock // SECOND_MS > self.clock // SECOND_MS or clock >= self.book.next_due:
             judged, timer = self._judged_at(), max(self.book.next_due, self.clock)
-            if self.book.writes >= self._most:  # the rest is the next record's
+            if self.book.size >= self._most:  # the rest is the next record's
                 judged = timer = NEVER
             full = (max(self._hour, clock // HOUR_MS - HOURS_STRUCK) + 1) * HOUR_MS
             at = min(judged, timer, full)
@@ -323,7 +323,7 @@ class Draft:
 
     def fold(self, item: Item) -> None:
         """Fold one record; whatever it raises, the draft is then worth nothing and must be thrown away."""
-        self._most = self.book.writes + MOST_ALERTS
+        self._most = self.book.size + MOST_ALERT_BYTES
         self._fold(item)
         numbered = len(self.steps)
         self.steps += [(item.offset, n, step) for n, step in enumerate(self.book.steps[numbered:])]
@@ -609,7 +609,7 @@ class Draft:
             self.unjudged.update(self._by_time(plan))
             self.next_turn = NEVER
         for subject in sorted(self.unjudged):
-            if book.writes >= self._most:
+            if book.size >= self._most:
                 return
             for rule in plan.rules_of(subject):
                 book.judge(rule, subject, self._measured(rule, subject), at, at - SECOND_MS)
@@ -623,7 +623,7 @@ class Draft:
         self.clock = self._as_of = at
         if self.region is not None:
             self._draw_touched(self.region)
-        self.book.run(at, self._most - self.book.writes)
+        self.book.run(at, self._most)
 
     def _by_time(self, plan: Plan) -> Iterable[str]:
         """Yield the subjects of which time alone may change what rules say."""

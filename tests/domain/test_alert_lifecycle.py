@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from domain.alerts.measures import beyond, left, level_of
 from domain.alerts.rule import SEVERITIES, Level, Ruleset
 from domain.alerts.wording import Names
 from domain.events import AlertActed
+from domain.places import Words
 from tests.alert_rules import acted, rule
 
 SUBJECT = "shard/capacity:ici"
@@ -152,18 +154,31 @@ def test_timers_run_in_order_and_no_more_than_asked_for() -> None:
     made = book()
     for n in range(5):
         made.judge(LAG, f"shard/s{n}", 20, AT - n * 1000)
-    made.run(AT + 20_000, 3)
+    made.run(AT + 20_000, made.size + 1)
+    assert [step.at - AT for step in made.steps] == [6_000]
+    assert made.next_due == AT + 7_000
+    made.run(AT + 8_000)
     assert [step.at - AT for step in made.steps] == [6_000, 7_000, 8_000]
     assert made.next_due == AT + 9_000
     made.run(made.next_due)
     assert [step.at - AT for step in made.steps][3:] == [9_000]
 
 
+@pytest.mark.parametrize("length", [1, 2000])
+def test_the_size_of_changes_and_steps_is_about_what_they_take(length: int) -> None:
+    words = Words(fr="é" * length, en="é" * length)
+    wordy = msgspec.structs.replace(LAG, title=words, text=words, todo=words, hold_s=0)
+    made = Book({}, Ruleset((wordy,)), Names(code="ici"))
+    made.judge(wordy, SUBJECT, 20, AT)
+    packed = sum(len(msgspec.msgpack.encode(each)) for each in (the(made), *made.steps))
+    assert packed <= made.size <= packed + 1200
+
+
 def test_what_is_gone_ends_in_as_many_turns_as_it_takes() -> None:
     made = book()
     for n in range(4):
         made.judge(LAG, f"shard/s{n}", 20, AT)
-    assert not made.end_gone(AT, lambda rule, subject: False, most=made.writes + 3)
+    assert not made.end_gone(AT, lambda rule, subject: False, most=made.size + 1)
     assert made.end_gone(AT, lambda rule, subject: subject == "shard/s0")
     assert made.end_gone(AT, lambda rule, subject: False)
     assert list(made.items()) == []

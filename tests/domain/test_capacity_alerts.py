@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.rule import Level, Ruleset
-from domain.capacity.fold import MOST_ALERTS, CapacityState, Item, fold
+from domain.capacity.fold import MOST_ALERT_BYTES, CapacityState, Item, fold
 from domain.errors import Unreadable
 from domain.events import (
     AVAILABLE,
@@ -171,7 +171,7 @@ def _event(id_: str, now: int, what: str, some: int, run: Run) -> Event | Unread
             )
 
 
-@pytest.mark.parametrize("most", [2, MOST_ALERTS])
+@pytest.mark.parametrize("most", [1, MOST_ALERT_BYTES])
 @settings(max_examples=60, deadline=None)
 @given(DRAWN, st.data())
 def test_alerts_and_steps_do_not_depend_on_how_the_log_was_cut_or_loaded_again(
@@ -179,7 +179,7 @@ def test_alerts_and_steps_do_not_depend_on_how_the_log_was_cut_or_loaded_again(
 ) -> None:
     """Nor where a record leads to more than one commit may hold, and the next one goes on with it."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("domain.capacity.fold.MOST_ALERTS", most)
+        patched.setattr("domain.capacity.fold.MOST_ALERT_BYTES", most)
         cut_and_whole_agree([rules_published(RULESETS[0]), *events_of(drawn)], data)
 
 
@@ -559,12 +559,12 @@ def test_steps_are_numbered_under_the_record_that_led_to_them() -> None:
 
 
 def test_a_storm_is_spread_over_records_lest_a_commit_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.capacity.fold.MOST_ALERTS", 2)
+    monkeypatch.setattr("domain.capacity.fold.MOST_ALERT_BYTES", 1)
     run = crowded_run(rule("each", "occupancy", "ward", Level("info", above=0)))
     wards = [ward for ward in WARDS if region().ward_of[ward].installed and not ward.endswith("had")]
     run.more([occupied(3, ZERO, ward=ward) for ward in wards])
-    counts = [len(run.tick(ZERO + n * 2 * SECOND)) for n in range(1, 4)]
-    assert counts == [2, 2, 0]
+    counts = [len(run.tick(ZERO + n * 2 * SECOND)) for n in range(1, 6)]
+    assert counts == [1, 1, 1, 1, 0]
 
 
 def test_without_rules_nothing_is_remembered_of_sources() -> None:
