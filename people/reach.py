@@ -4,7 +4,9 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -118,7 +120,7 @@ def client(*, within_s: float, guarded: bool = True, resolve: Resolve = resolve)
     """Return a client that follows nobody elsewhere, takes no proxy from its surroundings and logs no address."""
     for name in ("httpx", "httpcore"):  # they log whole addresses and headers, which hold secrets
         logging.getLogger(name).setLevel(logging.WARNING)
-    inner = httpx.AsyncHTTPTransport(verify=httpx.create_ssl_context(), retries=0, trust_env=False)
+    inner = httpx.AsyncHTTPTransport(verify=_trust(), retries=0, trust_env=False)
     return httpx.AsyncClient(
         transport=Guarded(inner, resolve) if guarded else inner,
         timeout=within_s,
@@ -126,6 +128,12 @@ def client(*, within_s: float, guarded: bool = True, resolve: Resolve = resolve)
         trust_env=False,
         headers={"User-Agent": "vigilits"},
     )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return the authorities that we believe, those of SSL_CERT_FILE where it is set: reading them takes a while."""
+    return httpx.create_ssl_context()
 
 
 async def ask(
