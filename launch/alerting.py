@@ -46,15 +46,17 @@ def _is_due(name: str, content: bytes, held: bytes | None) -> bool:
 
 
 def hastened(told: Alerting, speed: float) -> Alerting:
-    """Return the same for a past that goes so many times faster than life: conditions hold for that much less time.
+    """Return the same for a past that goes so many times faster than life."""
+    return told._replace(rules=hastened_rules(told.rules, speed))
 
-    What concerns the system itself goes on at its own pace, and so do people.
-    """
-    rules = tuple(
+
+def hastened_rules(rules: Ruleset, speed: float) -> Ruleset:
+    """Return the rules with conditions that hold for so many times less: but what concerns the system has no past."""
+    changed = (
         rule if rule.concern == "system" else msgspec.structs.replace(rule, hold_s=rule.hold_s / speed)
-        for rule in told.rules.rules
+        for rule in rules.rules
     )
-    return told._replace(rules=msgspec.structs.replace(told.rules, rules=rules))
+    return msgspec.structs.replace(rules, rules=tuple(changed))
 
 
 # --- the directory store ---------------------------------------------------------------------------------------------

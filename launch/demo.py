@@ -47,6 +47,9 @@ PEOPLE = (
     Person("demo-regulator", "regulator", REGION, "SAMU regulator: the nearest free bed"),
     Person("demo-facility", "facility", "ej:310781406", "bed manager of the CHU de Toulouse"),
     Person("demo-physician", "physician", REGION, "physician: available beds"),
+    Person("demo-on-call", "crisis_cell", REGION, "on call from 8 h to 20 h: told first of alerts"),
+    Person("demo-on-call-night", "crisis_cell", REGION, "on call from 20 h to 8 h"),
+    Person("demo-ops", "ops", REGION, "runs vigilits: alerts of the system and of sources"),
 )
 
 

@@ -39,7 +39,7 @@ class Episode(msgspec.Struct):
     since: int
     raised_at: int
     over_at: int | None = None
-    to: Counter[str] = msgspec.field(default_factory=Counter)
+    to: set[str] = msgspec.field(default_factory=set)
 
     def is_of(self, other: "Episode") -> bool:
         """Return whether two are about the same thing at the same time, though other rules may have raised them."""
@@ -129,7 +129,7 @@ class Past:
             if entry.what in ("told", "escalated") and entry.to is not None and entry.text != "resolved":
                 tellings[place, entry.to] = (entry.at, entry.to, entry.text)
                 if alert in self.episodes:
-                    self.episodes[alert].to[entry.to] += 1
+                    self.episodes[alert].to.add(entry.to)
         self.told += tellings.values()
 
 
@@ -185,7 +185,7 @@ class Line(msgspec.Struct, frozen=True):
     tried: int
     new: int
     gone: int
-    to: dict[str, int]  # by the rules tried: how often each person was told of it
+    to: dict[str, int]  # of how many of those tried each person was told
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -210,7 +210,7 @@ def outcome(in_force: Past, tried: Past, rules: Ruleset, since: int) -> Outcome:
     lines = []
     for key in sorted({_key(e) for e in (*before, *after)}, key=lambda key: (key[0], -SEVERITIES.index(key[1]))):
         is_, are, added, lost = (sum(_key(e) == key for e in found) for found in (before, after, new, gone))
-        to: Counter[str] = sum((e.to for e in after if _key(e) == key), Counter())
+        to = Counter(person for e in after if _key(e) == key for person in sorted(e.to))
         lines.append(Line(*key, in_force=is_, tried=are, new=added, gone=lost, to=dict(to.most_common())))
     sent, sent_tried = (Counter(person for at, person, _ in past.told if at >= since) for past in (in_force, tried))
     return Outcome(
@@ -248,8 +248,13 @@ def _escalated(past: Past, since: int) -> int:
 
 def table(found: Outcome) -> list[str]:
     """Return an outcome as lines to be read."""
-    if not found.lines:
-        return ["no alert, neither by the rules in force nor by those tried"]
+    lines = _counted(found) if found.lines else ["no alert, neither by the rules in force nor by those tried"]
+    if found.not_tried:
+        lines.append(f"not tried, as their measures are not on this log: {', '.join(found.not_tried)}")
+    return lines
+
+
+def _counted(found: Outcome) -> list[str]:
     width = max(len("rule"), *(len(line.rule) for line in found.lines))
     lines = [f"{'rule':{width}}  severity  in force  tried   new  gone  told"]
     for line in found.lines:
@@ -263,6 +268,4 @@ def table(found: Outcome) -> list[str]:
     ]
     again = found.escalated
     lines.append(f"because nobody had acted: {again['tried']} times, {again['in_force']} by the rules in force")
-    if found.not_tried:
-        lines.append(f"not tried, as their measures are not on this log: {', '.join(found.not_tried)}")
     return lines

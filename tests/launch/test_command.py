@@ -50,6 +50,15 @@ def vigilits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     [
         *([], ["up"], ["demo"], ["worker"], ["api"], ["replay"], ["token"], ["settings"]),
         *(["region"], ["region", "init"], ["region", "publish"], ["region", "check"], ["region", "build"]),
+        *(
+            ["rules"],
+            ["rules", "check"],
+            ["rules", "publish"],
+            ["rules", "replay"],
+            ["contacts"],
+            ["contacts", "import"],
+        ),
+        *(["on-call"], ["on-call", "show"], ["on-call", "add"]),
         *(["grant"], ["grant", "give"], ["grant", "revoke"], ["dead-letters"], ["dead-letters", "replay"]),
     ],
 )
@@ -96,6 +105,10 @@ def test_all_that_is_wrong_with_the_settings_is_said_before_anything_starts(
         ["dead-letters", "list"],
         ["region", "init", "--region", "occitanie"],
         ["replay", "--region", "occitanie"],
+        ["rules", "publish", "--region", "occitanie"],
+        ["rules", "replay", "--region", "occitanie"],
+        ["on-call", "show", "--region", "occitanie"],
+        ["on-call", "add", "--region", "occitanie", "cellule", "--file", "x.ics"],
     ],
 )
 def test_where_nothing_runs_it_is_said_what_to_start(vigilits: Vigilits, words: list[str]) -> None:
@@ -120,6 +133,34 @@ def test_a_directory_is_checked_as_a_whole(vigilits: Vigilits, tmp_path: Path) -
     assert done.status == command.USAGE
     assert "wards.csv:8" in done.err
     assert "wards.csv:9" in done.err
+
+
+def test_rules_are_checked_with_the_directory_they_are_for(vigilits: Vigilits, tmp_path: Path) -> None:
+    assert "Occitanie: 11 rules, 4 chains, 9 people, 2 calendars, nothing wrong" in vigilits("rules", "check").out
+    directory = tiny_directory.write(tmp_path / "ici")
+    assert "Ici: nothing is said of alerts" in vigilits("rules", "check", str(directory)).out
+    (directory / "routing.yaml").write_text("chains: [{id: cell, steps: [{wait: 5m}]}]\nroute: {id: all}\n")
+    done = vigilits("rules", "check", str(directory))
+    assert done.status == command.USAGE
+    for told in ("alert_rules.yaml: missing", "contacts.csv: missing", "routing.yaml:2: chain: the root needs a chain"):
+        assert told in done.err
+    assert "steps: names nobody" in done.err
+    assert vigilits("region", "check", str(directory)).err == done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["contacts", "import", "--region", "occitanie", "none.csv"], "none.csv: missing"),
+        (["rules", "publish", "--region", "atlantide"], "no region 'atlantide'"),
+        (["on-call", "add", "--region", "occitanie", "cellule"], "name --file or --url"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_said_in_a_sentence(vigilits: Vigilits, words: list[str], why: str) -> None:
+    done = vigilits(*words)
+    assert done.status == command.USAGE
+    assert why in done.err
+    assert "Traceback" not in done.err
 
 
 def test_a_region_that_nobody_knows_is_named_with_those_that_are_known(vigilits: Vigilits) -> None:

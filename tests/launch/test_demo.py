@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,16 @@ def test_limits_of_freshness_are_divided_by_the_speed_and_nothing_else_is() -> N
     assert (told.wards, told.facilities, told.kinds) == (plain.wards, plain.facilities, plain.kinds)
 
 
+def test_everyone_to_sign_in_as_who_is_told_of_alerts_is_among_the_contacts() -> None:
+    told = regions.read(demo.REGION).alerting
+    assert told is not None
+    subjects = {person.subject for person in demo.PEOPLE}
+    on_call = {shift.person for schedule in told.on_call.values() for shift in schedule.shifts}
+    assert {"demo-crisis-cell", "demo-facility", "demo-on-call", "demo-on-call-night", "demo-ops"} <= subjects
+    assert on_call - subjects <= {"demo-ops-second"}
+    assert subjects - set(told.people.people) == {"demo-regulator", "demo-physician"}
+
+
 @pytest.mark.parametrize(("first", "last"), [("2020-03-17", DAY), (DAY, "2020-07-01"), (DAY, "2020-03-18"), ("x", DAY)])
 def test_days_that_are_not_there_are_not_told(first: str, last: str) -> None:
     with pytest.raises(story.NoStory):
@@ -66,7 +78,14 @@ def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
             assert session["subject"] == person.subject
             assert [grant["role"] for grant in session["grants"]] == [person.role]
             assert picture["scenario"]["date"] == DAY
-            assert len(picture["wards"]) > 700
+            # Who runs vigilits sees no ward of it.
+            assert (len(picture["wards"]) > 700) == (person.role != "ops")
+        on_call = next(
+            link for link, person in zip(links, demo.PEOPLE, strict=True) if person.subject == "demo-on-call"
+        )
+        desk = of_alerts(one.url, on_call)
+        assert desk["on_call"]["cellule"]["person"] in ("demo-on-call", "demo-on-call-night")
+        assert "demo-ops" in one.run("on-call", "show", "--region", demo.REGION)
 
         os.kill(one.pid("worker 1"), signal.SIGSTOP)  # it will not stop when asked
         one.process.send_signal(signal.SIGINT)
@@ -81,9 +100,25 @@ def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
 
 def sign_in(url: str, link: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a person's session and picture, by their link."""
+    with signed_in(url, link) as (browser, session):
+        picture = browser.get(f"/api/v1/regions/{demo.REGION}/capacity")
+        assert picture.status_code == 200, picture.text
+        return session, picture.json()
+
+
+def of_alerts(url: str, link: str) -> dict[str, Any]:
+    """Return the desk of alerts as a person sees it, by their link."""
+    with signed_in(url, link) as (browser, _):
+        desk = browser.get(f"/api/v1/regions/{demo.REGION}/alerts")
+        assert desk.status_code == 200, desk.text
+        told: dict[str, Any] = desk.json()
+        return told
+
+
+@contextmanager
+def signed_in(url: str, link: str) -> Iterator[tuple[httpx.Client, dict[str, Any]]]:
+    """Give a person's browser and session, by their link."""
     with httpx.Client(base_url=url, trust_env=False, timeout=30) as browser:
         session = browser.post("/api/v1/session", json={"link": link.partition("=")[2]})
         assert session.status_code == 200, session.text
-        picture = browser.get(f"/api/v1/regions/{demo.REGION}/capacity")
-        assert picture.status_code == 200, picture.text
-        return session.json(), picture.json()
+        yield browser, session.json()
