@@ -4,9 +4,11 @@ import { CONCERNS, EVERYTHING, SEVERITIES, type Filter } from "./rows";
 export interface Asked {
   filter: Filter;
   group: string | null;
-  /** The phone's cards, asked for by name; or the desk, also on a phone. */
-  shape: "mine" | "desk" | null;
+  /** The phone's cards, asked for by name; the desk, also on a phone; or how one is told. */
+  shape: "mine" | "desk" | "settings" | null;
 }
+
+const SHAPES = ["mine", "desk", "settings"] as const;
 
 const among = <T extends string>(said: string | null, known: readonly T[]): T[] =>
   known.filter((one) => (said ?? "").split(",").includes(one));
@@ -22,10 +24,9 @@ export function read(query: string): Asked {
       departement: /^[0-9AB]{2,3}$/.test(said.get("departement") ?? "") ? said.get("departement") : null,
       text: (said.get("q") ?? "").slice(0, 100),
       over: said.has("over"),
-      mine: said.has("mine"),
     },
     group: said.get("group")?.slice(0, 100) || null,
-    shape: said.has("mine") ? "mine" : said.has("desk") ? "desk" : null,
+    shape: SHAPES.find((shape) => said.has(shape)) ?? null,
   };
 }
 
@@ -34,8 +35,7 @@ export function write(asked: Asked, region: string | null): string {
   const { filter } = asked;
   const said: string[] = [];
   const add = (name: string, value: string) => said.push(`${name}=${encodeURIComponent(value).replaceAll("%2C", ",")}`);
-  if (filter.mine || asked.shape === "mine") said.push("mine");
-  else if (asked.shape === "desk") said.push("desk");
+  if (asked.shape) said.push(asked.shape);
   if (region) add("region", region);
   if (filter.concerns.length) add("concern", filter.concerns.join(","));
   if (filter.severities.length) add("severity", filter.severities.join(","));

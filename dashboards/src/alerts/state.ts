@@ -65,9 +65,9 @@ export const isNarrow = signal(matchMedia("(max-width: 999px)").matches);
 matchMedia("(max-width: 999px)").addEventListener("change", ({ matches }) => (isNarrow.value = matches));
 
 /** Whether the phone's cards are drawn: on narrow screens, for who asks for them, and for people without the desk. */
-export const asCards = computed(() => shape.value === "mine" || isNarrow.value || !hasDesk.value);
+export const asCards = computed(() => shape.value === "mine" || shape.value === "settings" || isNarrow.value || !hasDesk.value);
 /** Whether only what concerns the reader is shown. */
-export const onlyMine = computed(() => !hasDesk.value || shape.value === "mine" || (isNarrow.value && shape.value !== "desk"));
+export const onlyMine = computed(() => !hasDesk.value || shape.value === "mine" || shape.value === "settings" || (isNarrow.value && shape.value !== "desk"));
 
 const inScope = computed<Filter>(() => ({ ...filter.value, mine: hasDesk.value && onlyMine.value }));
 /** The rows to draw. An unfolded one is always among them: it is what the reader holds in their hands. */

@@ -1,5 +1,4 @@
 /** The pages of alerts in their common frame: where one is, whether it is live, the way to the others. */
-import { signal } from "@preact/signals";
 import { ChartColumn, Keyboard, LogOut, Map as MapIcon, Settings as Cog, UserRound, Users } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { counted, tally } from "../../bell";
@@ -20,24 +19,20 @@ import { useTitle } from "./parts";
 import { Settings } from "./settings";
 import { Worth } from "./worth";
 
-/** On a phone the settings are a page of their own; elsewhere they stand beside the cards. */
-const settingsShown = signal(false);
-
 export function AlertPages() {
   const words = ta.value;
   const onWorth = page.value === "worth";
   const lost = verdict.value.is === "lost";
-  const name = onWorth ? (isNarrow.value ? words.worth : words.worthTitle) : onlyMine.value ? words.mine : words.desk;
+  const settings = shape.value === "settings" && !onWorth;
+  const name = onWorth ? (isNarrow.value ? words.worth : words.worthTitle) : settings ? words.settings : onlyMine.value ? words.mine : words.desk;
   useTitle(`${lost ? `⚠ ${t.value.notLive} · ` : ""}${counted(tally.value)}${name} · vigilits`);
   useEffect(() => {
     document.documentElement.dataset.live = verdict.value.is;
   }, [verdict.value.is]);
   useEffect(() => {
     performance.mark("usable");
-    settingsShown.value = false;
-  }, [page.value, shape.value]);
+  }, []);
   useCommonKeys();
-  const settings = settingsShown.value && !onWorth;
   return (
     <div class={`cell alerts ${asCards.value && !onWorth ? "as-cards" : ""}`}>
       <a
@@ -66,7 +61,7 @@ export function AlertPages() {
       ) : onWorth ? (
         <Worth />
       ) : asCards.value ? (
-        settings && isNarrow.value ? (
+        settings && isNarrow.value ? ( // elsewhere they stand beside the cards
           <main class="cards-page" id="alerts">
             <Settings />
           </main>
@@ -130,12 +125,12 @@ function PhoneTabs({ settings }: { settings: boolean }) {
   const waiting = tally.value ? tally.value.critical + tally.value.warning : 0;
   return (
     <nav class="phone-tabs" aria-label={words.pages} data-tabs={hasCell.value ? 5 : hasDesk.value ? 4 : 3}>
-      <a href="/alerts?mine" aria-current={onAlerts && onlyMine.value ? "page" : undefined} onClick={(event) => ((settingsShown.value = false), onLink(event))}>
+      <a href="/alerts?mine" aria-current={onAlerts && onlyMine.value ? "page" : undefined} onClick={onLink}>
         <UserRound size={20} aria-hidden="true" />
         {words.mine}
       </a>
       {hasDesk.value && (
-        <a href="/alerts?desk" aria-current={onAlerts && !onlyMine.value ? "page" : undefined} onClick={(event) => ((settingsShown.value = false), onLink(event))}>
+        <a href="/alerts?desk" aria-current={onAlerts && !onlyMine.value ? "page" : undefined} onClick={onLink}>
           <Users size={20} aria-hidden="true" />
           {words.region}
           {waiting > 0 && <b>{waiting}</b>}
@@ -151,18 +146,10 @@ function PhoneTabs({ settings }: { settings: boolean }) {
         <MapIcon size={20} aria-hidden="true" />
         {words.map}
       </a>
-      {page.value === "alerts" && (
-        <button type="button" aria-current={settings ? "page" : undefined} onClick={() => (settingsShown.value = !settingsShown.value)}>
-          <Cog size={20} aria-hidden="true" />
-          {words.settings}
-        </button>
-      )}
-      {page.value === "worth" && (
-        <a href="/alerts?mine" onClick={(event) => (onLink(event), setTimeout(() => (settingsShown.value = true)))}>
-          <Cog size={20} aria-hidden="true" />
-          {words.settings}
-        </a>
-      )}
+      <a href="/alerts?settings" aria-current={settings ? "page" : undefined} onClick={onLink}>
+        <Cog size={20} aria-hidden="true" />
+        {words.settings}
+      </a>
     </nav>
   );
 }
