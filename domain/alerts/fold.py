@@ -7,7 +7,7 @@ messages wait for the next record.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 from msgspec.structs import replace
@@ -77,11 +77,20 @@ OVER_KEPT_MS = DAY_MS  # alerts and groups, on the desk
 __all__ = ["NOTICES_FOLD_VERSION", "Choice", "Draft", "Item", "NoticesState", "Said", "fold"]
 
 
-class Draft(Grouping):
-    """What a run of records makes of a state, without touching it."""
+class Broken(Exception):
+    """Something that was due can't be run: a bug, which must not keep all else that is due from being run."""
 
-    def __init__(self, base: NoticesState) -> None:
+    def __init__(self, timer: Timer, why: str) -> None:
+        super().__init__(why)
+        self.timer = timer
+
+
+class Draft(Grouping):
+    """What a run of records makes of a state, without touching it; what is broken is passed over when it is due."""
+
+    def __init__(self, base: NoticesState, broken: Set[Timer] = frozenset()) -> None:
         super().__init__(base)
+        self._broken = broken
         self._forgotten: set[str] = set()  # the ids of forgotten hours, which the base still knows
         self._steps = 0  # of our own alerts, that are taken in
 
@@ -122,7 +131,12 @@ class Draft(Grouping):
                 waiting.append((at, timer))
                 continue
             self.clock = max(self.clock, at)
-            self._run_one(*timer)
+            if timer in self._broken:
+                continue
+            try:
+                self._run_one(*timer)
+            except Exception as error:
+                raise Broken(timer, f"{type(error).__name__} when it was due") from error
         for at, timer in waiting:
             self.time(timer, at)
         self.clock = by
@@ -139,6 +153,8 @@ class Draft(Grouping):
         else:
             self.own.run(self.clock)
             self._told_ourselves()
+            if self.own.next_due <= self.clock:  # whatever could not be run would be due for ever
+                self.time((OWN, ""), self.clock + 1_000)
 
     def _forget(self, hour: int) -> None:
         """Let go, at a full hour, of what is older than it is kept."""
@@ -507,19 +523,25 @@ def _first(wrong: Sequence[tuple[str, str]]) -> str:
 def fold(state: NoticesState, items: Sequence[Item]) -> Draft:
     """Return the draft of a run of records that follow the state; a record that breaks the fold is a dead letter in it.
 
-    A record that raises is left out and the run folded anew, so that none is ever half folded.
+    A record that raises is left out and the run folded anew, so that none is ever half folded. So is whatever is due
+    and raises; the record at which it was due is a dead letter then, though it is folded itself, so that it is seen.
     """
     broken: dict[int, str] = {}
+    stuck: dict[Timer, tuple[int, str]] = {}
     while True:
-        draft = Draft(state)
+        draft = Draft(state, stuck.keys())
         for item in items:
             try:
                 if item.offset in broken:
                     draft.bury(item.offset, broken[item.offset], getattr(item.event, "id", None))
                 else:
                     draft.fold(item)
+            except Broken as why:
+                stuck[why.timer] = item.offset, str(why)
+                break
             except Exception as error:  # noqa: BLE001 - a bug must cost one record, with its name, and never the shard
                 broken[item.offset] = f"{type(error).__name__} while folding"
                 break
         else:
+            draft.dead |= {offset: why for offset, why in stuck.values() if offset not in draft.dead}
             return draft

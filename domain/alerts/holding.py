@@ -31,13 +31,14 @@ from domain.alerts.notice import (
 from domain.alerts.routing import Chain, OnCall, People, Routing
 from domain.alerts.rule import SEVERITIES, Rule, Ruleset, Severity
 from domain.alerts.wording import Names
-from domain.alerts.worth import NO_WORTH, worth_key
+from domain.alerts.worth import NO_WORTH, raised_at, worth_key
 from domain.capacity.fold import NEVER, Said
 from domain.overlay import Overlay, absorb
 
 MOST_IN_GROUP = 5_000  # alerts
 MOST_NOT_TOLD = 20
 MOST_TIMELINES = 60  # alerts of a group on whose timelines it is written what was told; of more, the group says it
+TOLD_ON_TIMELINES_MS = 24 * 3_600_000
 IN_AN_INSTANT = 1_000  # entries of a timeline, in order
 
 Choice = dict[str, tuple[str, ...]]  # severity → channels
@@ -381,7 +382,8 @@ class Holding:
     def hold_back(self, group: Group, *decisions: NotTold) -> Group:
         """Return the group with decisions not to tell, the last of which are kept; they are on the timelines too."""
         for decision in decisions:
-            self.note(group.alerts, Entry(at=decision.at, what="not_told", to=decision.person, text=decision.why))
+            entry = Entry(at=decision.at, what="not_told", to=decision.person, text=decision.why)
+            self.note_telling(group.alerts, entry)
         return replace(group, not_told=(*group.not_told, *decisions)[-MOST_NOT_TOLD:])
 
     # -- what is kept of what happened
@@ -391,12 +393,22 @@ class Holding:
         self._noted_at = -1
 
     def note(self, alerts: Iterable[str], entry: Entry) -> None:
-        """Write a line into the timelines of alerts, the first 60 of many."""
+        """Write a line into the timelines of alerts."""
         if self.clock != self._noted_at:
             self._noted_at, self._noted = self.clock, 0
         place = self.clock * IN_AN_INSTANT + min(self._noted, IN_AN_INSTANT - 1)
         self._noted += 1
-        self.timeline += [(id_, place, entry) for _, id_ in zip(range(MOST_TIMELINES), alerts, strict=False)]
+        self.timeline += [(id_, place, entry) for id_ in alerts]
+
+    def note_telling(self, alerts: Iterable[str], entry: Entry) -> None:
+        """Write who is told, or is not, into the timelines of the first 60 alerts, for a day from when each was raised.
+
+        So that no timeline grows for ever: beyond that, the group tells it.
+        """
+        first = self.held(id_ for _, id_ in zip(range(MOST_TIMELINES), alerts, strict=False))
+        young = [held.alert.id for held in first if raised_at(held.alert) > self.clock - TOLD_ON_TIMELINES_MS]
+        if young:
+            self.note(young, entry)
 
     def counts(self, alert: Alert) -> Worth:
         """Return what is counted of a rule's alerts of the day on which this one was raised."""

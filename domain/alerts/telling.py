@@ -114,7 +114,7 @@ class Telling(Holding):
         began = group.told_at if group.to and group.told_at is not None else self.clock
         if group.unanswered_at is None:
             self._count_escalated(self._open(group))
-            self.note(group.alerts, Entry(at=self.clock, what="unanswered"))
+            self.note_telling(group.alerts, Entry(at=self.clock, what="unanswered"))
         return replace(
             group,
             status="unanswered",
@@ -220,6 +220,8 @@ class Telling(Holding):
         group = replace(group, quiet={each: at for each, at in group.quiet.items() if each != person})
         if group.status == "resolved":
             return self._tell_over(group, [person])
+        if group.status == "taken":
+            return self._tell_handed(group, person)
         alerts = self.open_alerts(group)
         if not alerts or group.status not in IN_TELLING or person in group.to:
             return group  # who was told meanwhile knows
@@ -316,7 +318,7 @@ class Telling(Holding):
         what = "escalated" if reason == "escalated" else "told"
         ids = [alert.id for alert in alerts]
         for person, channels in people.items():
-            self.note(ids, Entry(at=self.clock, what=what, to=person, channel=", ".join(channels), text=reason))
+            self.note_telling(ids, Entry(at=self.clock, what=what, to=person, channel=", ".join(channels), text=reason))
             self.loads.put(person, told_again(self.loads.get(person) or (), self.clock))
         held = self.held(ids)
         for each in held:
@@ -355,7 +357,9 @@ class Telling(Holding):
     def delivered(self, notice: Notice) -> None:
         """Keep that a provider took a message."""
         self._off(notice)
-        self.note(notice.alerts, Entry(at=self.clock, what="delivered", to=notice.person, channel=notice.channel))
+        self.note_telling(
+            notice.alerts, Entry(at=self.clock, what="delivered", to=notice.person, channel=notice.channel)
+        )
         group = self.groups.get(notice.group)
         if group is not None:
             group = _receipt(group, notice, delivered_at=self.clock)
@@ -365,7 +369,7 @@ class Telling(Holding):
         """Keep that a message was given up; when nobody can be reached any more, the next step comes at once."""
         self._off(notice)
         entry = Entry(at=self.clock, what="failed", to=notice.person, channel=notice.channel, text=why)
-        self.note(notice.alerts, entry)
+        self.note_telling(notice.alerts, entry)
         group = self.groups.get(notice.group)
         if group is not None:
             self.put_group(self._hope_less(_receipt(group, notice, failed_at=self.clock, why=why), notice))

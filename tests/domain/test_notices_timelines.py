@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.alerts.fold import Item, NoticesState, fold
+from domain.alerts.fold import Draft, Item, NoticesState, fold
 from domain.alerts.lifecycle import Step
 from domain.alerts.notice import NotTold
 from domain.alerts.routing import ChainStep, People, Person, Route, Window
@@ -196,6 +196,16 @@ def test_the_rest_that_somebody_has_is_taken_when_the_other_alerts_are_over() ->
     day.at(60).takes("anne", "w1")
     day.at(70).ends("w2")
     assert (day.group.status, day.group.taken_by) == ("taken", "anne")
+
+
+def test_what_is_handed_over_at_night_is_told_in_the_morning() -> None:
+    day = Timeline()
+    day.at(0).fires("w1")
+    day.at(5).told()
+    day.at(60).takes("anne", "w1")
+    day.changes("handed_over", "w1", by="anne", to="leon", taken_by="leon")
+    assert day.at(65).told() == []
+    assert day.at(46 * MINUTE + 40 + 7 * HOUR).told() == [("leon", "sms", "handed_over")]
 
 
 def test_what_is_handed_over_is_told_to_whom_it_was_handed_once() -> None:
@@ -668,3 +678,23 @@ def test_what_one_record_leads_to_is_bounded_and_the_rest_comes_with_the_next() 
     assert 200 <= first < 400
     day.at(5.001)
     assert len(state.outbox) == 400
+
+
+def test_what_breaks_when_it_is_due_keeps_nobody_else_from_being_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug costs one group, with its name, and never the shard."""
+    day = Timeline()
+    day.at(0).fires("w1")
+    day.fires("w2", labels={"departement": "81"})
+    broken = next(id_ for id_, group in day.state.groups.items() if group.alerts == ("w1",))
+    turn = Draft.turn
+
+    def fails(draft: Draft, id_: str) -> None:
+        if id_ == broken:
+            raise KeyError(id_)
+        turn(draft, id_)
+
+    monkeypatch.setattr(Draft, "turn", fails)
+    offset = len(day.events)
+    draft = fold(day.state, [Item(offset, Tick(id="t", received_at=START + 6_000))])
+    assert draft.dead == {offset: "KeyError when it was due"}
+    assert [each.alerts for each in draft.outbox.changed.values() if each] == [("w2",)]
