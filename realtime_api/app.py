@@ -93,9 +93,10 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     commands = Commands(shards, measures)
     documents = Documents(settings.tile_url)
     people = People(home)
-    pushes = reach.client(within_s=PUSHED_WITHIN_S)
-    contact = settings.public_url or f"https://{settings.host}"
-    own = OwnDoors(desk, rooms, commands, state, people, pushes, contact, now)
+    pushes = reach.client(within_s=PUSHED_WITHIN_S, guarded=not settings.push_allow_private)
+    own = OwnDoors(
+        desk, rooms, commands, state, people, pushes, settings.push_contact, now, settings.push_allow_private
+    )
     doors = (
         Doors(desk, rooms, sessions, commands, state, documents, measures, now, page),
         AlertDoors(desk, rooms, commands, state, people, measures, now),

@@ -55,8 +55,9 @@ class OwnDoors:
     state: State
     people: People
     http: httpx.AsyncClient
-    contact: str  # by which push services can reach whoever runs this
+    contact: str  # by which push services can reach whoever runs this; without one there is no Web Push
     now: Callable[[], int]
+    allow_private: bool = False  # push services on private addresses, for tests alone
     test_bucket: Bucket = field(default_factory=lambda: Bucket(TESTS_AT_ONCE, TESTS_A_SECOND))
 
     async def _identify(self, request: Request) -> Who:
@@ -67,6 +68,13 @@ class OwnDoors:
         if not any(view is not None and view.may("mine") for view in views):
             # While a region's grants are not known, that there are none says nothing.
             raise Problem("not-ready" if not hubs or any(hub.why_not() for hub in hubs) else "not-allowed")
+        return who
+
+    async def _identify_for_push(self, request: Request) -> Who:
+        """Return who asks; raise Problem also where nothing would ever be pushed to them."""
+        who = await self._identify(request)
+        if not self.contact:
+            raise Problem("unknown", "no Web Push is set up here")
         return who
 
     # -- channels
@@ -141,7 +149,7 @@ class OwnDoors:
 
     async def push_key(self, request: Request) -> Response:
         """Return the key that a browser subscribes to our pushes with."""
-        await self._identify(request)
+        await self._identify_for_push(request)
         return json_answer(shapes.PushKey((await asyncio.to_thread(self.people.vapid)).public), headers=NEVER)
 
     async def subscriptions(self, request: Request) -> Response:
@@ -152,11 +160,11 @@ class OwnDoors:
 
     async def subscribe(self, request: Request) -> Response:
         """Let a browser of the asker's be pushed to: 20 of them at most, the oldest makes room."""
-        who = await self._identify(request)
+        who = await self._identify_for_push(request)
         now = self.now()
         asked = intake.read(await read_body(request, intake.MOST_BYTES), SubscriptionAsked, now)
         endpoint, keys = asked.endpoint, asked.keys
-        why = web_push.why_not(endpoint, keys.p256dh, keys.auth)
+        why = web_push.why_not(endpoint, keys.p256dh, keys.auth, allow_private=self.allow_private)
         if why is not None:
             path = "endpoint" if why.startswith("the endpoint ") else "keys"
             raise Problem("wrong-fields", mistakes=[Mistake(path, why.removeprefix("the endpoint "))])
@@ -174,7 +182,7 @@ class OwnDoors:
 
     async def test(self, request: Request) -> Response:
         """Push a test to a browser of the asker's, so that they see whether it arrives."""
-        who = await self._identify(request)
+        who = await self._identify_for_push(request)
         held = await asyncio.to_thread(self.people.subscriptions, who.subject)
         to = next((each for each in held if each.id == request.path_params["id"]), None)
         if to is None:
@@ -183,7 +191,16 @@ class OwnDoors:
             raise Problem("too-many")
         keys = await asyncio.to_thread(self.people.vapid)
         try:
-            said = await web_push.push(self.http, keys, self.contact, to, TEST, ttl_s=TEST_TTL_S, topic="test")
+            said = await web_push.push(
+                self.http,
+                keys,
+                self.contact,
+                to,
+                TEST,
+                ttl_s=TEST_TTL_S,
+                topic="test",
+                allow_private=self.allow_private,
+            )
         except (httpx.HTTPError, reach.NotAllowed, ValueError):
             raise Problem("push-failed", "it could not be reached") from None
         if said.status in (404, 410):  # the browser has given it up
@@ -228,7 +245,7 @@ _TABLE: tuple[Entry, ...] = (
             503: P,
         },
     ),
-    Entry("GET", f"{ME}/push-key", "push_key", None, {200: shapes.PushKey, 401: P, 403: P, 503: P}),
+    Entry("GET", f"{ME}/push-key", "push_key", None, {200: shapes.PushKey, 401: P, 403: P, 404: P, 503: P}),
     Entry(
         "GET",
         f"{ME}/push-subscriptions",
@@ -241,7 +258,7 @@ _TABLE: tuple[Entry, ...] = (
         f"{ME}/push-subscriptions",
         "subscribe",
         SubscriptionAsked,
-        {201: shapes.SubscriptionShown, 400: P, 401: P, 403: P, 413: P, 422: P, 503: P},
+        {201: shapes.SubscriptionShown, 400: P, 401: P, 403: P, 404: P, 413: P, 422: P, 503: P},
     ),
     Entry(
         "DELETE",

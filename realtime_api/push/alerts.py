@@ -56,23 +56,29 @@ def see_alert(held: HeldAlert, view: AlertsView) -> HeldAlert | None:
 
 def see_group(group: Group, view: AlertsView, alerts: Mapping[str, HeldAlert]) -> Group | None:
     """Return a group with those of its alerts that a view shows, None where there are none."""
-    theirs = tuple(id_ for id_ in group.alerts if id_ in alerts and view.shows(alerts[id_]))
-    if not theirs:
+
+    def shown(ids: Iterable[str]) -> tuple[str, ...]:
+        return tuple(id_ for id_ in ids if id_ in alerts and view.shows(alerts[id_]))
+
+    going_on, over = shown(group.alerts), shown(group.over)
+    if not going_on and not over:
         return None
     if view.subject is None:
-        return msgspec.structs.replace(group, alerts=theirs)
+        return msgspec.structs.replace(group, alerts=going_on, over=over)
 
     def own(subjects: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(each for each in subjects if each == view.subject)
 
     return msgspec.structs.replace(
         group,
-        alerts=theirs,
+        alerts=going_on,
+        over=over,
         told=tuple(each for each in group.told if each.person == view.subject),
         not_told=tuple(each for each in group.not_told if each.person == view.subject),
         to=own(group.to),
         reached=own(group.reached),
         quiet={subject: at for subject, at in group.quiet.items() if subject == view.subject},
+        handed={subject: at for subject, at in group.handed.items() if subject == view.subject},
     )
 
 

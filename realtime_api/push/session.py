@@ -120,13 +120,13 @@ class Session:
         return hub.view(self.who.subject, grants, now, channel), grants, changes_at(grants, now)
 
     def _deny(self, hub: Mirror[Any], channel: str) -> None:
-        """End the socket of one who may see nothing of the region, and only this channel of one who sees others."""
+        """End the socket of one who may see nothing here, and only this channel of one who follows others too."""
+        self._drop(channel)
         if hub.rights.why_not() is not None:
             self._connection.cut(COME_BACK)  # their grants may not be there yet
-        elif self._view(hub.rights, hub.rights.channel)[0] is None:
+        elif not self._held or self._view(hub.rights, hub.rights.channel)[0] is None:
             self._connection.cut(NOT_ALLOWED)
         else:
-            self._drop(channel)
             self._error("not-allowed", "this is not yours to see", channel)
 
     def check(self) -> None:

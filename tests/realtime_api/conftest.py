@@ -18,5 +18,5 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[House]:
     """Return a running API over a small region with a notices shard."""
-    async with open_house(tmp_path / "home", alerts=True) as opened:
+    async with open_house(tmp_path / "home", alerts=True, push_contact="mailto:astreinte@example.fr") as opened:
         yield opened

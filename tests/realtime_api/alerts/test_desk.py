@@ -196,6 +196,13 @@ async def test_who_loses_the_desk_and_keeps_the_map_loses_that_channel_alone(des
         assert (await socket.subscribe(channel=MINE))["type"] == "snapshot"
 
 
+async def test_a_socket_for_the_desk_alone_is_closed_to_who_may_not_see_it(desk: House) -> None:
+    for subject, channel in (("physician", DESK), ("software", MINE)):
+        async with desk.socket(subject) as socket:
+            await socket.say(type="subscribe", channel=channel)
+            assert (await socket.until_closed())[0] == 4403
+
+
 async def test_one_alert_is_told_with_its_groups_and_its_timeline(desk: House) -> None:
     await set_up(desk)
     held = await no_bed(desk)
@@ -261,6 +268,9 @@ async def test_what_is_over_and_forgotten_is_gone_from_the_desk(desk: House) -> 
         await desk.shard.tick(now() + 2_000)
         while (await heard(socket, "alerts", held.alert.id))["alert"]["status"] != "resolved":
             pass
+        for subject, params in (("crisis", {}), ("physician", {"mine": "true"})):
+            shown = (await desk.get(subject, "/regions/ici/alerts", **params)).json()
+            assert shown["groups"][held.groups[0]]["over"] == [held.alert.id]
         await desk.tick(now() + 26 * 3_600_000)
         assert await heard(socket, "alerts", held.alert.id) is None
     told = (await desk.get("crisis", f"/regions/ici/alerts/{held.alert.id}")).json()

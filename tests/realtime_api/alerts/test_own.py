@@ -108,6 +108,15 @@ async def test_a_browser_is_kept_shown_without_its_secrets_and_given_up(desk: Ho
     assert kind_of(await ask(desk, "DELETE", path)) == (404, "unknown")
 
 
+async def test_where_nothing_is_ever_pushed_no_browser_is_asked_to_subscribe(house: House) -> None:
+    for method, path, body in (
+        ("GET", "/push-key", None),
+        ("POST", "/push-subscriptions", browser()),
+        ("POST", "/push-subscriptions/x/test", None),
+    ):
+        assert kind_of(await ask(house, method, path, body)) == (404, "unknown")
+
+
 WRONG_BROWSERS: list[tuple[dict[str, Any], str]] = [
     ({"endpoint": "http://push.example/1"}, "endpoint"),
     ({"endpoint": "https://127.0.0.1/1"}, "endpoint"),
