@@ -1,6 +1,8 @@
 """`vigilits rules | contacts | on-call`: what alerts are raised, who is told, and who is on call."""
 
 import asyncio
+import os
+import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -13,6 +15,7 @@ import msgspec
 import typer
 
 from config import alerts, on_call
+from config import settings as environment
 from config.alerts import RULES as RULES_FILE
 from config.alerts import seconds
 from config.settings import Settings
@@ -23,7 +26,7 @@ from domain.alerts.rule import Ruleset
 from domain.places import Region as Places
 from event_log.log import Log, LogKeeper
 from event_log.topics import NOTICES
-from launch import alerting, publish, regions, rules_tried
+from launch import alerting, home, publish, regions, rules_tried
 from launch.engines_here import here
 from launch.publish import Held, Place
 from launch.regions import UnknownRegion
@@ -36,11 +39,13 @@ from streams.on_call import FETCHED_WITHIN_S, FILE, MOST_BYTES, NotFetched, fetc
 
 EPILOG = "Exit status: 0 done, 1 failed, 2 asked for wrongly, 3 an engine is away."
 MOST_SHOWN = 5  # shifts to come
+SECRET_BYTES = 32
 
 T = TypeVar("T")
 
 rules_app = typer.Typer(no_args_is_help=True, help="Check, publish and try alert rules and their routing.")
 contacts_app = typer.Typer(no_args_is_help=True, help="The people who can be told.")
+webhooks_app = typer.Typer(no_args_is_help=True, help="Receivers of alerts in Alertmanager's payload, signed.")
 on_call_app = typer.Typer(no_args_is_help=True, help="Who is on call, and which calendars say so.")
 
 Region = Annotated[str, typer.Option("--region", help="The region's code, such as occitanie.")]
@@ -345,3 +350,48 @@ async def _fetched(home: Path, code: str, url: str) -> bytes:
             return await fetching(home, code, http)(url)
         except NotFetched as why:
             raise NotPublished(f"the calendar can't be had, and nothing is changed: {why}") from None
+
+
+# --- webhooks --------------------------------------------------------------------------------------------------------
+
+Name = Annotated[str, typer.Argument(help="The receiver's name, as routes have it under `webhooks`.")]
+
+
+@webhooks_app.command("set", epilog=EPILOG)
+def set_webhook(
+    name: Name,
+    url: Annotated[str, typer.Option("--url", help="Its https address, kept here as a secret; `-` reads it.")],
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Let the address be on a private network, and without TLS.")
+    ] = False,
+) -> None:
+    """Name a receiver, in place of what had that name, and print the secret by which it can tell that we wrote."""
+    settings, address = environment.read(os.environ), sys.stdin.readline().strip() if url == "-" else url
+    why_not = reach.why_not(address, allow_private=allow_private)
+    if not alerts.SLUG.fullmatch(name):
+        raise NotPublished(f"a receiver's name must be lower-case words joined by hyphens, and {name!r} is not")
+    if why_not is not None:
+        raise NotPublished(f"the receiver's address {why_not}")
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    _directory(settings).set_webhook(name, address, secret, allow_private=allow_private)
+    typer.echo(secret)
+
+
+@webhooks_app.command("list", epilog=EPILOG)
+def list_webhooks() -> None:
+    """List the receivers' names; addresses and secrets are not shown."""
+    for name in _directory(environment.read(os.environ)).webhooks():
+        typer.echo(name)
+
+
+@webhooks_app.command("drop", epilog=EPILOG)
+def drop_webhook(name: Name) -> None:
+    """Forget a receiver."""
+    if not _directory(environment.read(os.environ)).drop_webhook(name):
+        raise NotPublished(f"there is no receiver {name!r}")
+
+
+def _directory(settings: Settings) -> Directory:
+    """Return the directory store of the vigilits that runs here, else of the home that is named."""
+    found = home.found(os.environ, Path(settings.home))
+    return Directory(Path(settings.home) if found is None else found[0])

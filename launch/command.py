@@ -25,7 +25,7 @@ from launch import accounts, alerting, home, regions, rights
 from launch import demo as demonstration
 from launch import up as one_machine
 from launch.accounts import NoLocalIssuer
-from launch.alert_command import NotPublished, contacts_app, on_call_app, rules_app
+from launch.alert_command import NotPublished, contacts_app, on_call_app, rules_app, webhooks_app
 from launch.embedded import EngineFailed
 from launch.engines_here import NoEngines, here
 from launch.home import HomeTaken
@@ -62,6 +62,7 @@ app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(rules_app, name="rules")
 app.add_typer(contacts_app, name="contacts")
 app.add_typer(on_call_app, name="on-call")
+app.add_typer(webhooks_app, name="webhooks")
 
 
 # What we know how to say in a sentence, and the exit status that goes with it; anything else is a bug and shows itself.

@@ -20,6 +20,11 @@ from realtime_api.issuer import LocalIssuer
 
 REGION = "occitanie"
 OTHER_ISSUER = frozenset(("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_AUDIENCE"))  # not the demo's
+# A demo writes to nobody: its people are invented. Only a browser that asks for it on its pages is pushed to.
+OTHER_CHANNELS = frozenset(
+    ("SMTP_URL", "SMTP_FROM", "SMTP_STARTTLS", "MSSANTE_URL", "MSSANTE_FROM", "MSSANTE_DOMAINS", "SMS_GATEWAY")
+)
+PUSHES = {"PUSH_CONTACT": "mailto:demo@example.invalid"}
 MOST_DEMOS = 20  # that run here at once
 
 
@@ -82,7 +87,8 @@ async def demo(settings: Settings, directory: Path, say: Say, show: Show) -> Non
         grants=rights_of_people(since) | rights_of_teller(story.document.region, since),
         anew=True,
         worker_port=settings.worker_port,
-        without=OTHER_ISSUER,
+        without=OTHER_ISSUER | OTHER_CHANNELS,
+        beside=PUSHES,
     )
 
     async def begin(stage: Stage) -> None:

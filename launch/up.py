@@ -52,6 +52,7 @@ class Plan(NamedTuple):
     anew: bool = False  # forget what embedded engines kept from an earlier run
     worker_port: int = 0  # the first worker's, for its metrics; the others' follow
     without: frozenset[str] = frozenset()  # variables that our programs are not told
+    beside: Mapping[str, str] = {}  # variables that they are told unless the environment says otherwise
 
 
 class Stage(NamedTuple):
@@ -250,6 +251,7 @@ class Up:
         logs = self.plan.home / "logs"
         logs.mkdir(exist_ok=True)
         env = {
+            **self.plan.beside,
             **{name: value for name, value in os.environ.items() if name not in self.plan.without},
             "KAFKA_URL": self.kafka_url,
             "REDIS_URL": self.redis_url,

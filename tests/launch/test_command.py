@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from launch import command
+from people.directory import People
 from tests.launch import tiny_directory
 
 NOWHERE = "127.0.0.1:1"
@@ -58,7 +59,14 @@ def vigilits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
             ["contacts"],
             ["contacts", "import"],
         ),
-        *(["on-call"], ["on-call", "show"], ["on-call", "add"]),
+        *(
+            ["on-call"],
+            ["on-call", "show"],
+            ["on-call", "add"],
+            ["webhooks"],
+            ["webhooks", "set"],
+            ["webhooks", "list"],
+        ),
         *(["grant"], ["grant", "give"], ["grant", "revoke"], ["dead-letters"], ["dead-letters", "replay"]),
     ],
 )
@@ -154,6 +162,13 @@ def test_rules_are_checked_with_the_directory_they_are_for(vigilits: Vigilits, t
         (["contacts", "import", "--region", "occitanie", "none.csv"], "none.csv: missing"),
         (["rules", "publish", "--region", "atlantide"], "no region 'atlantide'"),
         (["on-call", "add", "--region", "occitanie", "cellule"], "name --file or --url"),
+        (["webhooks", "set", "tower", "--url", "http://x.example.org/4711"], "the receiver's address must be https"),
+        (
+            ["webhooks", "set", "tower", "--url", "https://10.0.0.1/4711"],
+            "the receiver's address must be on the internet",
+        ),
+        (["webhooks", "set", "To wer", "--url", "https://x.example.org"], "must be lower-case words"),
+        (["webhooks", "drop", "tower"], "there is no receiver 'tower'"),
     ],
 )
 def test_what_is_asked_for_wrongly_is_said_in_a_sentence(vigilits: Vigilits, words: list[str], why: str) -> None:
@@ -161,6 +176,19 @@ def test_what_is_asked_for_wrongly_is_said_in_a_sentence(vigilits: Vigilits, wor
     assert done.status == command.USAGE
     assert why in done.err
     assert "Traceback" not in done.err
+    assert "4711" not in done.err
+
+
+def test_a_receiver_is_named_once_with_a_secret_that_is_shown_once(vigilits: Vigilits, tmp_path: Path) -> None:
+    secret = vigilits("webhooks", "set", "tower", "--url", "https://x.example.org/4711").out.strip()
+    held = People(tmp_path / "home").webhook("tower")
+    assert held is not None
+    assert (held.url, held.secret, held.allow_private) == ("https://x.example.org/4711", secret, False)
+    assert len(secret) >= 32
+    assert vigilits("webhooks", "list").out == "tower\n"
+    assert vigilits("webhooks", "set", "tower", "--url", "http://10.0.0.1/", "--allow-private").out.strip() != secret
+    assert vigilits("webhooks", "drop", "tower").status == 0
+    assert vigilits("webhooks", "list").out == ""
 
 
 def test_a_region_that_nobody_knows_is_named_with_those_that_are_known(vigilits: Vigilits) -> None:
