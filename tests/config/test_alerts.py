@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from config import region as directories
 from config.alerts import (
     CONTACTS,
+    LABELS,
     ON_CALL,
     ROUTING,
     RULES,
@@ -28,6 +29,7 @@ from config.alerts import (
     zone,
 )
 from config.reading import DirectoryErrors, Findings
+from domain.alerts.measures import MEASURES
 from domain.alerts.routing import Chain, ChainStep, Inhibition, People, Person, Route, Routing, Window
 from domain.alerts.rule import Level, Rule, Ruleset
 from domain.places import Words
@@ -448,3 +450,27 @@ def test_somebody_is_always_on_call_in_occitanie() -> None:
         ]
         assert gaps == [], name
         assert schedule.shifts[0].since <= AT < schedule.shifts[-1].until
+
+
+# --- the page that says how to write them ----------------------------------------------------------------------------
+
+PAGE = (OCCITANIE.parents[2] / "docs" / "alerting.md").read_text(encoding="utf-8")
+EXAMPLES = [part.partition("\n```")[0] for part in PAGE.split("```yaml\n")[1:]]
+
+
+def test_every_measure_is_on_the_page_that_says_how_to_write_a_rule() -> None:
+    assert [name for name in MEASURES if f"| `{name}` |" not in PAGE] == []
+    assert [label for label in LABELS if label not in PAGE.partition("Labels: ")[2].partition(".")[0]] == []
+
+
+def test_the_pages_own_examples_have_nothing_wrong(tmp_path: Path) -> None:
+    place = directories.load(OCCITANIE)
+    rule, route, chain = EXAMPLES
+    (tmp_path / RULES).write_text("rules:\n" + rule, encoding="utf-8")
+    assert [each.id for each in load_rules(tmp_path / RULES, place).rules] == ["rea-departement-tendue"]
+    others = "".join(f"- {{id: {name}, steps: [{{on_call: cellule}}]}}\n" for name in ("nuit", "exploitation"))
+    routing = f"schedules: [cellule]\n{route}\nchains:\n{chain}\n{others}"
+    (tmp_path / ROUTING).write_text(routing, encoding="utf-8")
+    (tmp_path / CONTACTS).write_text((OCCITANIE / CONTACTS).read_text(encoding="utf-8"), encoding="utf-8")
+    found = load(tmp_path, place, AT).routing
+    assert [each.id for each in found.route.routes] == ["systeme", "critique-la-nuit"]
