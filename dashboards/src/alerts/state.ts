@@ -1,5 +1,5 @@
 /** What the page knows of alerts and what its reader asks of them, as signals; and the one place that alters them. */
-import { batch, computed, effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal, type Signal } from "@preact/signals";
 import { tally } from "../bell";
 import { Channel } from "../channel";
 import { Problem } from "../http";
@@ -61,8 +61,16 @@ export const filter = signal<Filter>(first.filter);
 export const shape = signal<Asked["shape"]>(first.shape);
 /** The row that is unfolded. */
 export const unfolded = signal<string | null>(first.group);
-export const isNarrow = signal(matchMedia("(max-width: 999px)").matches);
-matchMedia("(max-width: 999px)").addEventListener("change", ({ matches }) => (isNarrow.value = matches));
+/** Whether the screen is a phone's, one column at a time; or a desk so narrow that its rows have no room for every act. */
+export const isNarrow = whether("(max-width: 999px)");
+export const isTight = whether("(min-width: 1000px) and (max-width: 1279px)");
+
+function whether(query: string): Signal<boolean> {
+  const media = matchMedia(query);
+  const matches = signal(media.matches);
+  media.addEventListener("change", () => (matches.value = media.matches));
+  return matches;
+}
 
 /** Whether the phone's cards are drawn: on narrow screens, for who asks for them, and for people without the desk. */
 export const asCards = computed(() => shape.value === "mine" || shape.value === "settings" || isNarrow.value || !hasDesk.value);
@@ -75,6 +83,8 @@ export const shown = computed<Row[]>(() => {
   const left = new Set(filtered(rows.value, inScope.value, me.value, departementName).map(({ id }) => id));
   return rows.value.filter(({ id }) => left.has(id) || id === unfolded.value);
 });
+/** Whether what the address names is no more: said, rather than silently another list. */
+export const isGone = computed(() => arrived.value && unfolded.value !== null && !rows.value.some(({ id }) => id === unfolded.value));
 export const overCount = computed(
   () => filtered(rows.value, { ...inScope.value, over: true }, me.value, departementName).filter(({ standing }) => standing === "over").length,
 );
@@ -260,47 +270,60 @@ function applies(act: Act, row: Row): string[] {
     resolve: open.length > 0 ? open : row.alerts.map(({ alert }) => alert).filter(({ outcome }) => !outcome),
     comment: row.alerts.slice(0, 1).map(({ alert }) => alert),
   }[act];
-  return among.slice(0, MOST_AT_ONCE).map(({ id }) => id);
+  return among.map(({ id }) => id);
 }
 
 /** Whether there is anything that the act could do to the row. */
 export const can = (act: Act, row: Row): boolean => applies(act, row).length > 0;
 
 /** Does an act to the alerts of a row, and says what came of it; returns whether none was refused. */
-export async function act(what: Act, row: Row, more: ActWords = {}): Promise<boolean> {
-  const ids = applies(what, row);
-  if (ids.length === 0 || busy.peek().has(row.id)) return false;
-  put(busy, row.id, what);
-  put(said, row.id, null);
-  const came = await doors.act(region.value, what, ids, more).then(
-    ({ alerts }) => cameOf(what, alerts),
-    (error: unknown) => {
-      const problem = error instanceof Problem ? error : new Problem(0);
-      const each = problem.body.alerts as Acted[] | undefined;
-      if (each) return cameOf(what, each);
-      const refusal = { ...(problem.body as Refusal), status: problem.status };
-      return { act: what, all: ids.length, done: 0, pending: false, refusal };
-    },
-  );
-  batch(() => {
-    put(busy, row.id, null);
-    put(said, row.id, came);
+export const act = (what: Act, row: Row, more: ActWords = {}): Promise<boolean> => actOnAll(what, [row], more);
+
+/** Does one act to the alerts of many rows, and says at each row what came of it; returns whether none was refused. */
+export async function actOnAll(what: Act, among: readonly Row[], more: ActWords = {}): Promise<boolean> {
+  const asked = among.flatMap((row) => {
+    const ids = busy.peek().has(row.id) ? [] : applies(what, row);
+    return ids.length > 0 ? [{ row, ids }] : [];
   });
-  if (came.refusal !== null) return false;
-  setTimeout(() => said.peek().get(row.id) === came && forget(row.id), SAID_FOR_MS);
-  return true;
+  if (asked.length === 0) return false;
+  batch(() => {
+    for (const { row } of asked) {
+      put(busy, row.id, what);
+      put(said, row.id, null);
+    }
+  });
+  const ids = asked.flatMap((one) => one.ids);
+  const answers = new Map<string, Acted>();
+  for (let from = 0; from < ids.length; from += MOST_AT_ONCE) {
+    for (const answer of await send(what, ids.slice(from, from + MOST_AT_ONCE), more)) answers.set(answer.id, answer);
+  }
+  let refused = false;
+  batch(() => {
+    for (const { row, ids } of asked) {
+      const came = cameOf(what, ids.flatMap((id) => answers.get(id) ?? []));
+      put(busy, row.id, null);
+      put(said, row.id, came);
+      if (came.refusal !== null) refused = true;
+      else setTimeout(() => said.peek().get(row.id) === came && forget(row.id), SAID_FOR_MS);
+    }
+  });
+  return !refused;
+}
+
+/** Asks for an act, and returns what became of it on each alert; where all failed alike, each says so. */
+async function send(what: Act, ids: string[], more: ActWords): Promise<Acted[]> {
+  try {
+    return (await doors.act(region.value, what, ids, more)).alerts;
+  } catch (error) {
+    const problem = error instanceof Problem ? error : new Problem(0);
+    const each = problem.body.alerts as Acted[] | undefined;
+    if (each) return each;
+    return ids.map((id) => ({ id, status: problem.status, problem: { ...(problem.body as Refusal), status: problem.status } }));
+  }
 }
 
 function cameOf(what: Act, each: Acted[]): Said {
   const refused = each.filter(({ problem }) => problem);
   const pending = each.some(({ outcome }) => outcome === "pending");
   return { act: what, all: each.length, done: each.length - refused.length, pending, refusal: refused[0]?.problem ?? null };
-}
-
-/** Does an act to many rows, one after the other; what is refused is said at its row. */
-export async function actOnAll(what: Act, ids: readonly string[]): Promise<void> {
-  for (const id of ids) {
-    const row = rows.peek().find((known) => known.id === id);
-    if (row) await act(what, row);
-  }
 }

@@ -17,6 +17,7 @@ import {
   can,
   filter,
   isFiltered,
+  isGone,
   narrow,
   overCount,
   rows,
@@ -71,6 +72,11 @@ export function Desk() {
         <Tools ticked={ticked} />
         <div class="desk-list" ref={list} id="alerts">
           {!arrived.value && <p class="sum empty">{words.arriving}</p>}
+          {isGone.value && (
+            <p class="sum empty" role="status">
+              {words.gone}
+            </p>
+          )}
           {arrived.value && order.length === 0 && (
             <div class="calm">
               <p>{isFiltered.value ? words.noneFiltered : words.none}</p>
@@ -235,7 +241,7 @@ function Tools({ ticked }: { ticked: string[] }) {
 }
 
 async function bulk(what: "take" | "seen", ids: readonly string[]): Promise<void> {
-  await actOnAll(what, ids);
+  await actOnAll(what, rows.peek().filter(({ id }) => ids.includes(id)));
   chosen.value = new Set();
 }
 

@@ -8,7 +8,7 @@ import { SeverityGlyph } from "../../screen/glyphs";
 import { say, t } from "../../words";
 import { doors } from "../http";
 import type { Row } from "../rows";
-import { can, now, people } from "../state";
+import { can, isTight, now, people } from "../state";
 import type { Entry, HeldAlert } from "../wire";
 import { ta } from "../words";
 import { ActButton, LiveValue, mainActs, sinceText, SilenceButton, Ticking, who } from "./parts";
@@ -20,9 +20,12 @@ export function Detail({ row }: { row: Row }) {
   const first = row.alerts[0]!.alert;
   const chosen = useSignal(first.id);
   const held = row.alerts.find(({ alert }) => alert.id === chosen.value) ?? row.alerts[0]!;
-  // The main acts stay where they are; here are the others.
+  // The main acts stay where they are; here are the others, and those that a narrow desk has no room for.
   const beside = (["seen", "take", "hand_over", "resolve", "comment"] as const).filter(
-    (what) => can(what, row) && !mainActs(row).includes(what) && !(what === "seen" && row.standing === "taken"),
+    (what) =>
+      can(what, row) &&
+      !(what === "seen" && row.standing === "taken") &&
+      (!mainActs(row).includes(what) || (isTight.value && (what === "seen" || what === "hand_over"))),
   );
   return (
     <div class="detail">

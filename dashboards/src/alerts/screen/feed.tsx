@@ -6,7 +6,7 @@ import { useHold, useStillOrder } from "../../screen/hold";
 import { Pending } from "../../screen/pending";
 import { say, t } from "../../words";
 import { needsSomebody, type Row } from "../rows";
-import { arrived, busy, isNarrow, me, narrow, filter, onlyMine, overCount, shown, soundBlocked, unfolded } from "../state";
+import { arrived, busy, isGone, isNarrow, me, narrow, filter, onlyMine, overCount, shown, soundBlocked, unfolded } from "../state";
 import { ta } from "../words";
 import { Detail } from "./detail";
 import { RowForm } from "./forms";
@@ -36,6 +36,11 @@ export function Feed() {
           <Pending waiting={waiting} apply={apply} />
         </div>
         {!arrived.value && <p class="sum empty">{words.arriving}</p>}
+        {isGone.value && (
+          <p class="sum empty" role="status">
+            {words.gone}
+          </p>
+        )}
         {arrived.value && order.length === 0 && (
           <div class="calm">
             <p>{onlyMine.value ? words.noneMine : words.none}</p>

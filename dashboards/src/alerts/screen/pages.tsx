@@ -6,12 +6,12 @@ import { Bell } from "../../screen/bell";
 import { Corner } from "../../screen/corner";
 import { Keys, keysShown } from "../../screen/keys";
 import { Live, NotLive, TimeNow } from "../../screen/live";
-import { onLink, page } from "../../route";
+import { onLink, page, query } from "../../route";
 import { chooseTheme, directory, oneKey, region, signOut, theme } from "../../state";
 import { say, t } from "../../words";
 import "../alerts.css";
 import { isPressing } from "../rows";
-import { asCards, denied, hasCell, hasDesk, isNarrow, now, onlyMine, rebuilding, refusal, rows, shape, verdict } from "../state";
+import { arrived, asCards, denied, hasCell, hasDesk, isNarrow, now, onlyMine, rebuilding, refusal, rows, shape, unfolded, verdict } from "../state";
 import { ta } from "../words";
 import { Desk } from "./desk";
 import { Feed } from "./feed";
@@ -32,6 +32,12 @@ export function AlertPages() {
   useEffect(() => {
     performance.mark("usable");
   }, []);
+  const named = query.value.text.includes("group=");
+  useEffect(() => {
+    // Whoever comes by a message comes for one alert: it is in sight, whatever stands above it.
+    if (!named || !arrived.value || !unfolded.value) return;
+    document.querySelector(`[data-group="${CSS.escape(unfolded.value)}"]`)?.scrollIntoView({ block: "start" });
+  }, [query.value, arrived.value]);
   useCommonKeys();
   return (
     <div class={`cell alerts ${asCards.value && !onWorth ? "as-cards" : ""}`}>

@@ -154,25 +154,20 @@ function Receipt({ got }: { got: Teller["channels"][number]["got"] }) {
   );
 }
 
-/** Who was told and by which channels, with whether that came through; the first few. */
-export function Tellers({ tellers, most = 2 }: { tellers: Teller[]; most?: number }) {
+/** Who was told, whether anything came through, and by which channels nothing did; the first few. */
+export function Tellers({ tellers, most = 3 }: { tellers: Teller[]; most?: number }) {
   const words = ta.value;
   if (tellers.length === 0) return null;
   return (
     <span class="tellers">
-      <span class="tellers-head">{words.toldHead} : </span>
+      {words.toldHead} :{" "}
       {tellers.slice(0, most).map(({ person, channels }, i) => (
         <span key={person} class="teller">
           {i > 0 && ", "}
-          {who(person)}{" "}
+          {who(person)}
+          <Receipt got={channels.some(({ got }) => got === "delivered") ? "delivered" : channels.every(({ got }) => got === "failed") ? "failed" : "sent"} />
           <span class="by">
-            {channels.map(({ channel, got }, n) => (
-              <span key={channel} class="receipt-pair">
-                {n > 0 && " · "}
-                {words.channels[channel] ?? channel}
-                <Receipt got={got} />
-              </span>
-            ))}
+            {channels.filter(({ got }) => got === "failed").map(({ channel }) => ` ${words.channels[channel] ?? channel} ✗`).join("")}
           </span>
         </span>
       ))}
