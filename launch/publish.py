@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +11,17 @@ from domain.alerts import fold as notices_fold
 from domain.alerts.fold import NoticesState
 from domain.capacity.fold import CapacityState, Item, fold
 from domain.errors import Unreadable
-from domain.events import AnyEvent, Event, GrantGiven, GrantRevoked, SettingsPublished, Source
+from domain.events import (
+    AnyEvent,
+    ChannelsChosen,
+    Event,
+    GrantGiven,
+    GrantRevoked,
+    SettingsPublished,
+    ShiftOverridden,
+    SilenceMade,
+    Source,
+)
 from domain.grants import Grant
 from domain.places import Region
 from event_log.codec import decode, encode
@@ -28,6 +38,7 @@ COMMAND = Source(id="vigilits", door="command")
 OF_THE_DIRECTORY = ("region", "boundaries")
 ON_BOTH = ("alert_rules",)
 ON_NOTICES = ("routing", "people")
+DECISIONS = ("silences", "overrides", "choices")  # hashes
 ON_CALL = "on-call/"  # and the name of a schedule
 
 
@@ -44,12 +55,16 @@ class Place(NamedTuple):
 class Held(NamedTuple):
     """What a shard, or a region's shards together, hold that no report ever says again: settings by name, and grants.
 
-    `grants` are by subject; `epoch` is that of the capacity log from which they were folded.
+    `grants` are by subject; `epoch` is that of the log from which they were folded, the capacity shard's where they are
+    of both. `decisions` are what people decided about alerts, as it is said again, and `decided_on` the epoch of the
+    notices log where they did: silences, stand-ins, channels.
     """
 
     settings: Mapping[str, bytes]
     grants: Mapping[str, tuple[Grant, ...]]
     epoch: str | None = None
+    decisions: tuple[Event, ...] = ()
+    decided_on: str | None = None
 
     def digest(self, name: str) -> str | None:
         """Return the digest of the setting in force, None where there is none."""
@@ -131,10 +146,11 @@ async def _settled(state: State, place: Place) -> Settled:
 
 
 async def _loaded(state: State, build: Build) -> Settled | None:
-    loaded = await state.load(build, ("settings", "grants"))
+    of_notices = build.shard.startswith("notices:")
+    loaded = await state.load(build, ("meta", "settings", *DECISIONS) if of_notices else ("settings", "grants"))
     if loaded is None:
         return None
-    return notices.load(*loaded) if build.shard.startswith("notices:") else capacity.load(*loaded)
+    return notices.load(*loaded) if of_notices else capacity.load(*loaded)
 
 
 def _fold(settled: Settled, items: list[Item]) -> int:
@@ -151,7 +167,39 @@ def _fold(settled: Settled, items: list[Item]) -> int:
 def _of(settled: Settled, epoch: str) -> Held:
     # Names with a colon are digests, and parts of what is not whole yet.
     whole = {name: content for name, content in settled.settings.items() if ":" not in name}
-    return Held(whole, settled.grants if isinstance(settled, CapacityState) else {}, epoch)
+    if isinstance(settled, CapacityState):
+        return Held(whole, settled.grants, epoch)
+    return Held(whole, {}, epoch, tuple(_decisions(settled)), epoch)
+
+
+def _decisions(held: NoticesState) -> Iterator[Event]:
+    """Yield what says again, under the same ids and in the same names, what people decided and still holds."""
+    for silence in held.silences.values():
+        if silence.until > held.clock:
+            yield SilenceMade(
+                id=silence.id,
+                received_at=held.clock,
+                source=Source(silence.author, COMMAND.door),
+                matchers=silence.matchers,
+                since=silence.since,
+                until=silence.until,
+                reason=silence.reason,
+            )
+    for override in held.overrides.values():
+        if override.until > held.clock:
+            yield ShiftOverridden(
+                id=override.id,
+                received_at=held.clock,
+                source=Source(override.author, COMMAND.door),
+                schedule=override.schedule,
+                person=override.person,
+                since=override.since,
+                until=override.until,
+                reason=override.reason,
+            )
+    for person, channels in held.choices.items():
+        source = Source(person, COMMAND.door)
+        yield ChannelsChosen(id=f"{person} on another log", received_at=held.clock, source=source, channels=channels)
 
 
 def _event(value: bytes | None) -> AnyEvent | None:
@@ -186,3 +234,10 @@ async def give(log: Log, place: Place, wanted: Mapping[str, tuple[Grant, ...]], 
     # Together: one after the other, each would wait for the broker.
     await asyncio.gather(*(append(log, place, event) for event in lacking))
     return len(lacking)
+
+
+async def say_again(log: Log, place: Place, decisions: Sequence[Event], now: int) -> None:
+    """Return once these decisions are on the log, in their order; those that it has already change nothing."""
+    for event in decisions:
+        again = msgspec.structs.replace(event, region=place.region, received_at=now)
+        await log.append(place.topic, place.partition, place.region.encode(), encode(again))

@@ -12,10 +12,11 @@ from config import alerts
 from config import region as directories
 from config.alerts import Alerting
 from config.reading import DirectoryErrors, Findings
+from domain.events import Event, SilenceMade
 from domain.places import Region
 from event_log.kafka import KafkaLog
 from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, PARTITIONS, TOPIC_OF, NoRoom, init_shard, region_of
+from event_log.topics import CAPACITY, NOTICES, PARTITIONS, TOPIC_OF, NoRoom, init_shard, region_of
 from launch import alerting, publish
 from launch.publish import NOTHING, Held, Place
 from live_state.redis import RedisState
@@ -98,7 +99,8 @@ async def last_held(redis_url: str) -> dict[str, Held]:
 async def region_held(state: State, code: str) -> Held:
     """Return what a region's shards together were last folded to hold."""
     held, told = [await publish.last_held(state, shard_of(code, sort)) for sort in TOPIC_OF]
-    return held._replace(settings={**held.settings, **told.settings})
+    settings = {**held.settings, **told.settings}
+    return held._replace(settings=settings, decisions=told.decisions, decided_on=told.decided_on)
 
 
 def shard_of(code: str, sort: str = "capacity") -> str:
@@ -129,8 +131,8 @@ async def places(log: Log, topic: str = CAPACITY) -> dict[str, Place]:
 async def settle(log: LogKeeper, state: State, code: str, wanted: Held, before: Held = NOTHING) -> str:
     """Return, in words, what had to be done for a region's shards to exist and all this to be in force on them.
 
-    Each setting is published on the shards that fold by it. Where the capacity log turns out to be another one than
-    `before` was folded from, its grants are given again too.
+    Each setting is published on the shards that fold by it. Where a log turns out to be another one than `before` was
+    folded from, its grants are given again too, and what people decided about alerts.
     """
     said = []
     for sort in TOPIC_OF:  # the capacity shard first: what it says of alerts waits for the other
@@ -151,9 +153,17 @@ async def _settle(log: LogKeeper, state: State, shard: str, wanted: Held, before
         lost = before.grants if before.epoch not in (None, place.epoch) else {}
         # Rights first: a region that is there without them would turn everyone away who watches it (close code 4403).
         given = await publish.give(log, place, {**lost, **wanted.grants}, in_force, at)
+    decided: list[Event] = []
+    if topic == NOTICES and before.decided_on not in (None, place.epoch):
+        decided = list(before.decisions)
+    # Silences too come first, lest somebody is told meanwhile; the rest names schedules, which must be known.
+    silences = [event for event in decided if isinstance(event, SilenceMade)]
+    await publish.say_again(log, place, silences, at)
     here = {name: content for name, content in wanted.settings.items() if topic in publish.topics_of(name)}
     published = await publish.publish(log, place, here, in_force, at)
+    await publish.say_again(log, place, [event for event in decided if event not in silences], at)
     words += [f"published {' and '.join(published)}"] if published else []
+    words += [f"said {len(decided)} decisions again"] if decided else []
     words += [f"gave {given} grants"] if given else []
     return ", ".join(words)
 

@@ -7,10 +7,20 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.alerts import fold as notices_fold
+from domain.alerts.fold import NoticesState
 from domain.alerts.routing import Chain, ChainStep, OnCall, People, Person, Route, Routing, Zone
 from domain.alerts.rule import Ruleset
 from domain.capacity.fold import CapacityState, Item, fold
-from domain.events import GrantGiven, GrantRevoked
+from domain.events import (
+    ChannelsChosen,
+    GrantGiven,
+    GrantRevoked,
+    ShiftOverridden,
+    SilenceEnded,
+    SilenceMade,
+    Source,
+)
 from domain.grants import Grant
 from event_log.codec import decode, encode
 from event_log.memory import MemoryLog
@@ -106,6 +116,7 @@ def documents_of_alerts() -> dict[str, bytes]:
         route=root,
         chains=(Chain("cell", (ChainStep(person="anne"),)),),
         zone=Zone("Europe/Paris", ((0, 3600),)),
+        schedules=("garde",),
     )
     return {
         "alert_rules": msgspec.json.encode(Ruleset(())),
@@ -156,6 +167,48 @@ async def test_a_new_log_is_given_what_was_in_force_on_both_shards() -> None:
     await regions.settle(log, state, "ici", before, before)
     assert await settings_on(log, NOTICES) == documents_of_alerts()
     assert (await settings_on(log, CAPACITY)).keys() == {"region", "boundaries", "alert_rules"}
+
+
+async def test_a_new_log_is_told_again_what_people_decided() -> None:
+    """A silence in whose name nobody was told must not end because a broker lost its memory."""
+    old, state = MemoryLog(), MemoryState()
+    held = Held({**wanted().settings, **documents_of_alerts()}, {})
+    await regions.settle(old, state, "ici", held)
+    place = (await regions.places(old, NOTICES))["ici"]
+    at, anne = regions.now(), Source("anne", "api")
+    hour = 3_600_000
+    ward: dict[str, tuple[str, ...]] = {"ward": ("w",)}
+    decided = [
+        SilenceMade(id="s1", received_at=at, source=anne, matchers=ward, since=at, until=at + hour, reason="travaux"),
+        SilenceMade(id="s2", received_at=at, source=anne, matchers=ward, since=at, until=at + hour, reason="erreur"),
+        SilenceEnded(id="s3", received_at=at, source=anne, silence="s2"),
+        ShiftOverridden(
+            id="o1", received_at=at, source=anne, schedule="garde", person="anne", since=at, until=at + hour
+        ),
+        ChannelsChosen(id="c1", received_at=at, source=anne, channels={"warning": ("smtp",)}),
+    ]
+    for event in decided:
+        await old.append(NOTICES, place.partition, b"ici", encode(event))
+    for topic in (CAPACITY, NOTICES):
+        await commit(old, state, (await regions.places(old, topic))["ici"])
+
+    before = await regions.region_held(state, "ici")
+    log = MemoryLog()
+    assert "said 3 decisions again" in await regions.settle(log, state, "ici", before, before)
+    place = (await regions.places(log, NOTICES))["ici"]
+    items = [Item(r.offset, decode(r.value)) async for r in log.read(NOTICES, place.partition)]
+    now = notices_fold.fold(NoticesState(), items)
+    [silence] = now.silences.changed.values()
+    assert silence is not None
+    assert (silence.id, silence.author, silence.until, silence.reason) == ("s1", "anne", at + hour, "travaux")
+    [override] = now.overrides.changed.values()
+    assert override is not None
+    assert (override.id, override.author, override.until) == ("o1", "anne", at + hour)
+    assert now.choices.changed == {"anne": {"warning": ("smtp",)}}
+    for topic in (CAPACITY, NOTICES):
+        await commit(log, state, (await regions.places(log, topic))["ici"])
+    again = await regions.settle(log, state, "ici", before, await regions.region_held(state, "ici"))
+    assert again == "all settings in force already"
 
 
 async def test_what_is_in_force_is_the_live_states_word_and_then_the_logs() -> None:
