@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from domain.alerts.lifecycle import NEXT, OUTCOMES, Alert, Happening, Step
 from domain.alerts.measures import level_of
 from domain.alerts.rule import SEVERITIES, Rule, Ruleset
-from domain.alerts.wording import Language, Names, duration, quantity, render, unit_of
+from domain.alerts.wording import Language, Names, duration, quantity, render, unit_of, weakly
 from domain.events import AlertActed
 from domain.places import Words
 
@@ -68,7 +68,7 @@ class Book:
         self.changed: dict[str, Alert | None] = {}
         self.steps: list[Step] = []
         self.size = 0
-        self._measured = measured
+        self._measured = None if measured is None else weakly(measured)
         self._ids: dict[str, str] | None = None
         self._rules = rules.rule_of if rules else {}
         self.next_due = self._soonest() if next_due is None else next_due

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Literal
+from inspect import ismethod
+from typing import Literal, ParamSpec, TypeVar
+from weakref import WeakMethod
 
 from domain.alerts.measures import BRACES, MEASURES, Unit
 from domain.alerts.rule import Rule
 from domain.places import Region, Words
 
 Language = Literal["fr", "en"]
+P = ParamSpec("P")
+T = TypeVar("T")
+
 NO_BREAK = "\u00a0"  # between a number and its unit
 UNKNOWN = "?"
 CHANNELS = {
@@ -29,7 +34,8 @@ class Names:
     def __init__(
         self, region: Region | None = None, code: str = "", beds: Callable[[str], int | None] | None = None
     ) -> None:
-        self._region, self._beds = region, beds
+        self._region = region
+        self._beds = None if beds is None else weakly(beds)
         self._code = region.code if region else code
 
     @cached_property
@@ -87,6 +93,22 @@ class Names:
             place = names[level] if level in names else labels.get(level, subject)
         beds = self._beds(subject) if self._beds else None
         return names | {"place": place, "beds": UNKNOWN if beds is None else number(beds, language)}
+
+
+def weakly(ask: Callable[P, T]) -> Callable[P, T | None]:
+    """Return the same question without a hold on whom it is put to; None once that is no more.
+
+    A draft has a book that asks it: were each to keep the other alive, both would wait for the garbage collector.
+    """
+    if not ismethod(ask):
+        return ask
+    weak = WeakMethod(ask)
+
+    def answer(*args: P.args, **kwargs: P.kwargs) -> T | None:
+        asked = weak()
+        return None if asked is None else asked(*args, **kwargs)
+
+    return answer
 
 
 def render(rule: Rule, words: Mapping[Language, Mapping[str, str]]) -> tuple[Words, Words, Words]:

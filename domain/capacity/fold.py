@@ -326,7 +326,8 @@ class Draft:
         self._most = self.book.size + MOST_ALERT_BYTES
         self._fold(item)
         numbered = len(self.steps)
-        self.steps += [(item.offset, n, step) for n, step in enumerate(self.book.steps[numbered:])]
+        if len(self.book.steps) > numbered:
+            self.steps += [(item.offset, n, step) for n, step in enumerate(self.book.steps[numbered:])]
 
     def _fold(self, item: Item) -> None:
         offset, event, appended_at = item

@@ -1,5 +1,6 @@
 """Alerts of a capacity shard: what must hold however the log is cut and loaded again; and timelines as they happen."""
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -565,6 +566,12 @@ def test_a_storm_is_spread_over_records_lest_a_commit_be_too_large(monkeypatch: 
     run.more([occupied(3, ZERO, ward=ward) for ward in wards])
     counts = [len(run.tick(ZERO + n * 2 * SECOND)) for n in range(1, 6)]
     assert counts == [1, 1, 1, 1, 0]
+
+
+def test_a_draft_is_let_go_of_without_the_garbage_collector() -> None:
+    run = fired_run()
+    draft = weakref.ref(fold(run.state, [Item(run.state.offset + 1, occupied(3, ZERO + HOUR))]))
+    assert draft() is None
 
 
 def test_without_rules_nothing_is_remembered_of_sources() -> None:
