@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.alerts.notice import HeldAlert
-from realtime_api.access import MATRIX, Role
+from realtime_api.access import MATRIX, Right, Role, may_act
 from realtime_api.answers import Entry
 from realtime_api.app import now
 from realtime_api.doors import DOORS
@@ -107,3 +107,13 @@ async def test_who_was_told_and_has_no_right_any_more_neither_sees_nor_acts(desk
         await desk.revoke("physician", "physician", "ici")
         assert (await socket.until_closed())[0] == 4403
     assert (await act(desk, "physician", "take", held.alert.id)).status_code == 403
+
+
+async def test_having_been_told_is_nothing_without_a_role_that_may_act(desk: House) -> None:
+    await set_up(desk)
+    held = await no_bed(desk)
+    for role, rules in MATRIX.roles.items():
+        rights = (Right(role, SCOPES[rules.scopes[0]], None),)
+        assert may_act(rights, held, "physician") == (rules.mine or rules.alerts.act)
+        assert may_act(rights, held, "nurse") == rules.alerts.act
+    assert not may_act((), held, "physician")

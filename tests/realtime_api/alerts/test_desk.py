@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from live_state.notices import read_feed
 from realtime_api.alerts.shapes import AlertsShown
 from realtime_api.app import now
 from realtime_api.push import messages
@@ -102,6 +103,9 @@ async def test_ones_own_feed_holds_what_one_was_told_or_took_and_names_nobody_el
     assert theirs["alerts"][held.alert.id]["alert"]["taken_by"] == "nurse"
     assert "physician" not in {told["person"] for told in theirs["groups"][group].get("told", [])}
     assert "physician" not in theirs["alerts"][held.alert.id].get("told", [])
+    one = (await desk.get("nurse", f"/regions/ici/alerts/{held.alert.id}")).json()
+    assert not any(line["what"] == "told" and line["to"] == "physician" for line in one["timeline"])
+    assert any(line["what"] == "handed_over" and line["by"] == "physician" for line in one["timeline"])
 
 
 async def test_what_is_hidden_is_not_told_at_all(desk: House) -> None:
@@ -254,9 +258,16 @@ async def test_a_shift_that_ends_is_told_by_the_clock_alone(desk: House) -> None
         token = (await socket.subscribe(channel=DESK))["token"]
         await desk.alerts.tick(until + 1)
         assert (await heard(socket, "on_call", "astreinte"))["person"] is None
-    async with desk.socket("crisis") as socket:
-        told = await socket.subscribe(since=token, channel=DESK)
-        assert told["changes"]["on_call"]["astreinte"]["person"] is None
+    for anew in (False, True):
+        if anew:  # as another process reads it, which never saw who was on call before
+            assert desk.alerts.build is not None
+            entries = await desk.state.feed(desk.alerts.build, -1)
+            hub(desk)._shown.clear()
+            hub(desk)._frames.clear()
+            hub(desk).recall([(entry.offset, read_feed(entry.payload)) for entry in entries])
+        async with desk.socket("crisis") as socket:
+            told = await socket.subscribe(since=token, channel=DESK)
+            assert told["changes"]["on_call"]["astreinte"]["person"] is None
 
 
 async def test_what_is_over_and_forgotten_is_gone_from_the_desk(desk: House) -> None:
