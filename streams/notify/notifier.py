@@ -1,8 +1,11 @@
 """Looks what is due in a region's outbox and hands each notice to its channel's sender, addressed and written."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+
+import structlog
 
 from domain.alerts.notice import Notice
 from domain.alerts.rule import SEVERITIES
@@ -16,9 +19,12 @@ from streams.notify.sender import Sender
 
 LINK_MS = 24 * 3600 * 1000  # from when a notice was made on its link marks it seen
 LATE_MS = 60_000
+FORGETS_EACH_S = 3600.0
 SOON_MS = 1  # what is due is taken a moment after, never a moment before
 WEBHOOK, PUSH = "webhook", "push"
 _RECEIVER = "webhook:"  # of a notice's person, where it is none
+
+logger = structlog.get_logger("streams.notify")
 
 
 class Notifier:
@@ -47,6 +53,7 @@ class Notifier:
     async def run(self) -> None:
         """Send what is due, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._forget_links(), name="forget links")
             while True:
                 if self._view.ready:
                     self._look(tasks)
@@ -84,6 +91,15 @@ class Notifier:
             self._senders[lane] = sender
             tasks.create_task(sender.run(), name=f"send {lane}")
         return sender
+
+    async def _forget_links(self) -> None:
+        """Keep no more links than can still be opened."""
+        while True:
+            try:
+                await asyncio.to_thread(self._people.forget_links, self._now())
+            except sqlite3.Error as why:
+                logger.warning("links not forgotten", error=type(why).__name__)
+            await asyncio.sleep(FORGETS_EACH_S)
 
     def _until_due_s(self) -> float:
         """Return when to look again at the latest: when the next notice is due, and for a queue that was full."""

@@ -92,7 +92,8 @@ class Sender:
         """Look again: something was folded, of which the outbox is what is left to send."""
         if self._view.ready:
             self._told.intersection_update(outbox)
-        self._woken.set()
+        if self._in_hand or not self._breaker.up:  # else there is nothing that it could change
+            self._woken.set()
 
     async def run(self) -> None:
         """Send what is handed in, until cancelled."""

@@ -193,18 +193,21 @@ def test_webhooks_and_calendars_are_kept_by_name(people: People) -> None:
 
 # -- several processes at once
 
-PROCESSES, ROUNDS = 4, 15
+PROCESSES, ROUNDS = 3, 10
 
 
 def beside(home: str, number: int, together: Barrier, told: Any) -> None:
     """Open, import, link and subscribe as fast as it goes, at the same time as others."""
-    together.wait(60)
-    people = People(Path(home))
-    for turn in range(ROUNDS):
-        people.import_contacts(f"r{number}", [Contact(f"s{number}-{n}", f"n{turn}") for n in range(3)])
-        people.subscribe(f"s{number}-0", f"https://push.example/{number}/{turn % 5}", "p", "a", now=turn)
-        people.link("occitanie", "g", "anne", 1000 + turn)
-    told.put((people.vapid().public, people.link("occitanie", "g", "anne", 1000)))
+    try:
+        together.wait(60)
+        people = People(Path(home))
+        for turn in range(ROUNDS):
+            people.import_contacts(f"r{number}", [Contact(f"s{number}-{n}", f"n{turn}") for n in range(3)])
+            people.subscribe(f"s{number}-0", f"https://push.example/{number}/{turn % 5}", "p", "a", now=turn)
+            people.link("occitanie", "g", "anne", 1000 + turn)
+        told.put((people.vapid().public, people.link("occitanie", "g", "anne", 1000)))
+    except Exception as why:  # noqa: BLE001 - the test that waits for us says it
+        told.put(repr(why))
 
 
 def test_processes_that_begin_at_once_share_one_key_and_lose_nothing(tmp_path: Path) -> None:
@@ -219,7 +222,8 @@ def test_processes_that_begin_at_once_share_one_key_and_lose_nothing(tmp_path: P
     for process in running:
         process.join(30)
         assert process.exitcode == 0
-    assert len(results) == 1
+    assert len(results) == 1, results
+    assert not isinstance(next(iter(results)), str), results
     people = People(tmp_path)
     for number in range(PROCESSES):
         assert [known.name for known in people.names(f"r{number}").values()] == [f"n{ROUNDS - 1}"] * 3

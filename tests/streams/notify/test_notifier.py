@@ -186,8 +186,9 @@ async def test_a_dead_channel_delays_no_other(people: People) -> None:
     dead, alive = Recorder(view), Recorder(view, "smtp")
     dead.stalls.clear()
     async with notifying(view, people, dead, alive):
-        await view.until(lambda: len(view.said(NoticeDelivered)) == 20)
-        assert len(dead.tried) == QUICK.at_once
+        await view.until(lambda: len(view.said(NoticeDelivered)) == 20 and len(dead.tried) == QUICK.at_once)
+        await nothing_more()
+        assert len(dead.tried) == QUICK.at_once, "and no more of its own are in the air"
         assert {letter.notice.channel for letter in alive.taken} == {"smtp"}
 
 
@@ -301,10 +302,10 @@ async def test_what_is_delivered_is_not_sent_again_while_its_receipt_waits_to_be
         await view.until(lambda: len(view.log) == 2)
         view.tell()
         await nothing_more()
-        view.ready = False
+        view.ready, before, view.outbox = False, view.outbox, {}  # the shard loads anew…
         view.tell()
         await nothing_more()
-        view.ready = True
+        view.ready, view.outbox = True, before  # …and is where it was
         view.tell()
         await nothing_more()
         view.catch_up()
@@ -314,12 +315,16 @@ async def test_what_is_delivered_is_not_sent_again_while_its_receipt_waits_to_be
     assert len(channel.tried) == 2
 
 
-async def test_nothing_is_sent_while_the_log_can_t_be_told_and_nothing_twice_after(people: People) -> None:
+async def test_nothing_is_sent_while_the_log_can_t_be_told_and_nothing_twice_after(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "LOG_WAIT_S", 0.005)
+    monkeypatch.setattr(sender, "ATTEMPT_WITHIN_S", 0.02)
     view = FoldedHere([notice(1), notice(2)])
     view.away = True
 
     def does(letter: Letter) -> str:
-        view.away = letter.notice.id == notice(1).id  # the log goes away as the first is sent
+        view.away = not channel.taken  # the log goes away as the first is sent
         return ""
 
     channel = Recorder(view, does=does)
@@ -415,6 +420,17 @@ async def test_who_begins_where_a_channel_was_said_down_finds_out_whether_it_sti
     async with notifying(view, people, channel):
         await view.until(lambda: view.channels["sms"].up)
     assert channel.looks == 1
+
+
+async def test_links_that_are_over_are_forgotten(people: People) -> None:
+    people.link("occitanie", "g", PERSON, 1)
+    kept = people.link("occitanie", "g", PERSON, 10**15)
+    view = FoldedHere([notice()])
+    async with notifying(view, people, Recorder(view)):
+        await view.until(lambda: not view.outbox)
+        await nothing_more()
+    assert people.open_link(kept, 5) is not None
+    assert people.forget_links(1) == 0, "there was none left to forget"
 
 
 # -- what others see of it
