@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
+import structlog
+
 from domain.capacity.fold import FOLD_VERSION, CapacityState, Draft, Item, fold
 from event_log.topics import CAPACITY, region_of
 from live_state import capacity
 from live_state.state import Position
 from streams.measures import Measures
 from streams.shard import Written
+
+logger = structlog.get_logger("streams.capacity")
 
 
 class Capacity:
@@ -28,7 +32,10 @@ class Capacity:
 
     def fold(self, state: CapacityState, items: Sequence[Item]) -> Draft:
         """Return the draft of records that follow the state."""
-        return fold(state, items)
+        draft = fold(state, items)
+        if draft.trouble is not None:  # beds come first
+            logger.error("alerts are not judged", region=state.region and state.region.code, why=draft.trouble)
+        return draft
 
     def absorb(self, state: CapacityState, draft: Draft) -> None:
         """Have the state become what the draft says."""

@@ -184,8 +184,10 @@ def _overlay(held: dict[K, V], changed: Mapping[K, V | None]) -> None:
 class Draft:
     """What a run of records makes of a state, without touching it. None in an overlay means: gone."""
 
-    def __init__(self, base: CapacityState) -> None:
+    def __init__(self, base: CapacityState, judges: bool = True) -> None:
         self.base = base
+        self.judges, self.judging = judges, False
+        self.trouble: str | None = None  # why no alerts were judged
         self.offset, self.clock = base.offset, base.clock
         self._hour = base.clock // HOUR_MS  # the last that has struck
         self.region, self.members = base.region, base.members
@@ -249,8 +251,10 @@ class Draft:
             self.clock, self._hour = clock, clock // HOUR_MS
             self.first_offset_of[clock // HOUR_MS] = 0
         last = clock // HOUR_MS
-        if self.plan is not None:
+        if self.plan is not None and self.judges:
+            self.judging = True
             self._run_alerts(clock)
+            self.judging = False
         for full in range(max(self._hour, last - HOURS_STRUCK) + 1, last + 1):
             self._strike(full)
         self.clock = max(clock, self.clock)
@@ -703,12 +707,14 @@ def _part(name: str, digest: str, place: int) -> str:
 def fold(state: CapacityState, items: Sequence[Item]) -> Draft:
     """Return the draft of a run of records that follow the state; a record that breaks the fold is a dead letter in it.
 
-    A record that raises is left out and the run folded anew, so that none is ever half folded. The draft may end before
-    the run does (`draft.offset`): commit it, and fold the rest.
+    A record that raises is left out and the run folded anew, so that none is ever half folded. Where it is the alerts
+    that raise, which time runs whatever the record, they are left for later, and `draft.trouble` says so. The draft may
+    end before the run does (`draft.offset`): commit it, and fold the rest.
     """
     broken: dict[int, str] = {}
+    trouble: str | None = None
     while True:
-        draft = Draft(state)
+        draft = Draft(state, judges=trouble is None)
         for item in items:
             try:
                 if item.offset in broken:
@@ -716,7 +722,10 @@ def fold(state: CapacityState, items: Sequence[Item]) -> Draft:
                 else:
                     draft.fold(item)
             except Exception as error:  # noqa: BLE001 - a bug must cost one record, with its name, and never the shard
-                broken[item.offset] = f"{type(error).__name__} while folding"
+                if draft.judging:
+                    trouble = f"{type(error).__name__} while judging alerts"
+                else:
+                    broken[item.offset] = f"{type(error).__name__} while folding"
                 break
         else:
             try:
@@ -726,4 +735,5 @@ def fold(state: CapacityState, items: Sequence[Item]) -> Draft:
                     return fold(state, items[:1])
                 broken[items[0].offset] = f"{type(error).__name__} while drawing"
                 continue
+            draft.trouble = trouble
             return draft

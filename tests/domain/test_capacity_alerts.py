@@ -28,7 +28,7 @@ from live_state import capacity
 from live_state.commands import bytes_of
 from live_state.state import Command, Position
 from tests.alert_rules import CROWDED, acted, rule, rules_published
-from tests.small_region import DAY, HOUR, MINUTE, START, WARDS, opening, published, region, report
+from tests.small_region import DAY, HOUR, MINUTE, START, WARDS, items, opening, published, region, report
 
 REA, ALBI_REA, MEDECINE = WARDS[0], WARDS[4], WARDS[1]
 SECOND = 1000
@@ -566,6 +566,18 @@ def test_a_storm_is_spread_over_records_lest_a_commit_be_too_large(monkeypatch: 
     run.more([occupied(3, ZERO, ward=ward) for ward in wards])
     counts = [len(run.tick(ZERO + n * 2 * SECOND)) for n in range(1, 6)]
     assert counts == [1, 1, 1, 1, 0]
+
+
+def test_what_breaks_the_judging_of_alerts_costs_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = fired_run()
+    over, later = occupied(3, ZERO + HOUR), occupied(4, ZERO + HOUR + MINUTE)
+    with monkeypatch.context() as patched:
+        patched.setattr("domain.capacity.fold.of_group", lambda on, pictures: 1 / 0)
+        draft = fold(run.state, items([over, later], start=run.state.offset + 1))
+        assert (draft.trouble, draft.dead, draft.steps) == ("ZeroDivisionError while judging alerts", {}, [])
+        assert run.more([over, later]) == []
+    assert run.state.wards[REA].occupied == 4
+    assert [step.what for step in run.tick(ZERO + 2 * HOUR)] == ["resolved"], "as soon as they can be judged"
 
 
 def test_a_draft_is_let_go_of_without_the_garbage_collector() -> None:
