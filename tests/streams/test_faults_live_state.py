@@ -13,12 +13,13 @@ from redis.asyncio import Redis
 
 from event_log.codec import encode
 from event_log.kafka import KafkaLog
-from event_log.topics import CAPACITY, PARTITIONS, init_shard
+from event_log.topics import CAPACITY, NOTICES, PARTITIONS, init_shard
 from launch.embedded import Engine
 from live_state.capacity import read_feed
 from live_state.redis import RedisState
 from live_state.state import FeedEntry
 from streams.dead_letters import letters
+from tests import notices_recount
 from tests.engines.chosen import EngineSet
 from tests.recount import shown
 from tests.small_region import WARDS, report
@@ -86,6 +87,18 @@ async def _is_assigned(worker: WorkerProcess) -> bool:
 async def _has_begun(state: RedisState) -> bool:
     build = await state.current("capacity:first")
     return build is not None and await state.feed(build, -1) != []
+
+
+async def test_a_sort_of_shard_whose_topic_came_later_is_taken_up(running: Running) -> None:
+    """As where a version that has notices starts on a log from before."""
+    founded = await init_shard(running.log, "notices:first", now(), NOTICES)
+    await holds(lambda: _is_folded(running.state, "notices:first"), 60)
+    await notices_recount.settled(running.log, running.state, "notices:first", founded.partition, 0)
+    await holds(lambda: _all_ready(running))
+
+
+async def _is_folded(state: RedisState, shard: str) -> bool:
+    return await state.current(shard) is not None
 
 
 async def test_a_report_reaches_the_feed(running: Running) -> None:
