@@ -31,6 +31,21 @@ CROWDED = rule(
     hold_s=900,
 )
 
+LAX = rule("lax", "occupancy", "departement", Level("critical", above=0.5), hold_s=1.5, taken_s=2)
+EVERY_MEASURE = (
+    CROWDED,
+    rule("few", "available", "region", Level("info", below=5), Level("critical", below=2, clear_above=3)),
+    rule("surge", "undeclared_surge", "ward", Level("warning", above=0), hold_s=0.3, taken_s=0.5),
+    rule("surges", "undeclared_surge", "region", Level("warning", above=1)),
+    rule("past", "closed_past", "ward", Level("info", above=0), Level("warning", above=0.001), taken_s=3600),
+    rule("stale", "stale_beds", "departement", Level("info", above=15), concern="data"),
+    rule("stale-ward", "stale_beds", "ward", Level("warning", above=0), concern="data", places=("31",)),
+    rule("silent", "silent_for", "source", Level("info", above=1), Level("warning", above=3600), concern="data"),
+    rule("bad-clock", "history_in_a_row", "source", Level("warning", above=1), concern="data"),
+    rule("dead", "dead_letters", "shard", Level("warning", above=0), Level("critical", above=1), concern="system"),
+    rule("lag", "position_lag", "shard", Level("warning", above=10), concern="system"),
+)
+
 
 def rules_published(rules: Ruleset | bytes | None, at: int = START, id_: str = "rules-1") -> SettingsPublished:
     """Return the event that puts alert rules in force."""

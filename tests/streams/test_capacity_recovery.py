@@ -5,10 +5,12 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.alerts.rule import Ruleset
 from domain.events import Event
 from event_log.codec import encode
 from event_log.topics import CAPACITY
 from live_state.memory import MemoryState
+from tests.alert_rules import EVERY_MEASURE, rules_published
 from tests.recount import counted_again, same, shown
 from tests.small_region import START, events, opening, report
 from tests.streams.beside import BadDays, Consumer, log_of, shard_on, until, working
@@ -30,7 +32,7 @@ def test_after_any_bad_days_the_live_state_is_the_fold_of_the_log(
     follow: list[Event], days: list[str], sizes: list[int]
 ) -> None:
     async def run() -> None:
-        log = await log_of([*opening(), *follow])
+        log = await log_of([*opening(), rules_published(Ruleset(EVERY_MEASURE)), *follow])
         state, consumer = BadDays(days), Consumer(log, iter(sizes))
         last = await log.end(CAPACITY, 0) - 1
         shard = shard_on(log, state, consumer)
@@ -53,7 +55,7 @@ def test_workers_that_come_and_go_leave_the_fold_of_the_log(
     """Each worker is ended after some turns of the loop, wherever it then is, and another begins without its memory."""
 
     async def run() -> None:
-        log = await log_of([*opening(), *follow])
+        log = await log_of([*opening(), rules_published(Ruleset(EVERY_MEASURE)), *follow])
         state, last = BadDays(), await log.end(CAPACITY, 0) - 1
         for turns in stops:
             consumer = Consumer(log, iter(sizes))
