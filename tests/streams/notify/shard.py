@@ -30,6 +30,7 @@ class FoldedHere:
         self.ready = True
         self.folds = True  # else what is appended waits for `catch_up`
         self.away = False  # the log is
+        self.refusals = 0
         self.log: list[Event] = [] if log is None else log
         self._folded = 0
         self._news = asyncio.Event()
@@ -44,6 +45,8 @@ class FoldedHere:
     async def append(self, event: Event) -> None:
         """Return once the event is on the log."""
         if self.away:
+            self.refusals += 1
+            self.tell()
             raise LogAway("away")
         self.log.append(event)
         if self.folds:

@@ -86,7 +86,7 @@ def failing(*reasons: Exception) -> Callable[[Letter], str]:
 
 async def nothing_more() -> None:
     """Return when what was going to happen would have: there is nothing to await in what must not come."""
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)
 
 
 def attempts(view: FoldedHere) -> list[int]:
@@ -285,13 +285,10 @@ async def test_what_is_no_longer_wanted_is_not_sent(people: People) -> None:
     async with notifying(view, people, channel, limits=with_(QUICK, fails=10_000)):
         await view.until(lambda: len(channel.tried) >= 2)
         view.drop(notice(1).id)  # somebody took it in
-        await view.until(lambda: True)
-        await nothing_more()
         tried = len(channel.tried)
-        view.put(notice(2, "smtp"))
-        await view.until(lambda: bool(view.said(NoticeFailed)))
-    assert len(channel.tried) <= tried + 1
-    assert reasons(view) == ["not configured"], "nothing is told of what nobody waits for"
+        await nothing_more()
+        assert len(channel.tried) <= tried + 1, "one may have been on its way"
+    assert view.said(NoticeFailed) == [], "nothing is told of what nobody waits for"
 
 
 async def test_what_is_delivered_is_not_sent_again_while_its_receipt_waits_to_be_folded(people: People) -> None:
@@ -308,6 +305,7 @@ async def test_what_is_delivered_is_not_sent_again_while_its_receipt_waits_to_be
         view.ready, view.outbox = True, before  # …and is where it was
         view.tell()
         await nothing_more()
+        assert len(channel.tried) == 1
         view.catch_up()
         assert view.outbox == {}
         view.put(notice(2))
@@ -329,6 +327,7 @@ async def test_nothing_is_sent_while_the_log_can_t_be_told_and_nothing_twice_aft
 
     channel = Recorder(view, does=does)
     async with notifying(view, people, channel, limits=with_(QUICK, at_once=1)):
+        await view.until(lambda: view.refusals >= 6)
         await nothing_more()
         assert channel.tried == []
         view.away = False
