@@ -29,7 +29,7 @@ MEASURES: dict[str, Measure] = {
     "stale_beds": Measure(PLACES, "count", "data"),  # installed beds of the wards whose figures are too old
     "silent_for": Measure(("source",), "seconds", "data"),  # since a software source last reported
     "history_in_a_row": Measure(("source",), "count", "data"),  # reports older than the figure held, one after another
-    "dead_letters": Measure(("shard",), "count", "system"),  # within the last hour
+    "dead_letters": Measure(("shard",), "count", "system"),  # within the last hour; up to MOST_DEAD_LETTERS
     "position_lag": Measure(("shard",), "seconds", "system", "notices"),  # how far a shard is behind its log's end
     "channel_down": Measure(("channel",), "seconds", "system", "notices"),  # since a channel stopped to work
 }
@@ -40,6 +40,7 @@ PLACEHOLDERS = frozenset(
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 BRACES = re.compile(r"\{([^{}]*)\}")
 MOST_RULES = 500
+MOST_DEAD_LETTERS = 1_000  # that are counted: where there are so many, more of them tell nothing new
 LONGEST_LINK = 500
 LONGEST_TEXT = 2_000  # characters, of a title, a text or what to do
 
@@ -79,6 +80,10 @@ def _mistakes_of(rule: Rule) -> Iterator[Mistake]:
             yield name, "must be a duration, and not a negative one"
     if len(rule.link) > LONGEST_LINK or not re.fullmatch(r"(https?://|/)[^\s\"'<>\\]*|", rule.link):
         yield "link", f"must be a path or an http address of at most {LONGEST_LINK} characters"
+    if rule.on == "dead_letters":
+        for place, level in enumerate(rule.levels):
+            if level.above is not None and level.above >= MOST_DEAD_LETTERS:
+                yield f"levels[{place}].above", f"no more than {MOST_DEAD_LETTERS} dead letters are counted"
     yield from _mistakes_of_levels(rule.levels)
     for name in ("title", "text", "todo"):
         for language in ("fr", "en"):

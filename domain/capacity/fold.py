@@ -17,7 +17,7 @@ import msgspec
 from domain import grants
 from domain.alerts.evaluate import Book
 from domain.alerts.lifecycle import Alert, Step
-from domain.alerts.measures import check
+from domain.alerts.measures import MOST_DEAD_LETTERS, check
 from domain.alerts.rule import Rule, Ruleset
 from domain.alerts.wording import Names
 from domain.capacity.figures import OLDER, Key, Row, mistakes_in, row_of, why_history
@@ -356,6 +356,9 @@ class Draft:
         """Record that a record can't be folded, and is a dead letter for this reason."""
         self.offset = offset
         self.dead[offset] = reason
+        counted = [each for each, _ in self._dead_at()]
+        if len(counted) >= MOST_DEAD_LETTERS:
+            self.dead_at[min(counted)] = None
         self.dead_at[offset] = self.clock
         if self.plan is not None:
             self._touch(self.plan.shard)

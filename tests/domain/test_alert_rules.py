@@ -94,6 +94,11 @@ def test_levels_rise_and_their_thresholds_agree(levels: tuple[Level, ...], wrong
     assert with_levels(*levels) == wrong
 
 
+def test_a_threshold_that_cannot_be_reached_is_a_mistake() -> None:
+    dead = rule("r", "dead_letters", "shard", Level("info", above=999), Level("critical", above=1000), concern="system")
+    assert paths(dead) == ["rules[0].levels[1].above"]
+
+
 def test_all_mistakes_are_told_at_once_and_ids_are_told_apart() -> None:
     bad = msgspec.structs.replace(CROWDED, on="weather", hold_s=-1)
     assert paths(CROWDED, bad) == ["rules[1].on", "rules[1].hold_s", "rules[1].id"]

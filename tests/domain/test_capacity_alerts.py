@@ -533,6 +533,14 @@ def test_dead_letters_are_told_of_while_the_last_hour_has_seen_too_many() -> Non
     assert run.state.dead_at == {}
 
 
+def test_a_flood_of_dead_letters_is_counted_up_to_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.capacity.fold.MOST_DEAD_LETTERS", 3)
+    run = crowded_run()
+    for n in range(4):
+        run.more([Tick(id=f"t-{n}", received_at=ZERO + n), Unreadable("not msgpack"), Unreadable("nor that")])
+    assert sorted(run.state.dead_at.values()) == [ZERO + 2, ZERO + 3, ZERO + 3]
+
+
 def test_steps_are_numbered_under_the_record_that_led_to_them() -> None:
     run = crowded_run(CROWDED, rule("each", "occupancy", "ward", Level("info", above=0.5), hold_s=900))
     run.more([occupied(19, ZERO), Tick(id="t", received_at=ZERO + HOUR)])
