@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { byNeed, LONGEST_S, shareOfTime, verdicts } from "../src/alerts/worth";
+import { byNeed, LONGEST_S, plainTitle, shareOfTime, verdicts } from "../src/alerts/worth";
 import type { RuleWorth } from "../src/alerts/wire";
 
 const rule = (of: Partial<RuleWorth>): RuleWorth => ({
@@ -13,6 +13,13 @@ describe("what came of alarms", () => {
     expect(verdicts(rule({ acted: 3, actionable: 1 }))).toEqual({ all: 3, unsaid: 0 });
     expect(verdicts(rule({ no_action_needed: 4, actionable: 0 }))).toEqual({ all: 10, unsaid: 6 });
     expect(verdicts(rule({}))).toEqual({ all: 0, unsaid: 0 });
+  });
+});
+
+describe("a rule's title", () => {
+  it("leaves out what each alert fills in", () => {
+    expect(plainTitle("Réanimation à {value} · {place}")).toBe("Réanimation à …");
+    expect(plainTitle("Lits fermés")).toBe("Lits fermés");
   });
 });
 

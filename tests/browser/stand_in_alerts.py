@@ -204,7 +204,7 @@ class StandInAlerts:
                     reason="first",
                     delivered_at=at + 900 if came == "ok" else None,
                     failed_at=at + 8_000 if came == "no" else None,
-                    why="la passerelle ne répond pas" if came == "no" else "",
+                    why="unreachable" if came == "no" else "",
                 )
 
         first = (*told("demo-on-call", 9, app="ok", push="ok", sms="no"), *told("stand-in", 1, app="ok", push=""))
@@ -265,7 +265,7 @@ class StandInAlerts:
         self.change(
             over, status="resolved", resolved_at=now - HOUR_MS, why="closed", outcome="acted", taken_by="demo-deputy"
         )
-        self.channels["sms"] = ChannelState(up=False, at=now - 12 * MINUTE_MS, why="délai dépassé, 5 fois de suite")
+        self.channels["sms"] = ChannelState(up=False, at=now - 12 * MINUTE_MS, why="slow")
         self.channels["smtp"] = ChannelState(up=True, at=now)
         self.on_call = {
             "cellule": {
@@ -293,7 +293,7 @@ class StandInAlerts:
         )
         self.rules = [
             rule_worth(
-                "rea-departement-tendue", "Réanimation tendue, département", 42, 61, 38, 210, 840, 6, (29, 5, 2)
+                "rea-departement-tendue", "Réanimation à {value} · {place}", 42, 61, 38, 210, 840, 6, (29, 5, 2)
             ),
             rule_worth("chiffres-perimes", "Chiffres périmés", 118, 140, 51, 1_900, 3_500, 22, (9, 31, 11), 40),
             rule_worth("surcapacite", "Surcapacité non déclarée", 27, 31, 25, 480, 1_260, 2, (14, 6, 0)),

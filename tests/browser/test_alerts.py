@@ -400,6 +400,27 @@ def test_a_push_is_shown_and_marked_seen_from_the_lock_screen(visit: Visit, stan
     (left,) = worker.evaluate(click, "seen")
     assert "pas été transmis" in left
 
+    # A subscription that the browser renews by itself is the server's to know.
+    worker.evaluate(
+        """async () => {
+            let done;
+            const event = new ExtendableEvent("pushsubscriptionchange");
+            const keys = { p256dh: "a-key", auth: "a-secret" };
+            const newSubscription = { toJSON: () => ({ endpoint: "https://push.example/renewed", keys }) };
+            Object.defineProperty(event, "newSubscription", { value: newSubscription });
+            Object.defineProperty(event, "waitUntil", { value: (promise) => (done = promise) });
+            self.dispatchEvent(event);
+            await done;
+        }"""
+    )
+    (renewed,) = stand_in.alerts.subscriptions
+    assert renewed["asked"]["endpoint"] == "https://push.example/renewed"
+
+
+def test_who_is_not_signed_in_is_asked_to(visit: Visit) -> None:
+    page = visit("/alerts?mine", screen=PHONE, signs_in=False, refused=401)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Se connecter")
+
 
 def test_without_a_network_the_page_says_so_and_shows_no_old_figure(visit: Visit, stand_in: StandIn) -> None:
     page = visit("/alerts?mine", screen=PHONE, refused=503)

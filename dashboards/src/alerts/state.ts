@@ -21,7 +21,9 @@ export { soundBlocked };
 // --- who looks --------------------------------------------------------------------------------------------------------
 
 export const me = computed(() => session.value?.subject ?? "");
-const roles = computed(() => new Set((session.value?.grants ?? []).map(({ role }) => role)));
+const roles = computed(
+  () => new Set((session.value?.grants ?? []).filter(({ scope }) => scope === region.value).map(({ role }) => role)),
+);
 /** Whether the reader has the region's desk, not only what was told to them. */
 export const hasDesk = computed(() => roles.value.has("crisis_cell") || roles.value.has("ops"));
 /** Whether the reader may silence, stand people in and see what alarms were worth. */

@@ -9,6 +9,11 @@ export function shareOfTime(seconds: number): number {
   return Math.min(1, Math.log1p(seconds / 10) / Math.log1p(LONGEST_S / 10));
 }
 
+/** Returns a rule's title without what each alert fills in: its place goes, its values are an ellipsis. */
+export function plainTitle(title: string): string {
+  return title.replace(/\s*·\s*\{(place|facility|departement|region|source)\}/g, "").replace(/\{\w+\}/g, "…");
+}
+
 /** What came of a rule's alarms that are over: how many there are, and of how many nobody said what. */
 export interface Verdicts {
   all: number;

@@ -8,10 +8,10 @@ import { SeverityGlyph } from "../../screen/glyphs";
 import { say, t } from "../../words";
 import { doors } from "../http";
 import type { Row } from "../rows";
-import { can, isTight, now, people } from "../state";
+import { can, isTight, map, now, people } from "../state";
 import type { Entry, HeldAlert } from "../wire";
 import { ta } from "../words";
-import { ActButton, LiveValue, mainActs, sinceText, SilenceButton, Ticking, who } from "./parts";
+import { ActButton, LiveValue, mainActs, NO_ADDRESS, sinceText, SilenceButton, Ticking, who } from "./parts";
 
 const DRAWN = 60;
 
@@ -73,9 +73,9 @@ export function Detail({ row }: { row: Row }) {
               <strong>{who(person)}</strong>
               <ul>
                 {channels.map(({ channel, got, at, why }) => (
-                  <li key={channel} class={`receipt-${got}`}>
+                  <li key={channel} class={why === NO_ADDRESS ? "sum" : `receipt-${got}`}>
                     {words.channels[channel] ?? channel} · {words.got[got]} <time>{timeOfDay(at, zone.value, t.value, true)}</time>
-                    {why && <small> {why}</small>}
+                    {why && <small> {words.whys[why] ?? why}</small>}
                   </li>
                 ))}
               </ul>
@@ -131,6 +131,25 @@ function Each({ held, chosen, choose }: { held: HeldAlert; chosen: boolean; choo
   );
 }
 
+/** What a line adds in words: people's own in quotes, the rest in the reader's language. */
+function Said({ line }: { line: Entry }) {
+  const words = ta.value;
+  const { what, text } = line;
+  if (!text) return null;
+  if (what === "told" || what === "escalated") return <>{words.reasons[text] && ` · ${words.reasons[text]}`}</>;
+  if (what === "failed") return <em> · {words.whys[text] ?? text}</em>;
+  if (what === "not_told") return <em> · {words.hushes[text] ?? text}</em>;
+  if (what === "silenced") {
+    const reason = map("silences").get(text)?.reason;
+    return reason ? <em> « {reason} »</em> : null;
+  }
+  if (what === "inhibited") {
+    const by = map("alerts").get(text);
+    return by ? <em> · {say(by.alert.title)}</em> : null;
+  }
+  return <em> « {text} »</em>;
+}
+
 /** A picture says how things are; the timeline how they came to be: it is asked for when someone looks. */
 function Timeline({ id, moved }: { id: string; moved: string }) {
   const words = ta.value;
@@ -163,8 +182,8 @@ function Timeline({ id, moved }: { id: string; moved: string }) {
                 {words.what[line.what] ?? line.what}
                 {line.by && ` ${words.by(who(line.by))}`}
                 {line.to && ` ${words.to(who(line.to))}`}
-                {line.channel && ` · ${words.channels[line.channel] ?? line.channel}`}
-                {line.text && <em> « {line.text} »</em>}
+                {line.channel && ` · ${line.channel.split(", ").map((channel) => words.channels[channel] ?? channel).join(", ")}`}
+                <Said line={line} />
               </span>
             </li>
           ))}

@@ -8,7 +8,7 @@ import { Glyph } from "../../screen/glyphs";
 import { say, t } from "../../words";
 import { countDown } from "../count_down";
 import type { Next, Row, Teller } from "../rows";
-import { act, busy, can, forget, hasCell, me, nameOf, now, said } from "../state";
+import { act, busy, can, forget, hasCell, map, me, nameOf, now, said } from "../state";
 import type { Act, Alert, Refusal } from "../wire";
 import { ta } from "../words";
 import { form, type Form } from "./forms";
@@ -121,6 +121,7 @@ export function Standing({ row }: { row: Row }) {
     );
   }
   if (row.standing === "hushed" && row.hush) {
+    const covering = map("alerts").get(row.hush.by);
     return (
       <span class="standing hushed">
         <BellOff size={15} aria-hidden="true" />
@@ -128,6 +129,7 @@ export function Standing({ row }: { row: Row }) {
           {words.hushes[row.hush.why] ?? row.hush.why}
           {row.hush.until !== null && ` ${words.until(timeOfDay(row.hush.until, zone.value, t.value))}`}
           {row.hush.reason && <small> « {row.hush.reason} »</small>}
+          {row.hush.why === "inhibited" && covering && <small> : {say(covering.alert.title)}</small>}
         </span>
       </span>
     );
@@ -154,6 +156,9 @@ function Receipt({ got }: { got: Teller["channels"][number]["got"] }) {
   );
 }
 
+/** A person who chose a channel and gave no address for it: nothing of it failed, there was nothing to try. */
+export const NO_ADDRESS = "no address";
+
 /** Who was told, whether anything came through, and by which channels nothing did; the first few. */
 export function Tellers({ tellers, most = 3 }: { tellers: Teller[]; most?: number }) {
   const words = ta.value;
@@ -167,7 +172,7 @@ export function Tellers({ tellers, most = 3 }: { tellers: Teller[]; most?: numbe
           {who(person)}
           <Receipt got={channels.some(({ got }) => got === "delivered") ? "delivered" : channels.every(({ got }) => got === "failed") ? "failed" : "sent"} />
           <span class="by">
-            {channels.filter(({ got }) => got === "failed").map(({ channel }) => ` ${words.channels[channel] ?? channel} ✗`).join("")}
+            {channels.filter(({ got, why }) => got === "failed" && why !== NO_ADDRESS).map(({ channel }) => ` ${words.channels[channel] ?? channel} ✗`).join("")}
           </span>
         </span>
       ))}

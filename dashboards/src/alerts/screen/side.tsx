@@ -38,7 +38,7 @@ export function Side() {
                 <span>
                   <Ticking text={(clock) => words.downSince(sinceText(state.at)(clock))} />
                 </span>
-                {state.why && <small>{state.why}</small>}
+                {state.why && <small>{words.whys[state.why] ?? state.why}</small>}
               </li>
             ))}
           </ul>

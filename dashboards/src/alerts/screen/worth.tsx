@@ -7,7 +7,7 @@ import { say, t } from "../../words";
 import { doors } from "../http";
 import type { RuleWorth, WorthPicture } from "../wire";
 import { ta } from "../words";
-import { byNeed, shareOfTime, verdicts } from "../worth";
+import { byNeed, plainTitle, shareOfTime, verdicts } from "../worth";
 
 const PERIODS = [1, 7, 30];
 const days = signal(30);
@@ -105,7 +105,8 @@ function RuleRow({ rule, most }: { rule: RuleWorth; most: number }) {
   return (
     <tr class={rule.proposed ? "proposed" : ""} data-rule={rule.rule}>
       <th scope="row">
-        {rule.title ? say(rule.title) : rule.rule}
+        {rule.title ? plainTitle(say(rule.title)) : rule.rule}
+        {rule.title && <code>{rule.rule}</code>}
         {rule.proposed && (
           <>
             {" "}

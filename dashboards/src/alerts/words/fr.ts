@@ -62,7 +62,7 @@ export const fr = {
   webhook: (name: string) => `récepteur ${name}`,
   hushes: {
     silenced: "en silence",
-    inhibited: "couverte par une alerte plus large",
+    inhibited: "couverte par une autre",
     "quiet hours": "heures calmes",
     "nobody on call": "personne de garde",
     "no channel": "aucun canal",
@@ -101,6 +101,27 @@ export const fr = {
     silenced: "mise en silence",
     unsilenced: "fin du silence",
     inhibited: "couverte",
+    uninhibited: "plus couverte",
+  } as Record<string, string>,
+  /** Why a message was sent, as the timeline has it; none where its line says so already. */
+  reasons: { first: "", grew: "d’autres alertes", worse: "aggravée", reopened: "rouverte", escalated: "", repeat: "rappel", handed_over: "main passée", resolved: "terminée" } as Record<string, string>,
+  /** Why a message did not arrive, in the words of whoever sends it. */
+  whys: {
+    "no address": "aucune adresse connue",
+    "no MSSante address": "aucune adresse MSSanté",
+    "no subscription": "l’appareil n’est plus abonné",
+    "not allowed": "destination non autorisée",
+    "address refused": "adresse refusée",
+    refused: "refusé",
+    "refused us": "nous a refusés",
+    "sign-in refused": "identifiants refusés",
+    busy: "occupé",
+    slow: "trop lent",
+    unreachable: "injoignable",
+    "TLS failed": "chiffrement impossible",
+    "unclear answer": "réponse incompréhensible",
+    "too large": "trop long",
+    "sends elsewhere": "renvoie ailleurs",
   } as Record<string, string>,
   to: (who: string) => `à ${who}`,
 
