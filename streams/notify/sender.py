@@ -86,6 +86,7 @@ class Sender:
         if notice.id in self._in_hand or notice.id in self._told or len(self._in_hand) >= self._limits.most_waiting:
             return
         self._in_hand[notice.id] = InHand(notice, time.monotonic())
+        self._show()
         self._woken.set()
 
     def wake(self, outbox: Collection[str]) -> None:

@@ -1,6 +1,7 @@
 """The directory store: who people are, how they are reached, links that mark seen; one file, several processes."""
 
 import multiprocessing
+import sqlite3
 import stat
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -192,6 +193,23 @@ def test_webhooks_and_calendars_are_kept_by_name(people: People) -> None:
 
 
 # -- several processes at once
+
+
+def test_who_finds_no_keys_yet_and_comes_second_takes_those_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, looked, read = People(tmp_path), [], People._keys
+
+    def keys(database: sqlite3.Connection) -> dict[str, bytes]:
+        looked.append(1)
+        return {} if len(looked) == 1 else read(database)  # it looked a moment before the first had made them
+
+    monkeypatch.setattr(People, "_keys", staticmethod(keys))
+    second = People(tmp_path)
+    assert len(looked) == 2
+    assert second.vapid().public == first.vapid().public
+    assert second.link("occitanie", "g", "anne", 1) == first.link("occitanie", "g", "anne", 1)
+
 
 PROCESSES, ROUNDS = 3, 10
 

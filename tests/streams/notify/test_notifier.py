@@ -359,6 +359,18 @@ async def test_a_full_queue_leaves_the_rest_in_the_outbox_and_the_gravest_go_fir
     assert len(told) == 30
 
 
+async def test_no_more_is_in_hand_than_a_queue_may_hold(people: People) -> None:
+    view, measures = FoldedHere([notice(number) for number in range(20)]), Measures()
+    channel = Recorder(view)
+    channel.stalls.clear()
+    async with notifying(view, people, channel, limits=with_(QUICK, most_waiting=5, at_once=2), measures=measures):
+        await view.until(lambda: len(channel.tried) == 2)
+        view.tell()
+        await nothing_more()
+        labels = {"shard": "notices:occitanie", "channel": "sms"}
+        assert measures.registry.get_sample_value("vigilits_notices_waiting", labels) == 5
+
+
 async def test_a_channel_is_handed_no_more_than_its_rate(people: People) -> None:
     view = FoldedHere([notice(number) for number in range(14)])
     channel = Recorder(view, per_second=10.0)
@@ -409,6 +421,20 @@ async def test_a_channel_with_nothing_to_send_is_looked_at_until_it_works(people
     assert view.outbox == {}
     assert channel.looks == 3
     assert view.channels["sms"].up
+
+
+async def test_one_letter_alone_tries_a_channel_that_was_left_alone(people: People) -> None:
+    view = FoldedHere([notice(number) for number in range(6)])
+    view.channels["sms"] = ChannelState(False, 1, "unreachable")
+    channel = Recorder(view)
+    channel.stalls.clear()
+    async with notifying(view, people, channel):
+        await view.until(lambda: len(channel.tried) == 1)
+        await nothing_more()
+        assert len(channel.tried) == 1
+        channel.stalls.set()
+        await view.until(lambda: not view.outbox and view.channels["sms"].up)
+    assert channel.looks == 0
 
 
 async def test_who_begins_where_a_channel_was_said_down_finds_out_whether_it_still_is(people: People) -> None:
