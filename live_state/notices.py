@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from domain.alerts.fold import Choice, Draft, NoticesState
+from domain.alerts.holding import Again
 from domain.alerts.lifecycle import Alert
 from domain.alerts.notice import (
     ChannelState,
@@ -43,6 +44,7 @@ KINDS: dict[str, Any] = {
     "loads": tuple[int, ...],
     "past": Past,
     "measured": Measured,
+    "again": Again,
 }
 NAMES = ("meta", "settings", *KINDS, "ids:*")
 

@@ -75,14 +75,14 @@ def alert(id_: str, severity: Severity = "warning", *, since: int = START, **mor
 class Timeline:
     """A notices shard that is told one thing after another: `at(905)` is 905 s after the start."""
 
-    def __init__(self, *settings: SettingsPublished, reload: bool = False) -> None:
+    def __init__(self, *settings: SettingsPublished) -> None:
         self.state = NoticesState()
         self.events: list[Event] = []
         self.stored = Stored()
         self.lines: dict[str, list[Entry]] = {}
         self.alerts: dict[str, Alert] = {}
         self.now = START
-        self._reload = reload
+        self.reload = False  # after each record: the memory is lost
         self._offset = 100
         self.fold(Genesis(id="genesis", received_at=START, epoch="e1", shard=SHARD))
         for event in settings or (published("people", People(people=PEOPLE)), published("routing", routing())):
@@ -97,7 +97,7 @@ class Timeline:
             self.lines.setdefault(id_, []).append(entry)
         self.stored.take(notices.writes(draft, rebuilding=False))
         self.state.absorb(draft)
-        if self._reload:
+        if self.reload:
             self.state = self.stored.load(self.state.offset)
         return draft.outcomes.get(event.id, Said("applied"))
 

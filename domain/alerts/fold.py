@@ -2,8 +2,8 @@
 
 The shard's clock is the largest `received_at` seen (design, decision 2). Before a record is folded, everything due by
 its clock is run in order, each at its exact instant; and after it, what it made due at once. So the outcome does not
-depend on how the log was cut into batches. What one record may lead to is bounded: groups that are due after so many
-messages wait for the next record.
+depend on how the log was cut into batches. What one record may lead to is bounded, lest its commit be too large: groups
+that are due, and alerts that something else changed (a silence, other routes), wait for the next record then.
 """
 
 import dataclasses
@@ -17,8 +17,10 @@ from domain.alerts.holding import (
     CROSSING,
     GIVE_UP,
     GROUP,
+    MOST_BYTES_AT_ONCE,
     OWN,
     SILENCE,
+    Broken,
     Choice,
     NoticesState,
     Timer,
@@ -62,7 +64,7 @@ from domain.events import (
 
 NOTICES_FOLD_VERSION = 1
 MOST_CHANGED = 1_000  # alerts that one feed entry tells of
-MOST_AT_ONCE = 1_500  # messages that one record leads to, or a little more
+MOST_BYTES_TOLD = 6 << 20  # or so much, once it is written and told
 MOST_SILENCES = 500
 MOST_OVERRIDES = 1_000
 MOST_EPOCHS = 8  # of a shard that ended, remembered
@@ -77,27 +79,18 @@ OVER_KEPT_MS = DAY_MS  # alerts and groups, on the desk
 __all__ = ["NOTICES_FOLD_VERSION", "Choice", "Draft", "Item", "NoticesState", "Said", "fold"]
 
 
-class Broken(Exception):
-    """Something that was due can't be run: a bug, which must not keep all else that is due from being run."""
-
-    def __init__(self, timer: Timer, why: str) -> None:
-        super().__init__(why)
-        self.timer = timer
-
-
 class Draft(Grouping):
     """What a run of records makes of a state, without touching it; what is broken is passed over when it is due."""
 
     def __init__(self, base: NoticesState, broken: Set[Timer] = frozenset()) -> None:
-        super().__init__(base)
-        self._broken = broken
+        super().__init__(base, broken)
         self._forgotten: set[str] = set()  # the ids of forgotten hours, which the base still knows
         self._steps = 0  # of our own alerts, that are taken in
 
     @property
     def anew(self) -> bool:
         """Return whether so much changed that readers do better to load everything again."""
-        return len(self.alerts.changed) > MOST_CHANGED
+        return len(self.alerts.changed) > MOST_CHANGED or self.size > MOST_BYTES_TOLD
 
     def outcome_of(self, id_: str) -> Said | None:
         """Return what became of an event of the last 48 h, None for one that was never seen."""
@@ -127,16 +120,19 @@ class Draft(Grouping):
         waiting: list[tuple[int, Timer]] = []
         while (due := self.next_timer(by)) is not None:
             at, timer = due
-            if timer[0] == GROUP and self.left <= 0:
+            if timer[0] == GROUP and self.full:
                 waiting.append((at, timer))
                 continue
             self.clock = max(self.clock, at)
-            if timer in self._broken:
+            if timer in self.broken:
                 continue
             try:
                 self._run_one(*timer)
+                self.look_again()
+            except Broken:
+                raise
             except Exception as error:
-                raise Broken(timer, f"{type(error).__name__} when it was due") from error
+                raise Broken(timer, error) from error
         for at, timer in waiting:
             self.time(timer, at)
         self.clock = by
@@ -192,8 +188,9 @@ class Draft(Grouping):
         if isinstance(event, Unreadable):
             self.bury(offset, str(event), event.id)
             return
-        self.left = MOST_AT_ONCE
+        self.most = self.size + MOST_BYTES_AT_ONCE
         self.note_anew()
+        self.look_again()  # what was left to this record
         self.advance(event.received_at if appended_at is None else min(event.received_at, appended_at))
         self.offset = offset
         if isinstance(event, Genesis):
@@ -207,6 +204,7 @@ class Draft(Grouping):
             self.repeated[event.id] = known
             return
         self._say(event.id, self._apply(event))
+        self.look_again()
         self._run(self.clock)
 
     def bury(self, offset: int, reason: str, id_: str | None = None) -> None:
@@ -259,7 +257,7 @@ class Draft(Grouping):
         if mark is not None and event.epoch != mark.epoch:
             if event.epoch in over:
                 return _refused("of an epoch that is over")
-            self.end_epoch(event.shard, mark.epoch)
+            self.end_epochs_before(event.shard)
             over = (*over, mark.epoch)[-MOST_EPOCHS:]
         elif mark is not None and (event.offset, event.n) <= (mark.offset, mark.n):
             return Said("history", "known already")
@@ -285,7 +283,7 @@ class Draft(Grouping):
         for each in held:
             self.note((each.alert.id,), Entry(at=self.clock, what="seen", by=subject))
             if subject not in each.seen_by and len(each.seen_by) < MOST_NAMED:
-                self.alerts.put(each.alert.id, replace(each, seen_by=each.seen_by | {subject: self.clock}))
+                self.put_alert(replace(each, seen_by=each.seen_by | {subject: self.clock}))
             if subject in each.told:
                 groups |= dict.fromkeys(each.groups)
         for id_ in groups:
@@ -333,7 +331,7 @@ class Draft(Grouping):
         self.silences.put(silence.id, silence)
         self.time((SILENCE, silence.id), due_of_silence(silence, self.clock))
         if silence.since <= self.clock:
-            self.remute(self.active_matching(silence.id), "unsilenced")
+            self.mark_silenced(silence)
         return APPLIED
 
     def _why_no_silence(self, event: SilenceMade) -> str | None:
@@ -357,13 +355,14 @@ class Draft(Grouping):
             self._end_silence(id_)
         else:
             self.time((SILENCE, id_), due_of_silence(silence, self.clock))
-            self.remute(self.active_matching(id_), "unsilenced")
+            self.mark_silenced(silence)
 
     def _end_silence(self, id_: str) -> None:
-        held_back = self.active_matching(id_)
+        silence = self.silences.get(id_)
         self.silences.drop(id_)
         self.time((SILENCE, id_), None)
-        self.remute(held_back, "unsilenced")
+        if silence is not None:
+            self.mark_silenced(silence)
 
     # -- people
 

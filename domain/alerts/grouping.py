@@ -1,15 +1,25 @@
 """Alerts come into groups, are held back, taken in and end: what each change means for the telling."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 from msgspec.structs import replace
 
-from domain.alerts.holding import MOST_IN_GROUP, gravest, is_over, join, number_of, routed, standing
+from domain.alerts.holding import (
+    MARKED,
+    MOST_IN_GROUP,
+    Again,
+    Broken,
+    gravest,
+    is_over,
+    join,
+    number_of,
+    routed,
+    standing,
+)
 from domain.alerts.lifecycle import Alert, Step
-from domain.alerts.matching import Branch, branches, group_id, grouped
+from domain.alerts.matching import Branch, branches, group_id, grouped, matches
 from domain.alerts.mute import Link, LinkKey, sides, silence_of
-from domain.alerts.notice import Entry, Group, HeldAlert, Past, Reason
+from domain.alerts.notice import Entry, Group, HeldAlert, Past, Reason, Silence
 from domain.alerts.routing import Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
 from domain.alerts.telling import MOST_NAMED, Telling
@@ -40,12 +50,35 @@ class Grouping(Telling):
         if step.what == "handed_over" and step.to:
             self._hand_over(held, step.to)
 
-    def end_epoch(self, shard: str, epoch: str) -> None:
-        """End the alerts that another life of a shard's log told of: nobody will tell how they go on."""
+    def end_epochs_before(self, shard: str) -> None:
+        """End the alerts that an earlier life of a shard's log told of: nobody will tell how they go on."""
         for held in self._active():
-            if held.shard == shard and held.epoch == epoch:
-                over = replace(held.alert, status="resolved", why="gone", resolved_at=self.clock, changed_at=self.clock)
-                self.take_in(Step("resolved", self.clock, over), shard, epoch)
+            if held.shard == shard:
+                self.mark(held.alert.id, "over")
+
+    def look_again(self) -> None:
+        """Look at the alerts that something else changed, as many as this record may still change."""
+        while self.marked and not self.full:
+            for id_, what in self.next_marked():
+                if self.full:
+                    return
+                self.unmark(id_)
+                held = self.alerts.get(id_)
+                if held is not None and not is_over(held) and (MARKED, id_) not in self.broken:
+                    try:
+                        self._look(held, what)
+                    except Exception as error:
+                        raise Broken((MARKED, id_), error) from error
+
+    def _look(self, held: HeldAlert, what: Again) -> None:
+        mark = self.upto.get(held.shard)
+        if what == "over" and mark is not None and held.epoch != mark.epoch:
+            over = replace(held.alert, status="resolved", why="gone", resolved_at=self.clock, changed_at=self.clock)
+            self.take_in(Step("resolved", self.clock, over), held.shard, held.epoch)
+        elif what == "route":
+            self._move(held, held, "rerouted", route=True)
+        else:
+            self._look_what_mutes(held)
 
     def _active(self) -> list[HeldAlert]:
         active = (held for _, held in self.alerts.items() if not is_over(held))
@@ -99,7 +132,7 @@ class Grouping(Telling):
         if not is_over(held):
             for id_ in held.groups:
                 self.count(id_, held, 1)
-        self.alerts.put(held.alert.id, held)
+        self.put_alert(held)
 
     def _remark(self, held: HeldAlert, news: News, *, silenced_by: str | None, inhibited_by: str | None) -> None:
         """Keep by what an alert is held back now, and let its groups follow."""
@@ -151,7 +184,7 @@ class Grouping(Telling):
 
     def _hear(self, group: Group, news: News, *, worse: bool) -> Group:
         """Return the group with when it will be told of an alert that is new, or graver, or open again."""
-        branch = self.in_force.branches[group.route]
+        branch = self._branch(group)
         soon = self.clock + branch.group_wait_ms
         calm = soon if group.told_at is None else max(soon, group.told_at + branch.group_interval_ms)
         match group.status:
@@ -170,6 +203,10 @@ class Grouping(Telling):
                 if worse:
                     return _again(group, "worse", soon)
                 return group if group.news_at is not None else replace(group, news_at=calm)
+
+    def _branch(self, group: Group) -> Branch:
+        """Return a group's branch; of one that is gone, and that its alerts are about to leave, what is usual."""
+        return self.in_force.branches.get(group.route) or Branch(id=group.route, chain=group.chain)
 
     def _begun(self, group: Group, branch: Branch) -> Group:
         """Return a group that begins a life; what it was told before stays, so that no message has another's id."""
@@ -193,14 +230,14 @@ class Grouping(Telling):
         by = held.alert.taken_by if held.alert.status == "acknowledged" else group.taken_by
         if group.status == "taken":
             return replace(group, taken_by=by)
-        group = self._begun(group, self.in_force.branches[group.route]) if group.status == "resolved" else group
+        group = self._begun(group, self._branch(group)) if group.status == "resolved" else group
         return replace(_stopped(group), status="taken", taken_by=by)
 
     def _hushed(self, group: Group, held: HeldAlert) -> Group:
         """Return a group of which every alert is held back: nobody is told, and why is kept."""
         if group.status == "quiet" and group.next_at is None:
             return group
-        group = self._begun(group, self.in_force.branches[group.route]) if group.status == "resolved" else group
+        group = self._begun(group, self._branch(group)) if group.status == "resolved" else group
         if standing(held) == "muted":
             group = self.hold_back(group, self.why_muted(held))
         return replace(_stopped(group), status="quiet")
@@ -234,31 +271,27 @@ class Grouping(Telling):
         for id_ in held.groups[:1]:  # once, however many routes it went down
             group = self.groups.get(id_)
             if group is not None and not is_over(held):
-                branch = self.in_force.branches[group.route]
+                branch = self._branch(group)
                 at = self.clock + min(branch.group_wait_ms, MOST_HANDED_MS)
                 self.put_group(replace(group, handed={to: at} | group.handed))
 
     # -- what holds alerts back
 
-    def remute(self, chosen: Iterable[HeldAlert], news: News) -> None:
-        """Look again whether silences hold these alerts back."""
-        silences = [silence for _, silence in self.silences.items()]
-        for held in chosen:
-            by = silence_of(held.alert.labels, silences, self.clock)
-            if by != held.silenced_by:
-                what = "unsilenced" if by is None else "silenced"
-                self.note((held.alert.id,), Entry(at=self.clock, what=what, text=by or ""))
-                self._remark(held, news, silenced_by=by, inhibited_by=held.inhibited_by)
+    def _look_what_mutes(self, held: HeldAlert) -> None:
+        """Look again whether a silence or another alert holds one back."""
+        silence = silence_of(held.alert.labels, (each for _, each in self.silences.items()), self.clock)
+        cover = self._covered_by(held)
+        for what, was, by in (("silenced", held.silenced_by, silence), ("inhibited", held.inhibited_by, cover)):
+            if by != was:
+                self.note((held.alert.id,), Entry(at=self.clock, what=what if by else f"un{what}", text=by or ""))
+        news: News = "unsilenced" if held.silenced_by is not None and silence is None else "uninhibited"
+        self._remark(held, news, silenced_by=silence, inhibited_by=cover)
 
-    def active_matching(self, silence_id: str) -> list[HeldAlert]:
-        """Return the alerts that a silence holds back, or would."""
-        silence = self.silences.get(silence_id)
-        return [
-            held
-            for held in self._active()
-            if held.silenced_by == silence_id
-            or (silence is not None and silence_of(held.alert.labels, [silence], silence.since) is not None)
-        ]
+    def mark_silenced(self, silence: Silence) -> None:
+        """Let the alerts be looked at again that a silence holds back, or would."""
+        for held in self._active():
+            if held.silenced_by == silence.id or matches(silence.matchers, held.alert.labels):
+                self.mark(held.alert.id, "look")
 
     def _inhibitions(self) -> tuple[Inhibition, ...]:
         return self.in_force.routing.inhibitions if self.in_force.routing else ()
@@ -316,15 +349,8 @@ class Grouping(Telling):
                 target = self.alerts.get(id_)
                 if target is None or id_ == one.alert.id:
                     continue
-                if key in after and target.inhibited_by is not None:
-                    continue
-                if key in before and target.inhibited_by != one.alert.id:
-                    continue
-                by = self._covered_by(replace(target, inhibited_by=None))
-                if by != target.inhibited_by:
-                    what = "uninhibited" if by is None else "inhibited"
-                    self.note((id_,), Entry(at=self.clock, what=what, text=by or ""))
-                    self._remark(target, "uninhibited", silenced_by=target.silenced_by, inhibited_by=by)
+                if target.inhibited_by is None if key in after else target.inhibited_by == one.alert.id:
+                    self.mark(id_, "look")
 
     # -- other routes
 
@@ -337,9 +363,7 @@ class Grouping(Telling):
         for held in active:
             for side in sides(self._inhibitions(), held.alert.labels):
                 join(self._own_link(side.key), held.alert.id, side.source, side.target)
-        for held in active:
-            now = self.alerts.get(held.alert.id) or held
-            self._move(now, now, "rerouted", route=True)
+            self.mark(held.alert.id, "route")
         for _, group in list(self.groups.items()):
             branch = self.in_force.branches.get(group.route)
             if branch is not None and branch.chain != group.chain:

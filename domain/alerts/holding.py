@@ -2,7 +2,7 @@
 
 import dataclasses
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -38,15 +38,22 @@ from domain.overlay import Overlay, absorb
 MOST_IN_GROUP = 5_000  # alerts
 MOST_NOT_TOLD = 20
 MOST_TIMELINES = 60  # alerts of a group on whose timelines it is written what was told; of more, the group says it
+BYTES_BESIDE_TEXT = 1_000  # of an alert, packed
+BYTES_OF_A_NAME = 32
+BYTES_OF_A_LINE = 120  # of a timeline
+BYTES_OF_A_GROUP = 3_000  # on average, and twice
+MOST_BYTES_AT_ONCE = 6 << 20  # or a little more, that one record changes, lest its commit be too large
+MARKS = ("look", "route", "over")
 TOLD_ON_TIMELINES_MS = 24 * 3_600_000
 IN_AN_INSTANT = 1_000  # entries of a timeline, in order
 
 Choice = dict[str, tuple[str, ...]]  # severity → channels
+Again = Literal["look", "route", "over"]  # at what holds an alert back; at that and its routes; or it is over
 Standing = Literal["open", "muted", "taken"]  # of an alert that is not over: to be told of, held back, somebody has it
 Tally = dict[tuple[Severity, Standing], int]
 
 # Timers: of which kind, and of what. Those of one instant run in the order of their kinds.
-OWN, CROSSING, SILENCE, GIVE_UP, GROUP = range(5)
+OWN, CROSSING, SILENCE, GIVE_UP, GROUP, MARKED = range(6)
 Timer = tuple[int, str]
 
 # What of a state is stored, and changed by key.
@@ -65,6 +72,7 @@ STORED = (
     "loads",
     "past",
     "measured",
+    "again",
 )
 
 read_routing = msgspec.json.Decoder(Routing).decode
@@ -107,8 +115,9 @@ class NoticesState:
     """All that a notices shard remembers; changed by `absorb` alone.
 
     `own` are the alerts that this shard evaluates itself, by key; `worth` is by `<rule>/<day>`, `loads` the instants at
-    which each person was told something within the last 120 minutes. What stands from `in_force` on is not stored: it
-    follows from the rest (`settle`).
+    which each person was told something within the last 120 minutes; `again` are alerts that something else changed,
+    and that are still to be looked at: they may be more than one commit can hold. What stands from `in_force` on is not
+    stored: it follows from the rest (`settle`).
     """
 
     offset: int = -1
@@ -128,6 +137,7 @@ class NoticesState:
     loads: dict[str, tuple[int, ...]] = field(default_factory=dict)
     past: dict[str, Past] = field(default_factory=dict)
     measured: dict[str, Measured] = field(default_factory=dict)
+    again: dict[str, Again] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
     in_force: InForce = field(default_factory=InForce)
@@ -204,6 +214,12 @@ class NoticesState:
 # -- what follows from a value
 
 
+def size_of(alert: Alert) -> int:
+    """Return about how many bytes an alert takes: most of it are its texts, in which accents are two bytes each."""
+    texts = (alert.title, alert.text, alert.todo)
+    return BYTES_BESIDE_TEXT + 2 * sum(len(words.fr) + len(words.en) for words in texts)
+
+
 def is_over(held: HeldAlert) -> bool:
     """Return whether an alert has ended."""
     return held.alert.status == "resolved"
@@ -275,11 +291,19 @@ def next_crossing(rules: Ruleset | None, channel: ChannelState, clock: int) -> i
 # -- a draft
 
 
-class Holding:
-    """What a state becomes, without touching it: all it holds as overlays, and its timers."""
+class Broken(Exception):
+    """Something that is due can't be run: a bug, which must not keep all else that is due from being run."""
 
-    def __init__(self, base: NoticesState) -> None:
-        self.base = base
+    def __init__(self, timer: Timer, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__} when it was due")
+        self.timer = timer
+
+
+class Holding:
+    """What a state becomes, without touching it: all it holds as overlays, and its timers (broken ones passed over)."""
+
+    def __init__(self, base: NoticesState, broken: Set[Timer] = frozenset()) -> None:
+        self.base, self.broken = base, broken
         self.offset, self.clock, self.shard = base.offset, base.clock, base.shard
         self.in_force = base.in_force
         self.settings: Overlay[str, bytes] = Overlay(base.settings)
@@ -295,6 +319,10 @@ class Holding:
         self.loads: Overlay[str, tuple[int, ...]] = Overlay(base.loads)
         self.past: Overlay[str, Past] = Overlay(base.past)
         self.measured: Overlay[str, Measured] = Overlay(base.measured)
+        self.again: Overlay[str, Again] = Overlay(base.again)
+        self.marked = len(base.again)
+        self.size = 0  # about what of alerts, groups and messages is changed, in bytes, in the writes and the feed
+        self.most = 0  # size at which the present record has led to enough: the rest is the next one's
         self.own = Book(
             base.own,
             base.in_force.rules,
@@ -330,6 +358,40 @@ class Holding:
         measured = self.measured.get(f"{rule.on}/{name}")
         return None if measured is None else measured.value
 
+    # -- what one record leads to
+
+    @property
+    def full(self) -> bool:
+        """Return whether the present record has led to so much that the rest is left to the next one."""
+        return self.size >= self.most
+
+    @property
+    def overfull(self) -> bool:
+        """Return whether it has led to twice as much: no commit can hold much more."""
+        return self.size >= self.most + MOST_BYTES_AT_ONCE
+
+    def put_alert(self, held: HeldAlert) -> None:
+        """Keep an alert as it is now."""
+        self.alerts.put(held.alert.id, held)
+        self.size += 2 * (size_of(held.alert) + BYTES_OF_A_NAME * len(held.told))
+
+    def mark(self, id_: str, what: Again) -> None:
+        """Let an alert be looked at again; that it is over goes before its routes, and these before the rest."""
+        before = self.again.get(id_)
+        if before is None:
+            self.marked += 1
+        if before is None or MARKS.index(what) > MARKS.index(before):
+            self.again.put(id_, what)
+
+    def next_marked(self) -> list[tuple[str, Again]]:
+        """Return the alerts that are to be looked at again, in their order."""
+        return sorted(self.again.items()) if self.marked else []
+
+    def unmark(self, id_: str) -> None:
+        """Let an alert not be looked at again."""
+        self.again.drop(id_)
+        self.marked -= 1
+
     # -- timers
 
     def time(self, timer: Timer, at: int | None) -> None:
@@ -360,6 +422,7 @@ class Holding:
     def put_group(self, group: Group) -> None:
         """Keep a group, with when it is due."""
         self.groups.put(group.id, group)
+        self.size += BYTES_OF_A_GROUP
         self.time((GROUP, group.id), due_of_group(group))
 
     def tally(self, group: str) -> Tally:
@@ -398,7 +461,9 @@ class Holding:
             self._noted_at, self._noted = self.clock, 0
         place = self.clock * IN_AN_INSTANT + min(self._noted, IN_AN_INSTANT - 1)
         self._noted += 1
-        self.timeline += [(id_, place, entry) for id_ in alerts]
+        lines = [(id_, place, entry) for id_ in alerts]
+        self.timeline += lines
+        self.size += BYTES_OF_A_LINE * len(lines)
 
     def note_telling(self, alerts: Iterable[str], entry: Entry) -> None:
         """Write who is told, or is not, into the timelines of the first 60 alerts, for a day from when each was raised.

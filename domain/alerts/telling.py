@@ -23,7 +23,8 @@ GIVE_UP_MS = 30 * 60_000
 MOST_TOLD = 50  # messages that a group remembers
 MOST_NAMED = 200  # alerts in a notice, people in an alert
 MOST_IN_CELL = 200
-COST_OF_A_TURN = 5  # of a group, in messages
+BYTES_OF_A_MESSAGE = 500  # beside its texts, and the ids of its alerts
+BYTES_OF_AN_ID = 16
 
 IN_TELLING = ("telling", "unanswered")
 
@@ -42,7 +43,6 @@ class Round:
 class Telling(Holding):
     """A draft that tells people of groups of alerts."""
 
-    left = 0  # messages that the present record may still lead to; groups that are due wait for the next one then
     _by_group: dict[str, dict[str, None]] | None = None  # the messages on their way, once somebody asked
 
     def turn(self, id_: str) -> None:
@@ -50,7 +50,6 @@ class Telling(Holding):
         group = self.groups.get(id_)
         if group is None:
             return
-        self.left -= COST_OF_A_TURN
         if group.next_at is not None and group.next_at <= self.clock:
             group = self._go_on(replace(group, next_at=None))
         if group.news_at is not None and group.news_at <= self.clock:
@@ -301,7 +300,8 @@ class Telling(Holding):
                 self.time((GIVE_UP, notice.id), give_up_at)
                 hopes += channel != WEBHOOK
             told.append(made)
-        self.left -= len(ways)
+        words = sum(len(each.fr) + len(each.en) for each in (title, text, todo))
+        self.size += len(ways) * (BYTES_OF_A_MESSAGE + 2 * words + BYTES_OF_AN_ID * len(ids))
         self._told_of(alerts, round_.people, reason)
         return replace(
             group,
@@ -325,19 +325,21 @@ class Telling(Holding):
             to = tuple(dict.fromkeys((*each.told, *people)))[:MOST_NAMED]
             if to == each.told:
                 continue
+            if self.overfull:  # of hundreds with texts of many pages each, the gravest must do
+                break
             if not each.told:
                 counts = self.counts(each.alert)
                 self.worth.put(worth_key(each.alert), replace(counts, notified=counts.notified + 1))
-            self.alerts.put(each.alert.id, replace(each, told=to))
+            self.put_alert(replace(each, told=to))
         if reason == "escalated":
             self._count_escalated(held)
 
     def _count_escalated(self, alerts: Iterable[HeldAlert]) -> None:
         for held in [self.alerts.get(each.alert.id) for each in alerts]:
-            if held is not None and not held.escalated:
+            if held is not None and not held.escalated and not self.overfull:
                 counts = self.counts(held.alert)
                 self.worth.put(worth_key(held.alert), replace(counts, escalated=counts.escalated + 1))
-                self.alerts.put(held.alert.id, replace(held, escalated=True))
+                self.put_alert(replace(held, escalated=True))
 
     # -- what a group is told of
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.alerts.fold import Draft, Item, NoticesState, fold
+from domain.alerts.fold import Draft, Item, fold
 from domain.alerts.lifecycle import Step
 from domain.alerts.notice import NotTold
 from domain.alerts.routing import ChainStep, People, Person, Route, Window
@@ -16,8 +16,10 @@ from domain.events import (
     NoticeDelivered,
     OverrideEnded,
     ShiftOverridden,
+    SilenceMade,
     Tick,
 )
+from domain.places import Words
 from tests.small_notices import (
     DAY_S,
     OWNER,
@@ -671,13 +673,34 @@ def test_a_group_of_900_alerts_is_folded_as_fast() -> None:
 
 def test_what_one_record_leads_to_is_bounded_and_the_rest_comes_with_the_next() -> None:
     day = Timeline(people(), published("routing", routing(route={"group_by": ("ward",)})))
-    state: NoticesState = day.state
-    day.at(0).fires(*(f"w{n}" for n in range(400)))
+    day.at(0).fires(*(f"w{n}" for n in range(1_500)))
     day.at(5)
-    first = len(state.outbox)
-    assert 200 <= first < 400
-    day.at(5.001)
-    assert len(state.outbox) == 400
+    first = len(day.state.outbox)
+    assert 500 <= first < 1_500
+    for turn in range(3):
+        day.at(5.1 + turn)
+    assert len(day.state.outbox) == 1_500
+
+
+def test_a_silence_on_many_alerts_with_long_texts_takes_several_records_and_reloads_change_nothing() -> None:
+    long = Words(fr="é" * 2_000, en="e" * 2_000)
+    whole, pieces = Timeline(), Timeline()
+    for day in (whole, pieces):
+        day.at(0).fires(*(f"w{n}" for n in range(600)), text=long, todo=long)
+        day.reload = day is pieces
+        span: dict[str, Any] = {"since": START, "until": START + 60_000}
+        day.event(SilenceMade, by="boss", id_="s1", matchers={"level": ("ward",)}, reason="panne", **span)
+        silenced = [held for held in day.state.alerts.values() if held.silenced_by]
+        assert 0 < len(silenced) < 600
+        assert day.state.again
+        for turn in range(4):
+            day.at(1 + turn)
+        assert all(held.silenced_by == "s1" for held in day.state.alerts.values())
+        assert (day.state.again, day.group.status, day.waiting()) == ({}, "quiet", [])
+        for turn in range(4):
+            day.at(60 + turn)
+        assert [each.person for each in day.waiting()] == ["anne"]
+    assert whole.state.alerts == pieces.state.alerts
 
 
 def test_what_breaks_when_it_is_due_keeps_nobody_else_from_being_told(monkeypatch: pytest.MonkeyPatch) -> None:
