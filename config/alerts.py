@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from config import on_call
 from config.reading import Entry, Findings, Node, Row, count, shown, table, text, tree
+from config.region import SLUG, both_languages
 from domain.alerts import measures
 from domain.alerts.routing import (
     CHANNELS,
@@ -26,7 +27,7 @@ from domain.alerts.routing import (
     mistakes,
 )
 from domain.alerts.rule import SEVERITIES, Concern, Level, Rule, Ruleset, Severity
-from domain.places import Region, Words
+from domain.places import Region
 
 RULES, ROUTING, CONTACTS, ON_CALL = "alert_rules.yaml", "routing.yaml", "contacts.csv", "on-call"
 ADDRESSES = ("smtp", "sms", "mssante")
@@ -43,7 +44,6 @@ LABELS = (
 )
 STEPS = ("wait", "person", "on_call", "cell", "loop")
 
-SLUG = re.compile(r"[a-z0-9]{1,40}(-[a-z0-9]{1,40}){0,9}", re.ASCII)
 SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,199}", re.ASCII)
 DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?(s|m|h|d)", re.ASCII)
 SHARE = re.compile(r"(\d{1,4}(?:\.\d{1,3})?) ?%", re.ASCII)
@@ -159,7 +159,6 @@ UNITS: dict[measures.Unit, Unit] = {
     "count": Unit(_whole, "5"),
     "hours": Unit(_hours, "24h"),
     "seconds": Unit(seconds, "15m"),
-    "yes": Unit(_whole, "0"),
 }
 
 
@@ -187,15 +186,6 @@ def _slug(entry: Entry, name: str) -> str:
     if told and not SLUG.fullmatch(told):
         entry.refuse(name, f"{name} {shown(told)} must be lower-case words joined by hyphens")
     return told
-
-
-def _words(entry: Entry, name: str) -> Words:
-    both = entry.entry(name, f"{name} (fr and en)")
-    if both is None:
-        return Words(fr="", en="")
-    words = Words(fr=both.word("fr"), en=both.word("en"))
-    both.finish()
-    return words
 
 
 def _list(entry: Entry, name: str) -> tuple[str, ...]:
@@ -263,9 +253,9 @@ def _rule(entry: Entry, region: Region | None) -> Rule:
         on=measure,
         at=entry.word("at"),
         levels=tuple(_level(each, measure) for each in entry.entries("levels", "a level")),
-        title=_words(entry, "title"),
-        text=_words(entry, "text"),
-        todo=_words(entry, "todo"),
+        title=both_languages(entry, "title"),
+        text=both_languages(entry, "text"),
+        todo=both_languages(entry, "todo"),
         link=entry.word("link", default=""),
         hold_s=_duration(entry, "for", zero=True) or 0.0,
         bed_kinds=entry.words("bed_kinds"),

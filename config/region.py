@@ -196,12 +196,13 @@ def _source(entry: Entry) -> Source:
 
 
 def _no_data(entry: Entry, findings: Findings) -> NoData:
-    found = NoData(label=_words(entry, "label"), reason=_words(entry, "reason"))
+    found = NoData(label=both_languages(entry, "label"), reason=both_languages(entry, "reason"))
     entry.finish()
     return found
 
 
-def _words(entry: Entry, name: str) -> Words:
+def both_languages(entry: Entry, name: str) -> Words:
+    """Return a field's text in French and English; both are needed."""
     both = entry.entry(name, f"{name} (fr and en)")
     if both is None:
         return Words(fr="", en="")
@@ -245,8 +246,8 @@ def _kinds(directory: Path, frame: _Frame, findings: Findings) -> list[BedKind]:
 def _kind(entry: Entry, findings: Findings) -> BedKind:
     kind = BedKind(
         code=entry.word("code"),
-        label=_words(entry, "label"),
-        short=_words(entry, "short"),
+        label=both_languages(entry, "label"),
+        short=both_languages(entry, "short"),
         nature=entry.word("nature", default=NATURE_BED),
         ror=entry.words("ror"),
         ror_mode=entry.words("ror_mode"),

@@ -18,6 +18,7 @@ from config import alerts, on_call
 from config import settings as environment
 from config.alerts import RULES as RULES_FILE
 from config.alerts import seconds
+from config.region import SLUG
 from config.settings import Settings
 from domain.alerts.notice import Override
 from domain.alerts.oncall import on_duty
@@ -368,7 +369,7 @@ def set_webhook(
     """Name a receiver, in place of what had that name, and print the secret by which it can tell that we wrote."""
     settings, address = environment.read(os.environ), sys.stdin.readline().strip() if url == "-" else url
     why_not = reach.why_not(address, allow_private=allow_private)
-    if not alerts.SLUG.fullmatch(name):
+    if not SLUG.fullmatch(name):
         raise NotPublished(f"a receiver's name must be lower-case words joined by hyphens, and {name!r} is not")
     if why_not is not None:
         raise NotPublished(f"the receiver's address {why_not}")

@@ -1,7 +1,6 @@
 """`vigilits grant` and `vigilits token`: who may act where, put on the log of the region that it concerns."""
 
 import asyncio
-import re
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from config.alerts import SUBJECT
 from domain.events import Event, GrantGiven, GrantRevoked
 from domain.places import Region
 from event_log.ids import new_id
@@ -20,7 +20,6 @@ from live_state.state import State
 from realtime_api.access import MATRIX
 
 ROLES = tuple(MATRIX.roles)
-SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:+-]{0,199}", re.ASCII)
 SCOPES = {"region": "a region's code", "et": "et:<FINESS>", "ej": "ej:<FINESS>", "ward": "ward:<id>"}
 LOOKS_EVERY_S = 0.05
 

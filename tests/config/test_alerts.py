@@ -437,7 +437,7 @@ def test_occitanies_people_are_invented_and_can_not_be_reached() -> None:
     used = {
         channel for person in found.people.people.values() for names in person.channels.values() for channel in names
     }
-    assert used == {"app", "push"}
+    assert used == {"app"}  # whoever wants pushes asks for them: without a browser that takes them each one would fail
 
 
 def test_somebody_is_always_on_call_in_occitanie() -> None:
