@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import domain.alerts.fold
 from domain.alerts.evaluate import NEVER, Book
 from domain.alerts.fold import Draft, Item, NoticesState, fold
-from domain.alerts.holding import OWN, STORED, number_of
+from domain.alerts.holding import MOST_BYTES_AT_ONCE, OWN, STORED, number_of
 from domain.alerts.notice import Entry
 from domain.alerts.routing import Chain, ChainStep, Inhibition, People, Route, Routing
 from domain.alerts.rule import Level, Rule, Ruleset
@@ -184,10 +186,17 @@ def folded(events: Sequence[Event], cuts: Sequence[int], *, reload: bool) -> See
 
 
 @settings(max_examples=30, deadline=None)
-@given(ACTIONS, st.data())
+@given(ACTIONS, st.sampled_from([MOST_BYTES_AT_ONCE, 10_000, 1]), st.data())
 def test_the_state_does_not_depend_on_how_the_log_was_cut_or_the_memory_lost(
-    actions: list[Action], data: st.DataObject
+    actions: list[Action], most: int, data: st.DataObject
 ) -> None:
+    """Also where next to nothing may be done at each record, so that much is left to the next one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(domain.alerts.fold, "MOST_BYTES_AT_ONCE", most)
+        _cuts_and_losses(actions, data)
+
+
+def _cuts_and_losses(actions: list[Action], data: st.DataObject) -> None:
     day, epochs = begun(), ["e1"]
     for action in actions:
         do(day, action, epochs)
