@@ -205,7 +205,8 @@ class AlertsHub(Mirror[AlertsView]):
 
     def apply(self, offset: int, change: Change) -> Effect:
         """Become what the next feed entry says, and return what that changed."""
-        keys = list(change.set)
+        # A group is shown with those of its alerts that are there: it changes with one that is gone, too.
+        keys = [*change.set, *(key for key in self._groups_of(change.set) if key not in change.set)]
         for key, packed in change.set.items():
             self._set(key, packed)
         was, self.at, self.offset = self.at, change.at, offset
@@ -218,6 +219,11 @@ class AlertsHub(Mirror[AlertsView]):
         self._frames.clear()
         self._learn(change.outcomes)
         return Effect(keys, advanced=self.at > was)
+
+    def _groups_of(self, keys: Iterable[str]) -> dict[str, None]:
+        """Return the keys of the groups that alerts are in, as they are held now."""
+        ids = (key.removeprefix("alert/") for key in keys if key.startswith("alert/"))
+        return {f"group/{group}": None for id_ in ids if id_ in self.alerts for group in self.alerts[id_].groups}
 
     def _set(self, key: str, packed: msgspec.Raw | None) -> None:
         name, _, rest = key.partition("/")
