@@ -21,6 +21,8 @@ Holds = Callable[["Screen"], object]
 class Screen:
     """One client of `/ws` that keeps the picture it is told, in a thread of its own, so that it is never slow."""
 
+    channel = "capacity"
+
     def __init__(self, url: str, token: str, region: str, since: str | None = None) -> None:
         self.wards: dict[str, Any] = {}
         self.totals: dict[str, Any] = {}
@@ -44,7 +46,9 @@ class Screen:
         self._socket: ClientConnection = self._opened.__enter__()
         told = {} if since is None else {"since": since}
         with suppress(ConnectionClosed):  # the reader hears of it
-            self._socket.send(msgspec.msgpack.encode({"type": "subscribe", "channel": f"capacity:{region}", **told}))
+            self._socket.send(
+                msgspec.msgpack.encode({"type": "subscribe", "channel": f"{self.channel}:{region}", **told})
+            )
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
 
@@ -115,15 +119,10 @@ class Screen:
         with self._changed:
             match message["type"]:
                 case "snapshot":
-                    told = message["data"]
-                    self.wards, self.totals = dict(told["wards"]), dict(told["totals"])
-                    self._note(told | {"scenario": told["scenario"]})
+                    self._see(message["data"])
                     self.token = message["token"]
                 case "changes":
-                    told = message["changes"]
-                    put(self.wards, told.get("wards", {}))
-                    put(self.totals, told.get("totals", {}))
-                    self._note(told)
+                    self._put(message["changes"])
                     self.token = message["token"]
                 case "live":
                     self.at = message["at"]
@@ -134,10 +133,69 @@ class Screen:
             self.types.append(message["type"])
             self._changed.notify_all()
 
+    def _see(self, told: Mapping[str, Any]) -> None:
+        """Show a whole picture in place of what was shown."""
+        self.wards, self.totals = dict(told["wards"]), dict(told["totals"])
+        self.scenario = told["scenario"]
+        self._note(told)
+
+    def _put(self, told: Mapping[str, Any]) -> None:
+        """Show what changed."""
+        put(self.wards, told.get("wards", {}))
+        put(self.totals, told.get("totals", {}))
+        self.scenario = told.get("scenario", self.scenario)
+        self._note(told)
+
     def _note(self, told: Mapping[str, Any]) -> None:
         self.at = told["at"]
         self.rebuilding = told.get("rebuilding", False)
-        self.scenario = told.get("scenario", self.scenario)
+
+
+class AlertDesk(Screen):
+    """A screen that shows a region's alerts as its desk has them."""
+
+    channel = "alerts"
+
+    def __init__(self, url: str, token: str, region: str, since: str | None = None) -> None:
+        self.alerts: dict[str, Any] = {}
+        self.groups: dict[str, Any] = {}
+        self.channels: dict[str, Any] = {}
+        super().__init__(url, token, region, since)
+
+    def alert_on(self, subject: str, **wanted: Any) -> dict[str, Any] | None:
+        """Return the alert (not as the desk holds it) on a subject that has these values, None where there is none."""
+        for held in self.alerts.values():
+            alert: dict[str, Any] = held["alert"]
+            if alert["subject"] == subject and all(alert.get(name) == value for name, value in wanted.items()):
+                return alert
+        return None
+
+    def until_on(self, subject: str, within_s: float = WITHIN_S, **wanted: Any) -> dict[str, Any]:
+        """Return the alert on a subject once it has these values."""
+        self.until(lambda _: self.alert_on(subject, **wanted), f"{wanted} of {subject}", within_s)
+        found = self.alert_on(subject, **wanted)
+        assert found is not None
+        return found
+
+    def group_of(self, alert: str) -> dict[str, Any]:
+        """Return the group of an alert, which has one."""
+        [group] = self.alerts[alert]["groups"]
+        found: dict[str, Any] = self.groups[group]
+        return found
+
+    def _see(self, told: Mapping[str, Any]) -> None:
+        self.alerts, self.groups, self.channels = (dict(told[name]) for name in ("alerts", "groups", "channels"))
+        self._note(told)
+
+    def _put(self, told: Mapping[str, Any]) -> None:
+        for name in ("alerts", "groups", "channels"):
+            put(getattr(self, name), told.get(name, {}))
+        self._note(told)
+
+    def __str__(self) -> str:
+        """Return what is shown, and what went on."""
+        shown = [(held["alert"]["subject"], held["alert"]["status"]) for held in self.alerts.values()]
+        return f"{shown}, groups {[group['status'] for group in self.groups.values()]}; {super().__str__()}"
 
 
 def put(held: dict[str, Any], changed: Mapping[str, Any]) -> None:

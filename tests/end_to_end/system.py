@@ -15,11 +15,15 @@ from typing import Any, TypeVar
 
 import httpx
 import msgspec
+from redis import Redis
 
+from domain.capacity.fold import Item
 from domain.events import Event, GrantGiven, GrantRevoked
 from domain.grants import Grant
 from domain.places import Freshness
 from event_log.codec import encode
+from event_log.kafka import KafkaLog
+from event_log.topics import CAPACITY, NOTICES
 from launch import accounts, regions, rights
 from launch.embedded import Engine
 from launch.publish import Held, Place
@@ -28,8 +32,8 @@ from launch.supervise import Program
 from launch.up import free_port
 from live_state.state import Position
 from realtime_api.issuer import LocalIssuer
-from tests import recount
-from tests.end_to_end.screen import Screen
+from tests import notices_recount, recount
+from tests.end_to_end.screen import AlertDesk, Screen
 from tests.launch.running import Vigilits, none_left, vigilits
 from tests.small_region import region as small_region
 
@@ -69,11 +73,11 @@ def right(role: str, scope: str) -> tuple[Grant, ...]:
 class System(Vigilits):
     """A running `vigilits up` on a Kafka and a Redis that are the test's own."""
 
-    def __init__(self, home: Path, kafka: Engine, redis: Engine) -> None:
+    def __init__(self, home: Path, kafka: Engine, redis: Engine, settings: Mapping[str, str]) -> None:
         self.kafka, self.redis = kafka, redis
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         self.issuer = LocalIssuer(home)
-        super().__init__(home, {"KAFKA_URL": kafka.url, "REDIS_URL": redis.url}, words=[])
+        super().__init__(home, {"KAFKA_URL": kafka.url, "REDIS_URL": redis.url, **settings}, words=[])
 
     def begin(self) -> None:
         """Return once everything is live."""
@@ -123,6 +127,15 @@ class System(Vigilits):
         """Return a screen of someone's, to be entered."""
         return Screen(url or self.url, self.issuer.issue(subject, minutes), region, since)
 
+    def desk(self, subject: str, region: str) -> AlertDesk:
+        """Return somebody's desk of a region's alerts, to be entered."""
+        return AlertDesk(self.url, self.issuer.issue(subject), region)
+
+    def act(self, subject: str, region: str, alert: str, act: str, **more: Any) -> httpx.Response:
+        """Do something with an alert as someone."""
+        body = {"act": act, "alerts": [alert], **more}
+        return self.http.post(f"/api/v1/regions/{region}/alerts/acts", json=body, headers=self.bearer(subject))
+
     def sign_in(self, subject: str) -> str:
         """Return the address that signs someone in."""
         return accounts.link(self.home, self.url, subject)
@@ -149,12 +162,12 @@ class System(Vigilits):
         """Return once a region is on the log, with these rights."""
         beside(_settle(self.kafka.url, self.redis.url, document, grants))
 
-    def place(self, region: str) -> Place:
-        """Return where a region stands on the log."""
+    def place(self, region: str, topic: str = CAPACITY) -> Place:
+        """Return where a region stands on a topic of the log."""
 
         async def found() -> Place:
             async with regions.stores(self.kafka.url, self.redis.url) as (log, _):
-                return (await regions.places(log))[region]
+                return (await regions.places(log, topic))[region]
 
         return beside(found())
 
@@ -172,16 +185,45 @@ class System(Vigilits):
 
         return beside(put())
 
-    def is_the_fold_of_its_log(self, region: str, within_s: float = 30.0) -> Position:
-        """Return the position once a region's state is folded to the log's end; it then equals the log's recount."""
+    def is_the_fold_of_its_log(self, region: str, within_s: float = 30.0, *, on: str = "") -> Position:
+        """Return the position once a region's state is folded to the log's end; it then equals the log's recount.
+
+        `on` is the address of another live state than the system's own.
+        """
         place = self.place(region)
 
         async def settled() -> Position:
-            async with regions.stores(self.kafka.url, self.redis.url) as (log, state):
+            async with regions.stores(self.kafka.url, on or self.redis.url) as (log, state):
                 end = await log.end(place.topic, place.partition)
                 return await recount.settled(log, state, place.shard, place.partition, end - 1, place.epoch, within_s)
 
         return beside(settled())
+
+    def tells_what_its_log_says(self, region: str, within_s: float = 30.0, *, on: str = "") -> Position:
+        """Return the position once a region's notices are folded to their log's end; they then equal its recount."""
+        place = self.place(region, NOTICES)
+
+        async def settled() -> Position:
+            async with regions.stores(self.kafka.url, on or self.redis.url) as (log, state):
+                end = await log.end(place.topic, place.partition)
+                return await notices_recount.settled(log, state, place.shard, place.partition, end - 1, within_s)
+
+        return beside(settled())
+
+    def log_of(self, region: str, topic: str) -> list[Item]:
+        """Return all that stands on a region's log."""
+        place = self.place(region, topic)
+
+        async def read() -> list[Item]:
+            async with KafkaLog(self.kafka.url) as log:
+                return await recount.items_of(log, topic, place.partition, 1 << 60)
+
+        return beside(read())
+
+    def wipe(self) -> None:
+        """Have the live state hold nothing any more."""
+        with Redis.from_url(self.redis.url) as client:
+            client.flushall()
 
     # -- its parts
 
@@ -249,12 +291,16 @@ async def _settle(kafka_url: str, redis_url: str, document: Document, grants: Ma
 
 @contextmanager
 def running(
-    home: Path, kafka: Engine, redis: Engine, founded: Sequence[tuple[Document, Mapping[str, tuple[Grant, ...]]]]
+    home: Path,
+    kafka: Engine,
+    redis: Engine,
+    founded: Sequence[tuple[Document, Mapping[str, tuple[Grant, ...]]]],
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """Give a live vigilits with these regions and rights; whatever a test did with it, nothing is left of it."""
     for document, grants in founded:
         beside(_settle(kafka.url, redis.url, document, grants))
-    one = System(home, kafka, redis)
+    one = System(home, kafka, redis, settings or {})
     try:
         one.begin()
         yield one
