@@ -57,9 +57,9 @@ export function App() {
   // A page of alerts needs neither the directory nor the beds to be read: only to know who looks.
   const away = phase.value === "sign-in" || phase.value === "no-region" || phase.value === "forbidden";
   useEffect(loadAlerts, []);
-  if (page.value === "seen") return <Lazy load={() => import("../alerts/screen/seen").then((module) => module.Seen)} />;
+  if (page.value === "seen") return <Lazy key="seen" load={() => import("../alerts/screen/seen").then((module) => module.Seen)} />;
   if (page.value !== "map" && region.value !== "" && !away) {
-    return <Lazy load={() => import("../alerts/screen/pages").then((module) => module.AlertPages)} />;
+    return <Lazy key="alerts" load={() => import("../alerts/screen/pages").then((module) => module.AlertPages)} />;
   }
   return phase.value === "ready" ? <Cell /> : <Gate />;
 }

@@ -33,7 +33,7 @@ export function Detail({ row }: { row: Row }) {
         <p>{say(held.alert.text)}</p>
         {say(held.alert.todo) && (
           <p class="todo">
-            <strong>{words.todo} : </strong>
+            <strong>{words.todo + words.colon}</strong>
             {say(held.alert.todo)}
           </p>
         )}
@@ -141,13 +141,13 @@ function Said({ line }: { line: Entry }) {
   if (what === "not_told") return <em> · {words.hushes[text] ?? text}</em>;
   if (what === "silenced") {
     const reason = map("silences").get(text)?.reason;
-    return reason ? <em> « {reason} »</em> : null;
+    return reason ? <em> {words.quoted(reason)}</em> : null;
   }
   if (what === "inhibited") {
     const by = map("alerts").get(text);
     return by ? <em> · {say(by.alert.title)}</em> : null;
   }
-  return <em> « {text} »</em>;
+  return <em> {words.quoted(text)}</em>;
 }
 
 /** A picture says how things are; the timeline how they came to be: it is asked for when someone looks. */

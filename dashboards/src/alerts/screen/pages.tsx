@@ -10,6 +10,7 @@ import { onLink, page, query } from "../../route";
 import { chooseTheme, directory, oneKey, region, signOut, theme } from "../../state";
 import { say, t } from "../../words";
 import "../alerts.css";
+import { startWorker } from "../push";
 import { isPressing } from "../rows";
 import { arrived, asCards, denied, hasCell, hasDesk, isNarrow, now, onlyMine, rebuilding, refusal, rows, shape, unfolded, verdict } from "../state";
 import { ta } from "../words";
@@ -31,6 +32,7 @@ export function AlertPages() {
   }, [verdict.value.is]);
   useEffect(() => {
     performance.mark("usable");
+    startWorker();
   }, []);
   const named = query.value.text.includes("group=");
   useEffect(() => {

@@ -128,8 +128,8 @@ export function Standing({ row }: { row: Row }) {
         <span>
           {words.hushes[row.hush.why] ?? row.hush.why}
           {row.hush.until !== null && ` ${words.until(timeOfDay(row.hush.until, zone.value, t.value))}`}
-          {row.hush.reason && <small> « {row.hush.reason} »</small>}
-          {row.hush.why === "inhibited" && covering && <small> : {say(covering.alert.title)}</small>}
+          {row.hush.reason && <small> {words.quoted(row.hush.reason)}</small>}
+          {row.hush.why === "inhibited" && covering && <small>{words.colon + say(covering.alert.title)}</small>}
         </span>
       </span>
     );
@@ -165,7 +165,8 @@ export function Tellers({ tellers, most = 3 }: { tellers: Teller[]; most?: numbe
   if (tellers.length === 0) return null;
   return (
     <span class="tellers">
-      {words.toldHead} :{" "}
+      {words.toldHead}
+      {words.colon}
       {tellers.slice(0, most).map(({ person, channels }, i) => (
         <span key={person} class="teller">
           {i > 0 && ", "}

@@ -6,14 +6,13 @@ import { region, signOut } from "../../state";
 import { SeverityGlyph } from "../../screen/glyphs";
 import { mute, muted, ring } from "../bells";
 import { doors } from "../http";
-import { installPrompt, isApple, isInstalled, pushState, startWorker, subscribe, tryPush, unsubscribe } from "../push";
+import { installPrompt, isApple, isInstalled, pushState, subscribe, tryPush, unsubscribe } from "../push";
 import { SEVERITIES } from "../rows";
 import type { MyChannels, Severity } from "../wire";
 import { ta } from "../words";
 
 export function Settings() {
   const words = ta.value;
-  useEffect(startWorker, []);
   return (
     <aside class="settings" aria-label={words.settings}>
       <Notifications />
@@ -27,7 +26,7 @@ export function Settings() {
                 <SeverityGlyph severity={severity} />
                 {words.soundOf[severity]}
               </label>
-              <button type="button" class="act" aria-label={`${words.tryIt} : ${words.soundOf[severity]}`} onClick={() => ring(severity)}>
+              <button type="button" class="act" aria-label={words.tryIt + words.colon + words.soundOf[severity]} onClick={() => ring(severity)}>
                 <Play size={16} aria-hidden="true" />
                 {words.tryIt}
               </button>
@@ -93,7 +92,7 @@ function Notifications() {
       </div>
       {isApple && !isInstalled && (
         <p class="sum">
-          {words.install} : {words.installIos}
+          {words.install + words.colon + words.installIos}
         </p>
       )}
       {said.value && (

@@ -167,7 +167,7 @@ function StandIns() {
             <small>
               {moment(one.since, now.value, zone.value, t.value)} – {moment(one.until, now.value, zone.value, t.value)} · {words.by(who(one.author))}
             </small>
-            {hasCell.value && <EndButton label={`${words.end} : ${who(one.person)}`} end={() => doors.endStandIn(region.value, one.id)} />}
+            {hasCell.value && <EndButton label={words.end + words.colon + who(one.person)} end={() => doors.endStandIn(region.value, one.id)} />}
           </li>
         ))}
       </ul>
@@ -189,7 +189,7 @@ function Silences() {
               </span>
             ))}
           </span>
-          <span class="silence-why">« {one.reason} »</span>
+          <span class="silence-why">{words.quoted(one.reason)}</span>
           <small class="sum">
             {words.by(who(one.author))} ·{" "}
             <Ticking
@@ -200,7 +200,7 @@ function Silences() {
               }
             />
           </small>
-          {hasCell.value && <EndButton label={`${words.end} : ${one.reason}`} end={() => doors.endSilence(region.value, one.id)} />}
+          {hasCell.value && <EndButton label={words.end + words.colon + one.reason} end={() => doors.endSilence(region.value, one.id)} />}
         </li>
       ))}
     </ul>

@@ -5,6 +5,7 @@ import { age, count, percent } from "../../format";
 import { region } from "../../state";
 import { say, t } from "../../words";
 import { doors } from "../http";
+import { hasCell } from "../state";
 import type { RuleWorth, WorthPicture } from "../wire";
 import { ta } from "../words";
 import { byNeed, plainTitle, shareOfTime, verdicts } from "../worth";
@@ -72,7 +73,7 @@ function Picture({ held }: { held: WorthPicture }) {
           </section>
         )}
       </div>
-      {rules.length === 0 ? (
+      {!hasCell.value ? null : rules.length === 0 ? (
         <p class="sum empty">{words.worthNone}</p>
       ) : (
         <table class="rules">
@@ -85,7 +86,13 @@ function Picture({ held }: { held: WorthPicture }) {
               <th scope="col">{words.taken}</th>
               <th scope="col">{words.escalated}</th>
               <th scope="col">{words.took}</th>
-              <th scope="col">{words.actionable}</th>
+              <th scope="col">
+                {words.actionable}
+                <span class="worth-legend">
+                  <i class="part-acted" /> {words.outcomes.acted} <i class="part-none" /> {words.outcomes.no_action_needed}{" "}
+                  <i class="part-wrong" /> {words.outcomes.wrong}
+                </span>
+              </th>
             </tr>
           </thead>
           <tbody>

@@ -11,6 +11,8 @@ export const en: AlertWords = {
   settings: "Settings",
   map: "Map",
   pages: "Pages",
+  colon: ": ",
+  quoted: (text) => `“${text}”`,
   skip: "Skip to the alerts",
 
   alertsOf: (n) => `${n} alert${s(n)}`,

@@ -12,6 +12,8 @@ export const fr = {
   settings: "Réglages",
   map: "Carte",
   pages: "Pages",
+  colon: "\u00a0: ",
+  quoted: (text: string) => `«\u00a0${text}\u00a0»`,
   skip: "Aller aux alertes",
 
   // The rows
