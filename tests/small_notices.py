@@ -165,11 +165,11 @@ class Timeline:
             self.event(NoticeDelivered, notice=each.id, receipt="ok")
         return chosen
 
-    def fails(self, *, to: str = "", channel: str = "") -> list[Notice]:
+    def fails(self, *, to: str = "", channel: str = "", why: str = "refused") -> list[Notice]:
         """Let messages on their way be given up; return them."""
         chosen = [each for each in self.waiting() if to in ("", each.person) and channel in ("", each.channel)]
         for each in chosen:
-            self.event(NoticeFailed, notice=each.id, reason="refused")
+            self.event(NoticeFailed, notice=each.id, reason=why)
         return chosen
 
     # -- what is so

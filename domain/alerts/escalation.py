@@ -53,5 +53,15 @@ def walk(chain: Chain, position: int, loops: int, tell: Callable[[ChainStep], bo
     return Stand(position, loops, last_wait_ms(chain), told)
 
 
+def leads_on(chain: Chain, position: int) -> bool:
+    """Return whether a chain names somebody from there on, before it ends or begins anew."""
+    for step in chain.steps[position:]:
+        if step.loop is not None:
+            return False
+        if step.wait_s is None:
+            return True
+    return False
+
+
 def _ms(seconds: float) -> int:
     return max(1_000, round(seconds * 1000))

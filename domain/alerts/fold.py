@@ -421,6 +421,8 @@ class Draft(Grouping):
         since = held.at if held is not None and held.up == event.up else self.clock
         self.channels.put(event.channel, ChannelState(event.up, since, event.reason[:LONGEST_REASON]))
         self._judge_channel(event.channel)
+        if not event.up and (held is None or held.up):
+            self.channel_lost(event.channel)
         return APPLIED
 
     def _judge_channel(self, name: str) -> None:

@@ -13,6 +13,11 @@ Reason = Literal["first", "grew", "worse", "reopened", "escalated", "repeat", "h
 Held = Literal["silenced", "inhibited", "quiet hours", "nobody on call", "no channel", "unknown person", "late", "over"]
 
 
+# Why a message fails whose channel was never set up for that person, or for anybody: no sign of anything being down.
+NO_ADDRESS, NOT_CONFIGURED = "no address", "not configured"
+NEVER_SET_UP = (NO_ADDRESS, NOT_CONFIGURED)
+
+
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A message to a person (or to `webhook:<name>`) through one channel, to be sent between two instants (ms).
 

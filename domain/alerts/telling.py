@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from domain.alerts.composing import compose, gravest_first
-from domain.alerts.escalation import Stand, pause_ms, walk
+from domain.alerts.escalation import Stand, leads_on, pause_ms, walk
 from domain.alerts.holding import GIVE_UP, Holding, is_over, standing
 from domain.alerts.lifecycle import Alert
 from domain.alerts.matching import Branch, end_of, within
-from domain.alerts.notice import Entry, Group, HeldAlert, Notice, NotTold, Reason, Told
+from domain.alerts.notice import NEVER_SET_UP, Entry, Group, HeldAlert, Notice, NotTold, Reason, Told
 from domain.alerts.oncall import Duty, on_duty
 from domain.alerts.routing import Chain, ChainStep
 from domain.alerts.rule import Severity
@@ -97,7 +97,7 @@ class Telling(Holding):
             run=group.step + 1,
         )
         give_up_at = self.clock + GIVE_UP_MS if stand.wait_ms is None else next_at
-        return self._send(group, round_, alerts, reason, give_up_at, webhooks)
+        return self._hastened(self._send(group, round_, alerts, reason, give_up_at, webhooks))
 
     def _webhooks_due(self, group: Group, branch: Branch, reason: Reason) -> tuple[str, ...]:
         """Return the receivers to be told when a chain begins: a machine needs no reminder at every pass."""
@@ -374,7 +374,7 @@ class Telling(Holding):
         self.note_telling(notice.alerts, entry)
         group = self.groups.get(notice.group)
         if group is not None:
-            self.put_group(self._hope_less(_receipt(group, notice, failed_at=self.clock, why=why), notice))
+            self.put_group(self._hastened(self._hope_less(_receipt(group, notice, failed_at=self.clock, why=why), notice)))
 
     def late(self, id_: str) -> None:
         """Give up a message for which it is too late: the next step is due, or long was."""
@@ -418,12 +418,47 @@ class Telling(Holding):
         self.time((GIVE_UP, notice.id), None)
 
     def _hope_less(self, group: Group, notice: Notice) -> Group:
-        """Return the group with one message less that may still arrive; after the last one, the chain goes on."""
+        """Return the group with one message less that may still arrive; after the last one, the chain goes on.
+
+        Someone of whose channels none was ever set up but the app is as good as one who has the app alone.
+        """
         if group.status not in IN_TELLING or notice.step != group.run or notice.channel == WEBHOOK or not group.hopes:
             return group
-        hopes = group.hopes - 1
+        hopes = group.hopes - (not _has_app_alone(group, notice))
         goes_on = hopes == 0 and group.next_at is not None
         return replace(group, hopes=hopes, next_at=self.clock if goes_on else group.next_at)
+
+    def channel_lost(self, name: str) -> None:
+        """Let groups go on that wait for what only a channel could bring that is down from now on."""
+        for id_ in sorted({notice.group for _, notice in self.outbox.items() if notice.channel == name}):
+            group = self.groups.get(id_)
+            if group is not None:
+                self.put_group(self._hastened(group))
+
+    def _hastened(self, group: Group) -> Group:
+        """Return the group; all that it waits for goes by channels that are down: it is the next person's turn at once.
+
+        What waits may still arrive. Where there is no next person they keep their time: nobody is told the sooner.
+        """
+        if group.status not in IN_TELLING or group.delayed or not group.hopes or group.next_at is None:
+            return group
+        down = {name for name, channel in self.channels.items() if not channel.up}
+        branch = self.in_force.branches.get(group.route)
+        chain = self.in_force.chains.get(branch.chain) if branch else None
+        if not down or chain is None or not leads_on(chain, group.next_step):
+            return group
+        awaited = [each.channel for each in self._on_their_way(group.id) if each.step == group.run]
+        awaited = [channel for channel in awaited if channel != WEBHOOK]
+        if len(awaited) < group.hopes or not down.issuperset(awaited):  # something arrived, or is on the desk
+            return group
+        return replace(group, next_at=self.clock)
+
+
+def _has_app_alone(group: Group, notice: Notice) -> bool:
+    """Return whether a message's person was told by the app, and has none of the other channels that they chose."""
+    told = [each for each in group.told if (each.person, each.at) == (notice.person, notice.made_at)]
+    others = [each for each in told if each.channel != APP]
+    return len(others) < len(told) and all(each.failed_at and each.why in NEVER_SET_UP for each in others)
 
 
 def _receipt(group: Group, notice: Notice, **what: int | str) -> Group:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from domain.alerts.notice import Notice
+from domain.alerts.notice import NO_ADDRESS, Notice
 from domain.alerts.rule import SEVERITIES
 from event_log.topics import region_of
 from people.directory import People
@@ -118,7 +118,7 @@ class Notifier:
         subscriptions = tuple(people.subscriptions(notice.person)) if notice.channel == PUSH else ()
         to = () if receiver or subscriptions else tuple(people.addresses(notice.person, notice.channel))
         if not webhook and not subscriptions and not to:
-            raise Refused("no address")
+            raise Refused(NO_ADDRESS)
         person, region = people.person(notice.person), region_of(self._view.shard)
         language: Language = "en" if person and person.language == "en" else "fr"
         wants_link = not receiver and notice.reason != "resolved"  # there is nothing left to see to

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, stop_never, wait_random_exponential
 
-from domain.alerts.notice import Notice
+from domain.alerts.notice import NOT_CONFIGURED, Notice
 from domain.alerts.rule import SEVERITIES
 from domain.events import ChannelChanged, Event, NoticeAttempted, NoticeDelivered, NoticeFailed
 from event_log.log import LogAway, UnknownTopic
@@ -170,7 +170,7 @@ class Sender:
         elif self._now() >= notice.give_up_at:
             await self._give_up(one, one.why)
         elif self._channel is None:
-            await self._give_up(one, "not configured")
+            await self._give_up(one, NOT_CONFIGURED)
         elif (letter := await self._written(one)) is not None:
             one.tries = max(self._view.outbox.get(notice.id, notice).attempts, one.tries) + 1
             said = NoticeAttempted(

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 
 from domain.alerts.gateway import Gateway
+from domain.alerts.notice import NO_ADDRESS
 from people import reach
 from streams.notify import texts
 from streams.notify.channel import Letter, Refused, TryAgain, receipt
@@ -31,7 +32,7 @@ class Sms:
         Several telephones of one person are tried in turn until one is taken: a try more writes to none twice.
         """
         text = texts.sms(letter)
-        why: TryAgain | Refused = Refused("no address")
+        why: TryAgain | Refused = Refused(NO_ADDRESS)
         for place, number in enumerate(letter.to):
             reference = letter.key if place == 0 else f"{letter.key}-{place}"
             try:

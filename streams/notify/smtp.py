@@ -17,6 +17,7 @@ from aiosmtplib.errors import (
     SMTPResponseException,
 )
 
+from domain.alerts.notice import NO_ADDRESS
 from streams.notify import texts
 from streams.notify.channel import Letter, Refused, TryAgain, receipt
 
@@ -58,7 +59,7 @@ class Smtp:
             if not to:
                 raise Refused("no MSSante address")
         if not to:
-            raise Refused("no address")
+            raise Refused(NO_ADDRESS)
         try:
             async with self._session() as session:
                 _, answer = await session.send_message(self.message(letter, to), sender=self._sender, recipients=to)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from domain.alerts.notice import NO_ADDRESS
 from domain.alerts.rule import Severity
 from people.directory import People, Subscription
 from people.web_push import MOST_PAYLOAD, push, why_not
@@ -54,7 +55,7 @@ class WebPush:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-        raise Refused("no address")
+        raise Refused(NO_ADDRESS)
 
     async def _push(self, letter: Letter, to: Subscription, said: bytes) -> str:
         if why_not(to.endpoint, to.p256dh, to.auth, allow_private=self._allow_private) is not None:

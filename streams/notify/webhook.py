@@ -12,6 +12,7 @@ import httpx
 import msgspec
 
 from domain.alerts.lifecycle import Alert
+from domain.alerts.notice import NO_ADDRESS
 from domain.places import Words
 from people import reach
 from people.directory import Webhook
@@ -41,7 +42,7 @@ class Webhooks:
         """Return nothing but that the receiver took it; raise TryAgain or Refused."""
         to = letter.webhook
         if to is None:
-            raise Refused("no address")
+            raise Refused(NO_ADDRESS)
         content = msgspec.json.encode(payload(letter, to.name))
         headers = {
             "Content-Type": "application/json",

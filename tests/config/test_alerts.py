@@ -437,7 +437,7 @@ def test_occitanies_people_are_invented_and_can_not_be_reached() -> None:
     used = {
         channel for person in found.people.people.values() for names in person.channels.values() for channel in names
     }
-    assert used == {"app"}  # whoever wants pushes asks for them: without a browser that takes them each one would fail
+    assert used == {"app", "push"}  # and pushes reach only browsers whose people allow it
 
 
 def test_somebody_is_always_on_call_in_occitanie() -> None:

@@ -283,6 +283,30 @@ def test_the_app_alone_is_waited_for_but_proves_nothing_beside_a_channel_that_fa
     assert day.told() == [("paul", "smtp", "escalated")]
 
 
+def test_a_channel_that_was_never_set_up_is_no_sign_of_trouble_where_the_app_tells_too() -> None:
+    """A browser that nobody allowed to be pushed to is not a push service that is down."""
+    three = Person(channels={"warning": ("app", "push", "sms")})
+    steps = (ChainStep(person="otto"), NINE_MINUTES, PAUL)
+    day = Timeline(people(otto=three), published("routing", routing(chain(*steps))))
+    day.at(0).fires("w1")
+    day.at(5).fails(channel="push", why="no address")
+    day.fails(channel="sms", why="not configured")
+    assert day.waiting() == []
+    assert day.at(545).told() == [("paul", "smtp", "escalated")]
+
+
+def test_whatever_fails_beside_a_channel_that_was_never_set_up_takes_the_chain_on() -> None:
+    three = Person(channels={"warning": ("app", "push", "sms")})
+    steps = (ChainStep(person="otto"), NINE_MINUTES, PAUL)
+    for first, second in (("push", "sms"), ("sms", "push")):
+        day = Timeline(people(otto=three), published("routing", routing(chain(*steps))))
+        day.at(0).fires("w1")
+        day.at(5)
+        for channel in (first, second):
+            day.fails(channel=channel, why="no address" if channel == "push" else "refused")
+        assert day.told() == [("paul", "smtp", "escalated")]
+
+
 def test_a_message_is_given_up_when_the_next_step_is_due() -> None:
     day = Timeline()
     day.at(0).fires("w1")
