@@ -426,7 +426,12 @@ def test_without_a_network_the_page_says_so_and_shows_no_old_figure(visit: Visit
     page = visit("/alerts?mine", screen=PHONE, refused=503)
     page.get_by_role("link", name="Réglages").click()
     page.evaluate("navigator.serviceWorker.ready.then(() => caches.match('/offline.html'))")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    page.evaluate(
+        """() => new Promise((taken) => {
+            if (navigator.serviceWorker.controller) taken();
+            else navigator.serviceWorker.addEventListener("controllerchange", taken);
+        }).then(() => undefined)"""
+    )
     page.context.set_offline(True)
     page.goto(f"{stand_in.url}/alerts")
     expect(page.get_by_role("heading")).to_have_text("Hors ligne")

@@ -2,9 +2,10 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { Check, CircleCheck, Clock as ClockIcon, Eye, MessageSquare, BellOff, Forward, Hand, X } from "lucide-preact";
 import { useEffect } from "preact/hooks";
+import { isStale } from "../../figures";
 import { age, percent, timeOfDay } from "../../format";
-import { departementName, total, ward, zone } from "../../state";
-import { Glyph } from "../../screen/glyphs";
+import { departementName, total, verdict as ofBeds, ward, zone } from "../../state";
+import { Clock, Glyph } from "../../screen/glyphs";
 import { say, t } from "../../words";
 import { countDown } from "../count_down";
 import type { Next, Row, Teller } from "../rows";
@@ -53,12 +54,20 @@ export function LiveValue({ alert }: { alert: Alert }) {
         ? total(level, rest[0] ?? "", rest[1] ?? "").value
         : undefined;
   const beds = picture?.available;
-  if (!picture || beds == null) return null;
+  // Figures of a channel that is not live are of no "now".
+  if (!picture || beds == null || ofBeds.value.is === "lost") return null;
   const free = words.free(String(beds), beds >= 2);
   return (
     <span class={`now-is state-${picture.state ?? "unknown"}`}>
       <Glyph state={picture.state ?? "unknown"} size={13} />
       {picture.occupancy == null ? words.nowFree(free) : words.nowIs(percent(picture.occupancy, picture.occupancy_is_bound, t.value), free)}
+      {isStale(picture) && (
+        <span class="stale">
+          {" "}
+          <Clock size={13} />
+          <span class="hidden">{t.value.stale}</span>
+        </span>
+      )}
     </span>
   );
 }
