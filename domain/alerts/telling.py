@@ -374,7 +374,8 @@ class Telling(Holding):
         self.note_telling(notice.alerts, entry)
         group = self.groups.get(notice.group)
         if group is not None:
-            self.put_group(self._hastened(self._hope_less(_receipt(group, notice, failed_at=self.clock, why=why), notice)))
+            group = self._hope_less(_receipt(group, notice, failed_at=self.clock, why=why), notice)
+            self.put_group(self._hastened(group))
 
     def late(self, id_: str) -> None:
         """Give up a message for which it is too late: the next step is due, or long was."""
