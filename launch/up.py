@@ -258,10 +258,11 @@ class Up:
             "VIGILITS_HOME": str(self.plan.home),
             "HOST": self.plan.host,
         }
+        links = {} if env.get("PUBLIC_URL") else {"PUBLIC_URL": self.url}  # in messages; the API knows by its requests
         for number in range(1, self.plan.workers + 1):
             log = _fresh(logs / f"worker-{number}.log")
             port = {"WORKER_PORT": str(self.plan.worker_port + number - 1)} if self.plan.worker_port else {}
-            self.workers.append(Program(f"worker {number}", run("streams"), env | port, log))
+            self.workers.append(Program(f"worker {number}", run("streams"), env | links | port, log))
         log = _fresh(logs / "api.log")
         self.api = Program("api", run("realtime_api"), {**env, "PORT": str(self.port)}, log, API_STOPS_WITHIN_S)
 

@@ -10,6 +10,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series be
 Sort = Literal["counter", "gauge", "histogram"]
 
 NOTICE_S = (1.0, 5.0, 15.0, 60.0, 300.0, 600.0, 3600.0)
+TAKEN_S = (60.0, 300.0, 600.0, 3600.0)  # as Grafana OnCall has them (domain facts §8.2)
 BATCH_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -76,6 +77,21 @@ TABLE: tuple[Metric, ...] = (
         "gauge",
         ("region", "kind"),
         "Age of the oldest figure that a region's total of one bed kind rests on.",
+    ),
+    Metric(
+        "worker",
+        "vigilits_alerts_total",
+        "counter",
+        ("region", "rule", "what"),
+        "Alerts by rule: raised, notified, taken, escalated, and acted, no_action_needed or wrong, as people said.",
+    ),
+    Metric(
+        "worker",
+        "vigilits_alert_taken_seconds",
+        "histogram",
+        ("region", "rule"),
+        "Time from when an alert was raised until somebody took it in.",
+        TAKEN_S,
     ),
     Metric("worker", "vigilits_notices_sent_total", "counter", ("channel",), "Messages that a provider took."),
     Metric("worker", "vigilits_notices_failed_total", "counter", ("channel", "reason"), "Messages that were given up."),

@@ -1,7 +1,10 @@
 """What a worker counts, under the names of the one table."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from domain.alerts.worth import Gain
 from event_log.topics import region_of
 from live_state.metrics import register
 
@@ -46,6 +49,8 @@ class Measures:
         self.notices_waiting = gauge("vigilits_notices_waiting")
         self.channel_breaker = gauge("vigilits_channel_breaker")
         self.notice_seconds = histogram("vigilits_notice_seconds")
+        self.alerts = counter("vigilits_alerts_total")
+        self.taken_seconds = histogram("vigilits_alert_taken_seconds")
         self.steps_forwarded = counter("vigilits_steps_forwarded_total")
         self.steps_waiting = gauge("vigilits_steps_waiting")
         self.steps_age = gauge("vigilits_steps_age_seconds")
@@ -56,6 +61,14 @@ class Measures:
         self.commits.labels(shard).inc()
         self.commit_seconds.labels(shard).observe(seconds)
         self.position.labels(shard).set(offset)
+
+    def gained(self, region: str, gains: Iterable[Gain]) -> None:
+        """Count what became of alerts."""
+        for rule, counts, took_s in gains:
+            for what, count in counts.items():
+                self.alerts.labels(region, rule, what).inc(count)
+            for seconds in took_s:
+                self.taken_seconds.labels(region, rule).observe(seconds)
 
     def forget(self, shard: str) -> None:
         """Tell nothing more of a shard that another worker has by now."""

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from domain.alerts.fold import NOTICES_FOLD_VERSION, Draft, Item, NoticesState, fold
 from domain.alerts.notice import ChannelState, Group, HeldAlert, Notice
+from domain.alerts.worth import gains
 from domain.events import Event
 from event_log.topics import NOTICES
 from live_state import notices
@@ -91,7 +92,8 @@ class Notices:
         """Return what the draft is in the live state."""
         packed = notices.packed(draft)  # once, for both
         writes = notices.writes(draft, packed, rebuilding=rebuilding)
-        return Written(writes, notices.feed(draft, packed, rebuilding=rebuilding))
+        feed = notices.feed(draft, packed, rebuilding=rebuilding)
+        return Written(writes, feed, gains=gains(draft.worth.changed, draft.worth.base))
 
     def measure(self, shard: str, state: NoticesState, measures: Measures, now: int) -> None:
         """Set nothing: its senders count what they do."""

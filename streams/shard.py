@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 
+from domain.alerts.worth import Gain
 from domain.capacity.fold import Item
 from domain.errors import UnknownVersion, Unreadable
 from domain.events import Event, Genesis
@@ -60,11 +61,15 @@ class Drafted(Protocol):
 
 
 class Written(NamedTuple):
-    """What a draft is in the live state: writes, a feed entry, and the steps that the writes put in the outbox."""
+    """What a draft is in the live state: writes, a feed entry, and the steps that the writes put in the outbox.
+
+    `gains` is what is to be counted once it is there.
+    """
 
     writes: list[Command]
     feed: bytes
     steps: Mapping[str, bytes] = {}
+    gains: Sequence[Gain] = ()
 
 
 S = TypeVar("S", bound=Folded)
@@ -128,6 +133,7 @@ class Sent(NamedTuple):
     at: float
     steps: Mapping[str, bytes]  # that it put in the outbox
     forgot: Sequence[str]  # that it took out of it
+    gains: Sequence[Gain]
 
 
 class BeginAgain(Exception):
@@ -549,7 +555,9 @@ class Shard(Generic[S, D]):
         answer = asyncio.create_task(self._state.commit(self._build, commit))
         folded = commit.to.offset - commit.at.offset
         rebuilding = self._is_rebuilding(draft)
-        self._sent = Sent(answer, commit.to, rebuilding, folded, time.perf_counter(), written.steps, forgot)
+        self._sent = Sent(
+            answer, commit.to, rebuilding, folded, time.perf_counter(), written.steps, forgot, written.gains
+        )
         self.sort.absorb(self.held, draft)
         for _ in range(SENDING_TURNS):
             await asyncio.sleep(0)
@@ -566,6 +574,8 @@ class Shard(Generic[S, D]):
         if self.forwarder is not None:
             self.forwarder.committed(sent.steps, sent.forgot)
         self._changed.set()
+        if sent.gains and not sent.rebuilding:  # what is told again was counted when it was told
+            self._measures.gained(region_of(self.shard or ""), sent.gains)
         self._measures.committed(self.shard or "", sent.folded, sent.to.offset, time.perf_counter() - sent.at)
 
     async def _forget_sent(self) -> None:

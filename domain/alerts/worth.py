@@ -1,6 +1,8 @@
 """Whether a rule's alarms were worth raising, by day; and how much each person was told of late."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,6 +16,7 @@ MOST_TIMES = 500  # to take in, of a rule's day
 MOST_LOADS = 500  # instants of one person
 KEPT_MS = 92 * DAY_MS
 
+COUNTED = ("raised", "notified", "taken", "escalated", "acted", "no_action_needed", "wrong")
 NO_WORTH = Worth()
 
 
@@ -49,6 +52,26 @@ def judged(worth: Worth, was: Outcome | None, now: Outcome) -> Worth:
         counts[was] = max(0, counts[was] - 1)
     counts[now] += 1
     return replace(worth, **counts)
+
+
+class Gain(NamedTuple):
+    """By how much the counts of one rule grew, and the times to take in (s) that came to them."""
+
+    rule: str
+    counts: dict[str, int]
+    took_s: tuple[float, ...]
+
+
+def gains(changed: Mapping[str, Worth | None], base: Mapping[str, Worth]) -> list[Gain]:
+    """Return by how much the counts of rules grew over what they were; what was taken back is left out."""
+    found = []
+    for key, now in changed.items():
+        was = base.get(key, NO_WORTH)
+        if now is not None and now != was:
+            counts = {name: getattr(now, name) - getattr(was, name) for name in COUNTED}
+            grown = {name: count for name, count in counts.items() if count > 0}
+            found.append(Gain(key.rpartition("/")[0], grown, now.took_s[len(was.took_s) :]))
+    return found
 
 
 def told_again(load: tuple[int, ...], at: int) -> tuple[int, ...]:

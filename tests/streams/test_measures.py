@@ -2,7 +2,23 @@
 
 from prometheus_client import generate_latest
 
+from domain.alerts.notice import Worth
+from domain.alerts.worth import gains
 from streams.measures import Measures
+
+
+def test_what_became_of_alerts_is_counted_by_how_much_it_grew() -> None:
+    measures = Measures()
+    was = Worth(raised=3, taken=1, took_s=(40.0,), acted=1)
+    now = Worth(raised=4, taken=3, took_s=(40.0, 61.0, 3_601.0), acted=0, wrong=1)
+    measures.gained("ici", gains({"plein/2026-11-22": now, "vide/2026-08-01": None}, {"plein/2026-11-22": was}))
+    told = generate_latest(measures.registry).decode()
+    assert 'vigilits_alerts_total{region="ici",rule="plein",what="raised"} 1.0' in told
+    assert 'vigilits_alerts_total{region="ici",rule="plein",what="wrong"} 1.0' in told
+    assert 'what="acted"' not in told, "what was taken back is no count"
+    assert 'vigilits_alert_taken_seconds_bucket{le="300.0",region="ici",rule="plein"} 1.0' in told
+    assert 'vigilits_alert_taken_seconds_bucket{le="+Inf",region="ici",rule="plein"} 2.0' in told
+    assert 'rule="vide"' not in told
 
 
 def test_nothing_more_is_told_of_a_shard_that_another_worker_has() -> None:
