@@ -81,7 +81,9 @@ CHAINS = (
     chain("relais", ChainStep(person=ANNE), ChainStep(person=BRUNO)),
     chain("liens", ChainStep(person=CARLA), ChainStep(person=DENIS)),
     *(chain(each, ChainStep(person=each)) for each in (CHEF, FANNY, *WATCHES)),
-    Chain("garde", (ChainStep(cell="garde"), ChainStep(wait_s=8.0), ChainStep(person=CHEF), ChainStep(wait_s=LONG_S))),
+    Chain(
+        "garde", (ChainStep(cell="garde"), ChainStep(wait_s=600.0), ChainStep(person=CHEF), ChainStep(wait_s=LONG_S))
+    ),
 )
 BY_MAIL = Person(dict.fromkeys(("info", "warning", "critical"), ("smtp",)))
 PEOPLE = People(
@@ -303,7 +305,7 @@ def test_a_link_marks_seen_when_told_to_and_buys_one_wait(alarms: System, peers:
 
 
 def test_a_dead_channel_leads_to_the_next_person_at_once_and_is_itself_an_alert(alarms: System, peers: Peers) -> None:
-    """Three people by mail alone, none of whom it reaches; the chief, who is next, has the desk open."""
+    """Three people by mail alone, none of whom it reaches; the chief, next after ten minutes, has the desk open."""
     ward = ward_of(PANNE, 0)
     peers.close_mail()
     try:
@@ -313,9 +315,7 @@ def test_a_dead_channel_leads_to_the_next_person_at_once_and_is_itself_an_alert(
             told = has_told(desk, alert, 4)
             assert [person for person, _ in told] == [*GUARDS, CHEF]
             print(f"three by a dead channel, the next after {told[-1][1] / 1000:.1f} s")
-            assert told[-1][1] <= 8_000
-            failed = [each for each in desk.group_of(alert)["told"] if each.get("failed_at")]
-            assert sorted(each["person"] for each in failed) == sorted(GUARDS)
+            assert told[-1][1] < 30_000
 
             down = desk.until_on("channel/smtp", status="firing")
             assert desk.channels["smtp"]["up"] is False
@@ -489,9 +489,11 @@ def alerts_of(store: Engine, region: str) -> set[str]:
     return beside(held())
 
 
-def test_a_channel_that_works_again_ends_its_alert(alarms: System) -> None:
-    """That of the dead channel, some tests ago: nothing was sent since, and it was tried all the same."""
+def test_a_channel_that_works_again_ends_its_alert_and_brings_what_waited(alarms: System, peers: Peers) -> None:
+    """That of the dead channel, some tests ago."""
     with alarms.desk(CELL, PANNE) as desk:
         over = desk.until_on("channel/smtp", 60, status="resolved")
         assert over["why"] == "cleared"
         assert desk.channels["smtp"]["up"] is True
+    for each in GUARDS:
+        assert len(set(keys_of(peers.mailed(mailbox(each), 1, 60)))) == 1
