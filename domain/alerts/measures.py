@@ -22,8 +22,8 @@ class Measure(NamedTuple):
 
 
 MEASURES: dict[str, Measure] = {
-    "occupancy": Measure(PLACES, "ratio", "beds"),  # occupied of open
-    "available": Measure(PLACES, "count", "beds"),  # beds that can take a patient now, of the wards that say so
+    "occupancy": Measure(PLACES, "ratio", "beds"),  # occupied of open, once half the wards say both
+    "available": Measure(PLACES, "count", "beds"),  # beds that can take a patient now, once half the wards say so
     "undeclared_surge": Measure(PLACES, "count", "beds"),  # wards with more patients than open beds
     "closed_past": Measure(("ward",), "hours", "beds"),  # since the earliest date at which closed beds were to open
     "stale_beds": Measure(PLACES, "count", "data"),  # installed beds of the wards whose figures are too old

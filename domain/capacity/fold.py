@@ -672,7 +672,7 @@ class Draft:
             case "shard":
                 return of_shard(rule.on, (at for _, at in self._dead_at()), self._as_of)
             case _:
-                return of_group(rule.on, self._pictures(subject))
+                return of_group(rule.on, self._pictures(subject), len(self.members.get(subject, ())))
 
     def _pictures(self, group: str) -> list[WardPicture]:
         """Return the pictures of a group's wards, as last drawn."""

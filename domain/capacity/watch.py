@@ -89,20 +89,21 @@ def of_ward(on: str, picture: WardPicture | None, as_of: int) -> float | None:
             raise ValueError(f"{on} of a ward")
 
 
-def of_group(on: str, pictures: Sequence[WardPicture]) -> float | None:
-    """Return what a measure is of wards together; None where that is unknown.
+def of_group(on: str, pictures: Sequence[WardPicture], wards: int) -> float | None:
+    """Return what a measure is of so many wards together, of which some have a picture; None where that is unknown.
 
-    It is what their `Total` says, without adding up all that rules do not ask for, each second.
+    It is what their `Total` says, without adding up all that rules do not ask for, each second; but what fewer than
+    half of the wards tell raises no alert (our own choice): after a start it would be the first few's figure.
     """
     match on:
         case "occupancy":
             told = [(ward.occupied, ward.open) for ward in pictures if ward.occupied is not None]
             counted = [(occupied, open_) for occupied, open_ in told if open_ is not None]
             beds = sum(open_ for _, open_ in counted)
-            return sum(occupied for occupied, _ in counted) / beds if beds else None
+            return sum(occupied for occupied, _ in counted) / beds if beds and 2 * len(counted) >= wards else None
         case "available":
             known = [ward.available for ward in pictures if ward.available is not None]
-            return sum(known) if known else None
+            return sum(known) if known and 2 * len(known) >= wards else None
         case "undeclared_surge":
             judged = [ward for ward in pictures if ward.occupied is not None and ward.open is not None]
             return sum(ward.undeclared_surge for ward in judged) if judged else None

@@ -162,21 +162,32 @@ def test_every_measure_of_a_group_is_what_its_total_says(run: list[Event]) -> No
     state = state_of(*run)
     for key, total in state.totals.items():
         pictures = [state.wards[id_] for id_ in state.members[key] if id_ in state.wards]
-        assert of_group("occupancy", pictures) == total.occupancy
-        assert of_group("available", pictures) == total.available
-        assert of_group("undeclared_surge", pictures) == (total.undeclared_surge if total.counted else None)
-        assert of_group("stale_beds", pictures) == total.stale_beds
+        wards = len(state.members[key])
+        assert of_group("occupancy", pictures, wards) == (total.occupancy if 2 * total.counted >= wards else None)
+        tell = wards - total.available_lacking
+        assert of_group("available", pictures, wards) == (total.available if 2 * tell >= wards else None)
+        assert of_group("undeclared_surge", pictures, wards) == (total.undeclared_surge if total.counted else None)
+        assert of_group("stale_beds", pictures, wards) == total.stale_beds
+
+
+def test_what_a_minority_of_wards_tells_is_no_figure_to_raise_an_alert_by() -> None:
+    state = state_of(report("a", REA, OCCUPIED, 21, at=START), report("b", REA, AVAILABLE, 2, at=START))
+    pictures = [state.wards[REA]]
+    assert [of_group(on, pictures, wards) for on in ("occupancy", "available") for wards in (2, 3)] == [
+        *(21 / 20, None),
+        *(2, None),
+    ]
 
 
 def test_a_group_is_measured_by_what_is_known_of_it() -> None:
     state = state_of(report("a", REA, OCCUPIED, 21, at=START), report("b", REA, AVAILABLE, 2, at=START))
     measures = [on for on, measure in MEASURES.items() if "region" in measure.levels]
-    found = {on: of_group(on, [state.wards[REA]]) for on in measures}
+    found = {on: of_group(on, [state.wards[REA]], 1) for on in measures}
     assert found == {"occupancy": 21 / 20, "available": 2, "undeclared_surge": 1, "stale_beds": 0}
-    assert {on: of_group(on, []) for on in measures} == dict.fromkeys(measures, None) | {"stale_beds": 0}
-    assert of_group("stale_beds", [msgspec.structs.replace(state.wards[REA], stale=True)]) == 20
+    assert {on: of_group(on, [], 1) for on in measures} == dict.fromkeys(measures, None) | {"stale_beds": 0}
+    assert of_group("stale_beds", [msgspec.structs.replace(state.wards[REA], stale=True)], 1) == 20
     with pytest.raises(ValueError, match="weather"):
-        of_group("weather", [])
+        of_group("weather", [], 1)
 
 
 def test_every_measure_of_a_source_and_of_the_shard() -> None:

@@ -566,7 +566,7 @@ def test_what_breaks_the_judging_of_alerts_costs_no_report(monkeypatch: pytest.M
     run = fired_run()
     over, later = occupied(3, ZERO + HOUR), occupied(4, ZERO + HOUR + MINUTE)
     with monkeypatch.context() as patched:
-        patched.setattr("domain.capacity.fold.of_group", lambda on, pictures: 1 / 0)
+        patched.setattr("domain.capacity.fold.of_group", lambda on, pictures, wards: 1 / 0)
         draft = fold(run.state, items([over, later], start=run.state.offset + 1))
         assert (draft.trouble, draft.dead, draft.steps) == ("ZeroDivisionError while judging alerts", {}, [])
         assert run.more([over, later]) == []
