@@ -59,7 +59,7 @@ HISTORY_KEPT_HOURS = 30 * 24  # and the hourly censuses
 HOURS_STRUCK = 48  # at once, after a gap: of the hours before them nobody knew anything either
 SOURCES_KEPT_HOURS = 30 * 24  # after a source last reported
 MOST_TOLD = 1_000  # wards that one feed entry tells of
-MOST_ALERT_BYTES = 4 << 20  # of alerts that one record changes, lest its commit be too large; the next one goes on
+MOST_ALERT_BYTES = 1 << 20  # of alerts that one record changes, lest beds wait: what is left is judged a second later
 NEVER = 2**62
 
 K = TypeVar("K")
