@@ -6,7 +6,10 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("domain", "event_log", "live_state", "people", "streams", "realtime_api", "config", "launch", "dashboards/dist")
+PACKAGES = (
+    *("domain", "event_log", "live_state", "people", "streams", "realtime_api", "config", "launch"),
+    "dashboards/dist",
+)
 
 
 def test_the_wheel_holds_every_file_of_the_packages_and_the_web_app(tmp_path: Path) -> None:
