@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -88,6 +89,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     push_allow_private: Annotated[
         bool, Meta(description="Whether push services may be on private addresses, and without TLS: for tests alone.")
     ] = False
+    master_keys: Annotated[
+        str, Meta(description="The file of the master keys that wrap patients' keys; none: one in VIGILITS_HOME.")
+    ] = ""
+    kms_command: Annotated[
+        str, Meta(description="The command that wraps patients' keys with a KMS instead; it must hold no secret.")
+    ] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
 
     @property
@@ -277,6 +284,14 @@ def _push_contact(value: str) -> str | None:
     return None if address and address.scheme == "https" else f"{value!r} must be mailto:… or https://…"
 
 
+def _command(value: str) -> str | None:
+    try:
+        shlex.split(value)
+    except ValueError:
+        return "is no command line: a quotation mark is not closed"
+    return None
+
+
 RULES: dict[str, Callable[[Any], str | None]] = {
     "KAFKA_URL": _addresses,
     "REDIS_URL": _redis,
@@ -298,6 +313,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "MSSANTE_DOMAINS": _domains,
     "SMS_GATEWAY": _gateway,
     "PUSH_CONTACT": _push_contact,
+    "KMS_COMMAND": _command,
     "LOG_LEVEL": lambda value: (
         None if value in ("debug", "info", "warning", "error") else "must be debug, info, warning or error"
     ),
@@ -358,6 +374,12 @@ def _mssante_whole(settings: Settings) -> str | None:
     return f"{' and '.join(missing)} must be set too: MSSanté needs its server, a mailbox, and whom it may write to"
 
 
+def _one_master(settings: Settings) -> str | None:
+    if settings.master_keys and settings.kms_command:
+        return "MASTER_KEYS and KMS_COMMAND are both set: which of them wraps patients' keys?"
+    return None
+
+
 PAIRS = (
     _engines_together,
     _sign_in_whole,
@@ -366,4 +388,5 @@ PAIRS = (
     _mail_whole,
     _mail_password_kept,
     _mssante_whole,
+    _one_master,
 )

@@ -29,6 +29,7 @@ from launch.alert_command import NotPublished, contacts_app, on_call_app, rules_
 from launch.embedded import EngineFailed
 from launch.engines_here import NoEngines, here
 from launch.home import HomeTaken
+from launch.keys_command import keys_app
 from launch.publish import Held, Place
 from launch.region_command import region_app
 from launch.regions import UnknownRegion
@@ -37,6 +38,7 @@ from launch.rights import NotGranted
 from launch.story import FIRST, LAST, TELLER, NoStory, Story, rights_of_teller, show_day, story_of, tell
 from launch.up import NoPort
 from live_state.state import State, StateAway
+from people.keys import KeysAway, NotRestored, Rotating
 from streams import dead_letters
 from streams.dead_letters import NotRedriven
 
@@ -63,6 +65,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(contacts_app, name="contacts")
 app.add_typer(on_call_app, name="on-call")
 app.add_typer(webhooks_app, name="webhooks")
+app.add_typer(keys_app, name="keys")
 
 
 # What we know how to say in a sentence, and the exit status that goes with it; anything else is a bug and shows itself.
@@ -79,6 +82,9 @@ SAID: dict[type[Exception], int] = {
     Away: AWAY,
     NoEngines: AWAY,
     HomeTaken: FAILED,
+    NotRestored: FAILED,
+    Rotating: FAILED,
+    KeysAway: AWAY,
     NoPort: FAILED,
     NoRoom: FAILED,
     NotAGenesis: FAILED,

@@ -317,7 +317,7 @@ class Keys:
                 self._masters.retire(master)  # only now: every row is wrapped by the new one, and on the disk
             with self._writing() as database:
                 database.execute("DELETE FROM about WHERE name = 'rotating'")
-        return done
+                return int(database.execute("SELECT count(*) FROM keys").fetchone()[0])
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

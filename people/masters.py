@@ -4,6 +4,7 @@ import base64
 import fcntl
 import os
 import secrets
+import shlex
 import subprocess
 import threading
 import time
@@ -63,6 +64,13 @@ class Wrapping(Protocol):
     def retire(self, keep: str) -> None:
         """Return once every master but one is gone: what they wrapped can't be opened any more, here or in a copy."""
         ...
+
+
+def named(home: Path, path: str = "", command: str = "") -> Wrapping:
+    """Return the master keys that the settings name: behind a command, in a file, or in the file of a home."""
+    if command:
+        return CommandMasters(tuple(shlex.split(command)))
+    return FileMasters(Path(path) if path else home / FILE)
 
 
 class _Kept(msgspec.Struct, frozen=True):

@@ -200,3 +200,12 @@ def test_channels_are_told_whole_and_their_passwords_never_repeated() -> None:
 def test_a_channel_s_setting_that_can_t_be_right_says_why(variable: str, value: str, why: str) -> None:
     assert f"{variable} {why}" in mistakes(**{variable: value})
     assert not any("can/ary" in line or "canary" in line for line in mistakes(**{variable: value}))
+
+
+def test_patients_keys_are_wrapped_by_one_master_alone() -> None:
+    assert read({"MASTER_KEYS": "/kept/apart.json"}).master_keys == "/kept/apart.json"
+    assert read({"KMS_COMMAND": "kms --region 'Pays de la Loire'"}).kms_command
+    assert mistakes(KMS_COMMAND="kms 'canary") == ["KMS_COMMAND is no command line: a quotation mark is not closed"]
+    assert mistakes(KMS_COMMAND="kms", MASTER_KEYS="/kept/apart.json") == [
+        "MASTER_KEYS and KMS_COMMAND are both set: which of them wraps patients' keys?"
+    ]

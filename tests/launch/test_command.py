@@ -68,6 +68,7 @@ def vigilits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
             ["webhooks", "list"],
         ),
         *(["grant"], ["grant", "give"], ["grant", "revoke"], ["dead-letters"], ["dead-letters", "replay"]),
+        *(["keys"], ["keys", "rotate"], ["keys", "backup"], ["keys", "restore"], ["keys", "erased"]),
     ],
 )
 def test_every_command_has_help(vigilits: Vigilits, words: list[str]) -> None:

@@ -1,0 +1,78 @@
+"""`vigilits keys`: the master key changed, the key store saved and brought back."""
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config import settings as environment
+from launch import home, regions
+from people.keys import BACKUP_LIFE_MS, DAY_MS, Keys
+from people.masters import named
+
+EPILOG = "Exit status: 0 done, 1 failed, 2 asked for wrongly, 3 the key store or its master key is away."
+STAMP = "%Y%m%dT%H%M%SZ"
+BACKUP = re.compile(r"keys-\d{8}T\d{6}Z-until-(\d{8}T\d{6}Z)\.sqlite3")
+
+keys_app = typer.Typer(no_args_is_help=True, help="Patients' keys: change the master key, save them, bring them back.")
+
+
+@keys_app.command("rotate", epilog=EPILOG)
+def rotate() -> None:
+    """Wrap every patient's key by a new master key and retire the old one, while all goes on. Again, if broken off."""
+    done = _store().rotate(lambda so_far: typer.echo(f"{so_far} keys", err=True))
+    typer.echo(f"{done} keys are wrapped by a new master key, and the old one is retired: make a backup now")
+
+
+@keys_app.command("backup", epilog=EPILOG)
+def backup(
+    directory: Annotated[Path, typer.Argument(help="Where it goes; ours there that are over are deleted.")],
+    days: Annotated[
+        float, typer.Option("--days", min=0.01, max=35, help="How long it may be brought back.")
+    ] = BACKUP_LIFE_MS / DAY_MS,
+) -> None:
+    """Save the key store under a name that says until when it may be brought back, and delete those that are over."""
+    now, store = regions.now(), _store()
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    life = round(days * DAY_MS)
+    made = store.backup(directory / f"keys-{_stamp(now)}-until-{_stamp(now + life)}.sqlite3", now, life)
+    over = [file for file in directory.iterdir() if (found := BACKUP.fullmatch(file.name)) and found[1] <= _stamp(now)]
+    for file in over:
+        file.unlink()
+    typer.echo(f"{made.path.name}; {len(over)} that were over are deleted")
+
+
+@keys_app.command("restore", epilog=EPILOG)
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    erased: Annotated[
+        Path | None,
+        typer.Option("--erased", help="What `keys erased` printed last; needed where the store was lost."),
+    ] = None,
+) -> None:
+    """Bring back the keys that are missing here, and none that was destroyed."""
+    told = None if erased is None else [line.split()[0] for line in erased.read_text().splitlines() if line.strip()]
+    done = _store().restore(file, regions.now(), told)
+    typer.echo(f"{done.keys} keys are back; {done.stay_erased} of the backup's stay destroyed")
+
+
+@keys_app.command("erased", epilog=EPILOG)
+def erased() -> None:
+    """Print the keys that were destroyed, and when: no content. Keep it apart, for a store that is lost."""
+    for key_id, erased_at in _store().erased():
+        typer.echo(f"{key_id} {_stamp(erased_at)}")
+
+
+def _stamp(instant: int) -> str:
+    return datetime.fromtimestamp(instant / 1000, UTC).strftime(STAMP)
+
+
+def _store() -> Keys:
+    """Return the key store of the vigilits that runs here, else of the home that is named."""
+    settings = environment.read(os.environ)
+    found = home.found(os.environ, Path(settings.home))
+    where = Path(settings.home) if found is None else found[0]
+    return Keys(where, named(where, settings.master_keys, settings.kms_command))
