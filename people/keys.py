@@ -122,7 +122,7 @@ class Keys:
     def _found(self, database: sqlite3.Connection) -> None:
         store = secrets.token_hex(16)
         with _asked():
-            master = self._masters.current() or self._masters.renew()
+            master = self._masters.renew()  # one of its own: who retires it takes it from no other store
             [traits] = self._masters.wrap(master, [(secrets.token_bytes(KEY_BYTES), _of_traits(store))])
         made = {"store": store, "master": master, "traits_master": master, "traits": traits.content}
         database.executemany("INSERT INTO about (name, value) VALUES (?, ?)", made.items())
@@ -306,6 +306,7 @@ class Keys:
                 with _asked():
                     target = self._masters.renew()
                 with self._writing() as database:  # from here on nothing new is wrapped by the old one
+                    _retire_later(database, [str(_about(database, "master"))])
                     _tell(database, master=target, rotating=target)
             master, done = str(target), 0
             while rewrapped := self._rewrap(master):
@@ -313,10 +314,13 @@ class Keys:
                 on_slice(done)
             self._rewrap_traits(master)
             self._wipe()  # the write-ahead log too is on the disk and emptied
+            with self._reading() as database:
+                retired = _to_retire(database)
             with _asked():
-                self._masters.retire(master)  # only now: every row is wrapped by the new one, and on the disk
+                for old in retired:
+                    self._masters.retire(old)  # only now: every row is wrapped by the new one, and on the disk
             with self._writing() as database:
-                database.execute("DELETE FROM about WHERE name = 'rotating'")
+                database.execute("DELETE FROM about WHERE name IN ('rotating', 'retiring')")
                 return int(database.execute("SELECT count(*) FROM keys").fetchone()[0])
 
     @contextmanager
@@ -457,6 +461,8 @@ class Keys:
         if not told:
             raise NotRestored("this store is new and does not know what was destroyed since: name it, or name nothing")
         wrapped, about = _traits_wrapped(copy)
+        # What the lost store was wrapped by goes with the next rotation: then its other copies are worth nothing.
+        _retire_later(database, [str(_about(copy, "master")), wrapped.master, *_to_retire(copy)])
         with _asked():
             [traits] = self._masters.wrap(master, [(self._masters.unwrap([(wrapped, about)])[0], about)])
         _tell(database, store=store, traits_master=traits.master, traits=traits.content)
@@ -493,6 +499,14 @@ def _about(database: sqlite3.Connection, name: str) -> object:
 
 def _tell(database: sqlite3.Connection, **told: object) -> None:
     database.executemany("INSERT OR REPLACE INTO about (name, value) VALUES (?, ?)", told.items())
+
+
+def _to_retire(database: sqlite3.Connection) -> list[str]:
+    return str(_about(database, "retiring") or "").split()
+
+
+def _retire_later(database: sqlite3.Connection, masters: list[str]) -> None:
+    _tell(database, retiring=" ".join(sorted({*_to_retire(database), *masters})))
 
 
 def _rows(database: sqlite3.Connection, which: str, values: tuple[object, ...]) -> list[_Row]:

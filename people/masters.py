@@ -45,12 +45,8 @@ class Wrapping(Protocol):
     `about` names the key that is wrapped: a wrapped key put in another's place does not open.
     """
 
-    def current(self) -> str | None:
-        """Return the id of the master that wraps new keys, None where there is none yet."""
-        ...
-
     def renew(self) -> str:
-        """Return the id of a new master, which is the current one from now on; the others still unwrap."""
+        """Return the id of a new master, from now on to be wrapped by; the others still unwrap."""
         ...
 
     def wrap(self, master: str, keys: Sequence[tuple[bytes, str]]) -> list[Wrapped]:
@@ -61,8 +57,8 @@ class Wrapping(Protocol):
         """Return the keys of (wrapped, about) pairs."""
         ...
 
-    def retire(self, keep: str) -> None:
-        """Return once every master but one is gone: what they wrapped can't be opened any more, here or in a copy."""
+    def retire(self, master: str) -> None:
+        """Return once a master is gone: what it wrapped can't be opened any more, here or in a copy."""
         ...
 
 
@@ -74,7 +70,6 @@ def named(home: Path, path: str = "", command: str = "") -> Wrapping:
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    current: str
     masters: dict[str, bytes]
 
 
@@ -85,18 +80,11 @@ class FileMasters:
     path: Path
     kept: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
-    def current(self) -> str | None:
-        """Return the id of the master that wraps new keys, None where there is no file."""
-        read = self._read()
-        return None if read is None else read.current
-
     def renew(self) -> str:
         """Return the id of a new master; it is on the disk before anything is wrapped by it."""
         with self._locked():
-            read = self._read()
             made = base64.b32encode(secrets.token_bytes(10)).decode().lower()
-            held = {} if read is None else read.masters
-            self._write(_Kept(made, held | {made: secrets.token_bytes(MASTER_BYTES)}))
+            self._write(self._read() | {made: secrets.token_bytes(MASTER_BYTES)})
         return made
 
     def wrap(self, master: str, keys: Sequence[tuple[bytes, str]]) -> list[Wrapped]:
@@ -119,39 +107,37 @@ class FileMasters:
         except (InvalidTag, ValueError):
             raise MasterAway("a wrapped key does not open: it was changed, or is another's") from None
 
-    def retire(self, keep: str) -> None:
-        """Return once the file holds one master alone."""
+    def retire(self, master: str) -> None:
+        """Return once the file holds this master no more."""
         with self._locked():
-            read = self._read()
-            if read is None or keep not in read.masters:
-                raise MasterAway("the master key that is to be kept is not in the file")
-            self._write(_Kept(keep, {keep: read.masters[keep]}))
-        self.kept.clear()
+            held = self._read()
+            if held.pop(master, None) is not None:
+                self._write(held)
+        self.kept.pop(master, None)
 
     def _master(self, name: str) -> bytes:
         if name not in self.kept:  # another process has made it since, or this one has just begun
-            read = self._read()
-            self.kept.update({} if read is None else read.masters)
+            self.kept.update(self._read())
         try:
             return self.kept[name]
         except KeyError:
             raise MasterAway("the master key is not in its file: it is lost, retired, or in another file") from None
 
-    def _read(self) -> _Kept | None:
+    def _read(self) -> dict[str, bytes]:
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=_Kept)
+            return msgspec.json.decode(self.path.read_bytes(), type=_Kept).masters
         except FileNotFoundError:
-            return None
+            return {}
         except (OSError, msgspec.MsgspecError) as error:
             # The error of a decoder may quote what it read.
             raise MasterAway(f"the file of master keys can't be read: {type(error).__name__}") from None
 
-    def _write(self, kept: _Kept) -> None:
+    def _write(self, masters: dict[str, bytes]) -> None:
         fresh = self.path.with_name(f"{self.path.name}.new")
         try:
             fresh.unlink(missing_ok=True)
             with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(msgspec.json.encode(kept))
+                file.write(msgspec.json.encode(_Kept(masters)))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self.path)  # whole or not at all
@@ -194,7 +180,7 @@ class _Answer(msgspec.Struct, frozen=True):
 class CommandMasters:
     """Master keys in a KMS, behind a command of the operator's: one run a question, JSON in and JSON out.
 
-    The last word of the command line is `current`, `renew`, `wrap`, `unwrap` or `retire`; the rest is on its standard
+    The last word of the command line is `renew`, `wrap`, `unwrap` or `retire`; the rest is on its standard
     input, never on the command line, which other users of the machine can read. What it answers is kept in memory for a
     quarter of an hour, so that a KMS is asked once for a key and not once for each answer of a patient.
     """
@@ -203,10 +189,6 @@ class CommandMasters:
     within_s: float = ANSWERS_WITHIN_S
     _kept: dict[tuple[Wrapped, str], tuple[float, bytes]] = field(default_factory=dict, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-    def current(self) -> str | None:
-        """Return the id of the master that wraps new keys, None where the KMS has none yet."""
-        return self._ask("current", {}).master
 
     def renew(self) -> str:
         """Return the id of a new master."""
@@ -237,9 +219,9 @@ class CommandMasters:
                     del self._kept[oldest]
         return [known[pair] for pair in wrapped]
 
-    def retire(self, keep: str) -> None:
-        """Return once the KMS has every master but one retired."""
-        self._ask("retire", {"keep": keep})
+    def retire(self, master: str) -> None:
+        """Return once the KMS unwraps nothing more with a master."""
+        self._ask("retire", {"master": master})
 
     @staticmethod
     def _whole(told: list[bytes], wanted: int) -> list[bytes]:

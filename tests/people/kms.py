@@ -1,6 +1,6 @@
 """A KMS as an operator's command speaks to it: a real second process, its master keys in a directory of its own.
 
-    python kms.py DIRECTORY current|renew|wrap|unwrap|retire
+    python kms.py DIRECTORY renew|wrap|unwrap|retire
 
 It writes down each question's name, so that a test can count them; a file `mood` there makes it fail in that way.
 """
@@ -39,21 +39,14 @@ def main(directory: Path, what: str) -> None:
 
 
 def master(directory: Path, name: str) -> AESGCM:
-    """Return a master key, KeyError-like death where it is retired."""
+    """Return a master key; one that is retired is no file."""
     return AESGCM((directory / f"{name}.master").read_bytes())
-
-
-def current(directory: Path, told: dict[str, Any]) -> dict[str, Any]:
-    """Answer which master wraps."""
-    pointer = directory / "current"
-    return {"master": pointer.read_text() if pointer.exists() else None}
 
 
 def renew(directory: Path, told: dict[str, Any]) -> dict[str, Any]:
     """Make a master."""
     name = secrets.token_hex(4)
     (directory / f"{name}.master").write_bytes(secrets.token_bytes(32))
-    (directory / "current").write_text(name)
     return {"master": name}
 
 
@@ -76,14 +69,12 @@ def unwrap(directory: Path, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def retire(directory: Path, told: dict[str, Any]) -> dict[str, Any]:
-    """Forget all masters but one."""
-    for file in directory.glob("*.master"):
-        if file.stem != told["keep"]:
-            file.unlink()
+    """Forget a master."""
+    (directory / f"{told['master']}.master").unlink(missing_ok=True)
     return {}
 
 
-ANSWERS = {"current": current, "renew": renew, "wrap": wrap, "unwrap": unwrap, "retire": retire}
+ANSWERS = {"renew": renew, "wrap": wrap, "unwrap": unwrap, "retire": retire}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), sys.argv[2])
