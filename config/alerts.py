@@ -162,7 +162,8 @@ UNITS: dict[measures.Unit, Unit] = {
 }
 
 
-def _duration(entry: Entry, name: str, *, needed: bool = False, zero: bool = False) -> float | None:
+def duration(entry: Entry, name: str, *, needed: bool = False, zero: bool = False) -> float | None:
+    """Return a field's duration in seconds, None where there is none or it is a mistake."""
     node = entry.take(name, needed=needed)
     if node is None:
         return None
@@ -173,7 +174,8 @@ def _duration(entry: Entry, name: str, *, needed: bool = False, zero: bool = Fal
     return told
 
 
-def _one_of(entry: Entry, name: str, allowed: tuple[str, ...]) -> str:
+def one_of(entry: Entry, name: str, allowed: tuple[str, ...]) -> str:
+    """Return a field that is one of a few words."""
     told = entry.word(name)
     if told and told not in allowed:
         entry.refuse(name, f"{name} {shown(told)} is none of {', '.join(allowed)}")
@@ -181,7 +183,8 @@ def _one_of(entry: Entry, name: str, allowed: tuple[str, ...]) -> str:
     return told if told in allowed else allowed[0]
 
 
-def _slug(entry: Entry, name: str) -> str:
+def slug(entry: Entry, name: str) -> str:
+    """Return a field that names something."""
     told = entry.word(name)
     if told and not SLUG.fullmatch(told):
         entry.refuse(name, f"{name} {shown(told)} must be lower-case words joined by hyphens")
@@ -209,12 +212,14 @@ WRITTEN = {
 PART = re.compile(r"[^.\[\]]+")
 
 
-def _tell(found: Iterable[tuple[str, str]], root: Node, findings: Findings) -> None:
+def tell(
+    found: Iterable[tuple[str, str]], root: Node, findings: Findings, written: Mapping[str, str] = WRITTEN
+) -> None:
     """Note what the domain finds wrong at a path such as `rules[0].levels[1].above`, at its line and in our words."""
     for path, message in found:
         node, words = root, []
         for part in PART.findall(path):
-            name = WRITTEN.get(part, part)
+            name = written.get(part, part)
             if isinstance(node.value, dict) and name in node.value:
                 node = node.value[name]
             elif isinstance(node.value, list) and part.isdigit() and int(part) < len(node.value):
@@ -238,7 +243,7 @@ def _rules(path: Path, region: Region | None, findings: Findings) -> Ruleset:
     entry.finish()
     # What could not be read was told already; the domain would tell it a second time, in other words.
     if len(findings.mistakes) == before:
-        _tell(measures.check(found), node, findings)
+        tell(measures.check(found), node, findings)
     return found
 
 
@@ -246,10 +251,10 @@ def _rule(entry: Entry, region: Region | None) -> Rule:
     measure = entry.word("on")
     if measure and measure not in measures.MEASURES:
         entry.refuse("on", f"on {shown(measure)} is none of {', '.join(measures.MEASURES)}")
-    taken_s = _duration(entry, "taken_for")
+    taken_s = duration(entry, "taken_for")
     rule = Rule(
-        id=_slug(entry, "id"),
-        concern=cast("Concern", _one_of(entry, "concern", get_args(Concern))),
+        id=slug(entry, "id"),
+        concern=cast("Concern", one_of(entry, "concern", get_args(Concern))),
         on=measure,
         at=entry.word("at"),
         levels=tuple(_level(each, measure) for each in entry.entries("levels", "a level")),
@@ -257,7 +262,7 @@ def _rule(entry: Entry, region: Region | None) -> Rule:
         text=both_languages(entry, "text"),
         todo=both_languages(entry, "todo"),
         link=entry.word("link", default=""),
-        hold_s=_duration(entry, "for", zero=True) or 0.0,
+        hold_s=duration(entry, "for", zero=True) or 0.0,
         bed_kinds=entry.words("bed_kinds"),
         places=entry.words("places"),
         **({} if taken_s is None else {"taken_s": taken_s}),
@@ -270,7 +275,7 @@ def _rule(entry: Entry, region: Region | None) -> Rule:
 
 def _level(entry: Entry, measure: str) -> Level:
     level = Level(
-        severity=cast("Severity", _one_of(entry, "severity", SEVERITIES)),
+        severity=cast("Severity", one_of(entry, "severity", SEVERITIES)),
         **{name: _quantity(entry, name, measure) for name in ("above", "below", "clear_below", "clear_above")},
     )
     entry.finish()
@@ -327,20 +332,20 @@ def _routing(directory: Path, region: Region | None, people: People, at: int, fi
         if not SLUG.fullmatch(name):
             entry.refuse("schedules", f"schedule {shown(name)} must be lower-case words joined by hyphens")
     if len(findings.mistakes) == before:
-        _tell(mistakes(routing, people), node, findings)
+        tell(mistakes(routing, people), node, findings)
     return routing
 
 
 def _route(entry: Entry) -> Route:
     route = Route(
-        id=_slug(entry, "id"),
+        id=slug(entry, "id"),
         match=_matchers(entry, "match", needed=False),
-        hours=tuple(_window(each) for each in entry.entries("hours", "an entry of hours", needed=False)),
+        hours=tuple(window(each) for each in entry.entries("hours", "an entry of hours", needed=False)),
         goes_on=entry.flag("continue"),
         group_by=_list(entry, "group_by") if "group_by" in entry.fields else None,
-        group_wait_s=_duration(entry, "group_wait", zero=True),
-        group_interval_s=_duration(entry, "group_interval"),
-        repeat_interval_s=_duration(entry, "repeat_interval"),
+        group_wait_s=duration(entry, "group_wait", zero=True),
+        group_interval_s=duration(entry, "group_interval"),
+        repeat_interval_s=duration(entry, "repeat_interval"),
         chain=entry.word("chain") if "chain" in entry.fields else None,
         webhooks=_list(entry, "webhooks") if "webhooks" in entry.fields else None,
         routes=tuple(_route(each) for each in entry.entries("routes", "a route", needed=False)),
@@ -369,7 +374,8 @@ def _check_labels(entry: Entry, name: str, labels: tuple[str, ...]) -> None:
             entry.refuse(name, f"{shown(label)} is no label of an alert; there is {', '.join(LABELS)}")
 
 
-def _window(entry: Entry) -> Window:
+def window(entry: Entry) -> Window:
+    """Return a part of local days: `from` and `to`, and the `days` on which it begins."""
     days = _list(entry, "days")
     for day in days:
         if day not in DAYS:
@@ -399,7 +405,7 @@ def minutes(cell: str) -> int | None:
 
 
 def _chain(entry: Entry) -> Chain:
-    chain = Chain(id=_slug(entry, "id"), steps=tuple(_step(each) for each in entry.entries("steps", "a step")))
+    chain = Chain(id=slug(entry, "id"), steps=tuple(_step(each) for each in entry.entries("steps", "a step")))
     entry.finish()
     return chain
 
@@ -411,7 +417,7 @@ def _step(entry: Entry) -> ChainStep:
     if "loop" in entry.fields and times is None:
         entry.refuse("loop", "loop must be how many times the chain begins again")
     step = ChainStep(
-        wait_s=_duration(entry, "wait"),
+        wait_s=duration(entry, "wait"),
         loop=times,
         **{sort: entry.word(sort) for sort in ("person", "on_call", "cell") if sort in entry.fields},
     )

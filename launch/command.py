@@ -30,6 +30,7 @@ from launch.embedded import EngineFailed
 from launch.engines_here import NoEngines, here
 from launch.home import HomeTaken
 from launch.keys_command import keys_app
+from launch.pathway_command import pathway_app
 from launch.publish import Held, Place
 from launch.region_command import region_app
 from launch.regions import UnknownRegion
@@ -66,6 +67,7 @@ app.add_typer(contacts_app, name="contacts")
 app.add_typer(on_call_app, name="on-call")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(keys_app, name="keys")
+app.add_typer(pathway_app, name="pathway")
 
 
 # What we know how to say in a sentence, and the exit status that goes with it; anything else is a bug and shows itself.
