@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import NamedTuple
 import msgspec
 
 from people.masters import MasterAway, Wrapped, Wrapping
+from people.own_file import OwnFile, error_name
 from people.sealing import KEY_BYTES, Key
 from people.traits import Traits, digests
 
 FILE = "keys.sqlite3"
 ROTATING = "keys.rotating"
 BUSY_WITHIN_S = 10.0
-WIPED_AGAIN_S = 0.02
 SLICE = 200  # keys that are re-wrapped, restored or looked up at a time: readers and writers go in between
 TRIES = 5
 MOST_SIMILAR = 20
@@ -106,16 +105,11 @@ class Keys:
     """
 
     def __init__(self, home: Path, masters: Wrapping, *, busy_within_s: float = BUSY_WITHIN_S) -> None:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path, self._lock = (home / FILE).absolute(), home / ROTATING
-        self._masters, self._busy_within_s = masters, busy_within_s
-        self._path.touch(mode=0o600)
-        self._path.chmod(0o600)  # whatever it was copied with; SQLite gives its -wal and -shm the same
-        with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")  # readers of several processes beside one writer
-        with self._writing() as database:
-            for table in _TABLES:
-                database.execute(table)
+        self._lock, self._masters = home / ROTATING, masters
+        self._file = OwnFile(
+            home / FILE, _TABLES, lambda why: KeysAway(f"the key store can't be used: {why}"), busy_within_s
+        )
+        with self._file.writing() as database:
             if _about(database, "store") is None:  # whoever comes first makes them; everybody reads what is there
                 self._found(database)
 
@@ -127,34 +121,6 @@ class Keys:
         made = {"store": store, "master": master, "traits_master": master, "traits": traits.content}
         database.executemany("INSERT INTO about (name, value) VALUES (?, ?)", made.items())
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            # mode=rw: a store that is away must not be taken for an empty one.
-            database = sqlite3.connect(
-                f"{self._path.as_uri()}?mode=rw", uri=True, timeout=self._busy_within_s, isolation_level=None
-            )
-            try:
-                database.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten in the file
-                yield database
-            finally:
-                database.close()
-        except sqlite3.Error as error:
-            raise KeysAway(f"the key store can't be used: {_named(error)}") from None
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as database:
-            database.execute("BEGIN")  # one moment: a key is in its table or among the erased, never in neither
-            yield database
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            with database:
-                yield database
-
     # -- a key's life
 
     def create(self, pseudonym: str, traits: Traits | None = None) -> str:
@@ -164,14 +130,14 @@ class Keys:
         key_id, secret = secrets.token_hex(16), secrets.token_bytes(KEY_BYTES)
         found = () if traits is None else digests(traits, self._traits_key())
         for _ in range(TRIES):
-            with self._reading() as database:
+            with self._file.reading() as database:
                 held = self._held(database, pseudonym)
                 master = str(_about(database, "master"))
             if held is not None:
                 return held
             with _asked():
                 [wrapped] = self._masters.wrap(master, [(secret, _of_key(key_id, pseudonym))])
-            with self._writing() as database:
+            with self._file.writing() as database:
                 if _about(database, "master") != master:
                     continue  # a new master meanwhile: the old one will be retired, and what it wraps lost
                 held = self._held(database, pseudonym)
@@ -204,7 +170,7 @@ class Keys:
     def _look(self, key_ids: Sequence[str]) -> dict[str, Key | Erased]:
         before: list[_Row] = []
         for _ in range(TRIES):
-            with self._reading() as database:
+            with self._file.reading() as database:  # a key is there or among the erased, never in neither
                 erased = _erased_of(database, key_ids)
                 rows = _rows(database, f"WHERE id IN ({_marks(key_ids)})", tuple(key_ids))
             if len(erased) + len(rows) < len(key_ids):
@@ -228,30 +194,24 @@ class Keys:
     def destroy_many(self, key_ids: Iterable[str], now: int) -> int:
         """Return how many keys there were to destroy; the files are wiped once for all of them."""
         destroyed = 0
-        with self._writing() as database:
+        with self._file.writing() as database:
             for key_id in key_ids:
                 destroyed += _erase(database, key_id, now)
         self._wipe()
         return destroyed
 
     def _wipe(self) -> None:
-        # What was deleted is overwritten in the file, and still lies in the write-ahead log: empty that too. SQLite
-        # waits for readers by itself, but gives up at once where another connection is just writing its log back.
-        deadline = time.monotonic() + self._busy_within_s
-        with self._open() as database:
-            while database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                if time.monotonic() > deadline:
-                    raise KeysAway("what was destroyed is not yet wiped: another process keeps the store open")
-                time.sleep(WIPED_AGAIN_S)
+        if not self._file.wipe():
+            raise KeysAway("what was destroyed is not yet wiped: another process keeps the store open")
 
     def erased(self) -> list[Erased]:
         """Return every destroyed key, the first destroyed first: what a store made anew must be told."""
-        with self._open() as database:
+        with self._file.open() as database:
             return [Erased(*row) for row in database.execute("SELECT id, erased_at FROM erased ORDER BY erased_at, id")]
 
     def pseudonyms_kept(self, since: int) -> set[str]:
         """Return the pathways that have a key, or lost it at `since` or later: their access trail must be kept."""
-        with self._reading() as database:
+        with self._file.reading() as database:
             live = database.execute("SELECT pseudonym FROM keys").fetchall()
             late = database.execute(
                 "SELECT pseudonym FROM erased WHERE erased_at >= ? AND pseudonym IS NOT NULL", (since,)
@@ -263,7 +223,7 @@ class Keys:
     def identify(self, key_id: str, traits: Traits) -> None:
         """Return once a patient is found by these traits, in place of what was; nothing for a key that is not there."""
         found = digests(traits, self._traits_key())
-        with self._writing() as database:
+        with self._file.writing() as database:
             if database.execute("SELECT 1 FROM keys WHERE id = ?", (key_id,)).fetchone():
                 _identify(database, key_id, found)
         self._wipe()
@@ -271,7 +231,7 @@ class Keys:
     def similar(self, traits: Traits) -> list[str]:
         """Return the pathways that may be the same person's, the likeliest first: to be proposed, never merged here."""
         found = tuple(digests(traits, self._traits_key()))
-        with self._open() as database:
+        with self._file.open() as database:
             rows = database.execute(
                 f"SELECT pseudonym FROM traits JOIN keys USING (id) WHERE digest IN ({_marks(found)})"
                 " GROUP BY id ORDER BY count(*) DESC, pseudonym LIMIT ?",
@@ -286,7 +246,7 @@ class Keys:
             return self._traits_opened()  # it may be wrapped anew by now, and its master retired
 
     def _traits_opened(self) -> bytes:
-        with self._reading() as database:
+        with self._file.reading() as database:
             wrapped, about = _traits_wrapped(database)
         with _asked():
             return self._masters.unwrap([(wrapped, about)])[0]
@@ -299,13 +259,13 @@ class Keys:
         One that was interrupted is continued. Raise Rotating where another process does it.
         """
         with self._alone():
-            with self._reading() as database:
+            with self._file.reading() as database:
                 target = _about(database, "rotating")
             self._traits_key()  # a lost master key is not mended by a new one: what it wraps would be lost for good
             if target is None:
                 with _asked():
                     target = self._masters.renew()
-                with self._writing() as database:  # from here on nothing new is wrapped by the old one
+                with self._file.writing() as database:  # from here on nothing new is wrapped by the old one
                     _retire_later(database, [str(_about(database, "master"))])
                     _tell(database, master=target, rotating=target)
             master, done = str(target), 0
@@ -314,12 +274,12 @@ class Keys:
                 on_slice(done)
             self._rewrap_traits(master)
             self._wipe()  # the write-ahead log too is on the disk and emptied
-            with self._reading() as database:
+            with self._file.reading() as database:
                 retired = _to_retire(database)
             with _asked():
                 for old in retired:
                     self._masters.retire(old)  # only now: every row is wrapped by the new one, and on the disk
-            with self._writing() as database:
+            with self._file.writing() as database:
                 database.execute("DELETE FROM about WHERE name IN ('rotating', 'retiring')")
                 return int(database.execute("SELECT count(*) FROM keys").fetchone()[0])
 
@@ -333,10 +293,10 @@ class Keys:
             yield
 
     def _rewrap(self, master: str) -> int:
-        with self._open() as database:
+        with self._file.open() as database:
             rows = _rows(database, "WHERE master != ? ORDER BY id LIMIT ?", (master, SLICE))
         fresh = self._wrapped(master, self._unwrapped(rows))
-        with self._writing() as database:
+        with self._file.writing() as database:
             database.executemany(  # one destroyed meanwhile is not there
                 "UPDATE keys SET master = ?, wrapped = ? WHERE id = ?", [(*row.wrapped, row.id) for row in fresh]
             )
@@ -344,11 +304,11 @@ class Keys:
 
     def _rewrap_traits(self, master: str) -> None:
         traits = self._traits_key()
-        with self._reading() as database:
+        with self._file.reading() as database:
             about = _of_traits(_about(database, "store"))
         with _asked():
             [fresh] = self._masters.wrap(master, [(traits, about)])
-        with self._writing() as database:
+        with self._file.writing() as database:
             _tell(database, traits_master=fresh.master, traits=fresh.content)
 
     def _unwrapped(self, rows: Sequence[_Row]) -> list[tuple[_Row, bytes]]:
@@ -376,7 +336,7 @@ class Keys:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
-            with self._open() as database:
+            with self._file.open() as database:
                 database.execute("VACUUM INTO ?", (str(part),))
             self._finish(part, made)
             os.link(part, path)  # whole, or not at all; never over another
@@ -404,7 +364,7 @@ class Keys:
                 self._accept(copy, now)
                 return self._bring_back(copy, now, erased)
         except (sqlite3.Error, OSError) as error:
-            raise NotRestored(f"the backup can't be read: {_named(error)}") from None
+            raise NotRestored(f"the backup can't be read: {error_name(error)}") from None
 
     def _accept(self, copy: sqlite3.Connection, now: int) -> None:
         expires_at, seal, master = (_about(copy, name) for name in ("expires_at", "seal", "seal_master"))
@@ -420,7 +380,7 @@ class Keys:
             raise NotRestored("the backup was changed since it was made")
 
     def _bring_back(self, copy: sqlite3.Connection, now: int, erased: Iterable[str] | None) -> Restored:
-        with self._reading() as database:
+        with self._file.reading() as database:
             master = str(_about(database, "master"))
         rows, fresh = _rows(copy, "", ()), list[_Row]()
         for start in range(0, len(rows), SLICE):
@@ -429,7 +389,7 @@ class Keys:
             except KeysAway as why:  # it was made in the middle of a rotation that is over
                 raise NotRestored(f"the backup does not open: {why}") from None
             fresh += self._wrapped(master, opened)
-        with self._writing() as database:
+        with self._file.writing() as database:
             if _about(database, "master") != master:
                 raise NotRestored("the master key was changed meanwhile: restore again")
             self._same_store(database, copy, master, told=erased is not None)
@@ -486,10 +446,6 @@ def _copy(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
         yield database
     finally:
         database.close()
-
-
-def _named(error: Exception) -> str:
-    return getattr(error, "sqlite_errorname", None) or type(error).__name__
 
 
 def _about(database: sqlite3.Connection, name: str) -> object:

@@ -4,13 +4,14 @@ import hashlib
 import re
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+
+from people.own_file import OwnFile
 
 FILE = "trail.sqlite3"
 BUSY_WITHIN_S = 5.0
@@ -99,40 +100,11 @@ class Trail:
     """
 
     def __init__(self, home: Path, *, busy_within_s: float = BUSY_WITHIN_S) -> None:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path, self._busy_within_s = (home / FILE).absolute(), busy_within_s
-        self._path.touch(mode=0o600)
-        self._path.chmod(0o600)  # whatever it was copied with; SQLite gives its -wal and -shm the same
-        with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")  # readers of several processes beside one writer
-        with self._writing() as database:
-            for table in _TABLES:
-                database.execute(table)
+        self._file = OwnFile(
+            home / FILE, _TABLES, lambda why: TrailAway(f"the access trail can't be used: {why}"), busy_within_s
+        )
+        with self._file.writing() as database:
             database.execute("INSERT OR IGNORE INTO head (one, number, chain) VALUES (1, 0, ?)", (BEGINNING,))
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            # mode=rw: a trail that is away must not be begun anew in silence.
-            database = sqlite3.connect(
-                f"{self._path.as_uri()}?mode=rw", uri=True, timeout=self._busy_within_s, isolation_level=None
-            )
-            try:
-                database.execute("PRAGMA secure_delete = ON")  # what is forgotten is not left in the file
-                database.execute("PRAGMA synchronous = FULL")  # written is on the disk, before anything is shown
-                yield database
-            finally:
-                database.close()
-        except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", None) or type(error).__name__
-            raise TrailAway(f"the access trail can't be used: {name}") from None
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as database:
-            database.execute("BEGIN IMMEDIATE")
-            with database:
-                yield database
 
     # -- writing
 
@@ -145,7 +117,7 @@ class Trail:
             raise ValueError(f"{len(entries)} entries: one to {MOST_AT_ONCE} are written at once")
         for entry in entries:
             _must_fit(entry)
-        with self._writing() as database:
+        with self._file.writing() as database:
             return _append(database, entries)
 
     def forget(self, at: int, before: int, kept: Collection[str]) -> int:
@@ -155,7 +127,7 @@ class Trail:
         stands its salted hash, and an entry of its own says that it was.
         """
         files = msgspec.json.encode(sorted(kept)).decode()
-        with self._writing() as database:
+        with self._file.writing() as database:
             numbers = [
                 row[0]
                 for row in database.execute(
@@ -176,9 +148,8 @@ class Trail:
                     " salt = NULL WHERE number = ?",
                     [(gone,) for gone in numbers],
                 )
-        if numbers:
-            with self._open() as database:
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what others still read is gone with the next
+        if not self._file.wipe():
+            raise TrailAway("what was forgotten is not yet wiped: another process keeps the access trail open")
         return len(numbers)
 
     # -- reading
@@ -196,7 +167,7 @@ class Trail:
         return self._read("who IS NOT NULL", (), most, before)
 
     def _read(self, which: str, values: tuple[object, ...], most: int, before: int | None) -> list[Written]:
-        with self._open() as database:
+        with self._file.open() as database:
             rows = database.execute(
                 f"SELECT number, {_FIELDS} FROM entries WHERE {which} AND number < ? ORDER BY number DESC LIMIT ?",
                 (*values, (1 << 62) if before is None else before, min(most, MOST_READ)),
@@ -205,7 +176,7 @@ class Trail:
 
     def head(self) -> Head:
         """Return where the trail ends: to be kept where who can change the trail can't change it."""
-        with self._open() as database:
+        with self._file.open() as database:
             return Head(*database.execute("SELECT number, chain FROM head").fetchone())
 
     def check(self, *heads: Head) -> Checked:
@@ -213,8 +184,7 @@ class Trail:
 
         Who may write the file can write the whole of it anew: only a head that was kept elsewhere shows that.
         """
-        with self._open() as database:
-            database.execute("BEGIN")
+        with self._file.reading() as database:
             return _checked(database, {told.number: told.chain for told in heads})
 
 

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
 from multiprocessing.connection import Connection
@@ -472,6 +472,41 @@ def test_stores_that_share_a_file_of_masters_do_not_retire_each_other_s(
     key_id = other.create(pseudonym())
     keys.rotate()
     assert isinstance(Keys(tmp_path / "other", FileMasters(masters.path)).look(key_id), Key)
+
+
+def test_a_key_made_just_as_the_master_changes_is_not_lost_with_the_old_one(
+    tmp_path: Path, keys: Keys, masters: FileMasters
+) -> None:
+    """Wrapped by the old master before, and put in the store after: it would never open again."""
+    meanwhile = [keys.rotate]
+
+    class Slow(FileMasters):
+        def wrap(self, master: str, keys: Sequence[tuple[bytes, str]]) -> list[Wrapped]:
+            wrapped = super().wrap(master, keys)
+            if meanwhile:
+                meanwhile.pop()()
+            return wrapped
+
+    key_id = Keys(tmp_path / "home", Slow(masters.path)).create(pseudonym())
+    assert meanwhile == []
+    assert isinstance(Keys(tmp_path / "home", FileMasters(masters.path)).look(key_id), Key)
+
+
+def test_a_key_read_just_as_the_master_changes_is_read_again(tmp_path: Path, keys: Keys, masters: FileMasters) -> None:
+    key_id = keys.create(pseudonym(), CANARY)
+    held, meanwhile = keys.look(key_id), [keys.rotate]
+
+    class Slow(FileMasters):
+        def unwrap(self, wrapped: Sequence[tuple[Wrapped, str]]) -> list[bytes]:
+            if meanwhile:
+                meanwhile.pop()()
+            return super().unwrap(wrapped)
+
+    slow = Keys(tmp_path / "home", Slow(masters.path))
+    assert slow.look(key_id) == held
+    assert meanwhile == []
+    meanwhile.append(keys.rotate)
+    assert len(slow.similar(CANARY)) == 1
 
 
 def test_a_key_destroyed_while_the_master_changes_does_not_come_back(

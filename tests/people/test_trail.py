@@ -118,7 +118,7 @@ def test_a_full_disk_is_said(tmp_path: Path, trail: Trail, monkeypatch: pytest.M
         database.execute("PRAGMA max_page_count = 1")
         return database
 
-    monkeypatch.setattr("people.trail.sqlite3.connect", small)
+    monkeypatch.setattr("people.own_file.sqlite3.connect", small)
     with pytest.raises(TrailAway, match="SQLITE_FULL"):
         trail.write(*[read()] * MOST_AT_ONCE)
 
@@ -195,6 +195,18 @@ def test_old_entries_are_forgotten_save_those_of_files_that_are_kept(tmp_path: P
     assert trail.forget(NOW + 4 * DAY_MS, NOW + DAY_MS, ()) == 1
     trail.write(read())
     assert trail.check(head) == Checked(7, [])
+
+
+def test_what_is_forgotten_and_not_yet_wiped_is_said(tmp_path: Path) -> None:
+    trail = Trail(tmp_path, busy_within_s=0.1)
+    trail.write(read(who="old-of-erased"))
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM entries").fetchall()
+        with pytest.raises(TrailAway, match="not yet wiped"):
+            trail.forget(NOW + 2 * DAY_MS, NOW + DAY_MS, ())
+    assert trail.forget(NOW + 2 * DAY_MS, NOW + DAY_MS, ()) == 0
+    assert b"old-of-erased" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_an_entry_emptied_as_if_it_were_forgotten_is_found(tmp_path: Path, trail: Trail) -> None:
