@@ -1,5 +1,6 @@
 """A pathway as data: when a patient is asked, what answers mean, who is told, what happens at night, how it ends."""
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -209,7 +210,7 @@ class Threshold(NamedTuple):
 
     def effective(self, own: float | None) -> float:
         """Return the value in force: the patient's own, never looser than the floor; without a floor, the default."""
-        if own is None or self.floor is None:
+        if own is None or self.floor is None or math.isnan(own):
             return self.value
         return self.floor if self.looser(own, self.floor) else own
 
@@ -249,7 +250,7 @@ def mistakes_of_own(pathway: Pathway, own: dict[str, float]) -> list[Mistake]:
             found.append((id_, f"looser than the pathway's floor, {threshold.floor:g}"))
         else:
             item = pathway.questionnaire.item_of[threshold.item]
-            wrong = why_impossible(item, int(value) if item.kind == "integer" and value == int(value) else value)
+            wrong = why_impossible(item, int(value) if item.kind == "integer" and float(value).is_integer() else value)
             if wrong:
                 found.append((id_, wrong))
     return found

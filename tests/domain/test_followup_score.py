@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -171,6 +172,13 @@ def test_a_threshold_of_ones_own_is_never_looser_than_the_floor() -> None:
     assert judged(Facts(age=50, own={"oximetry/samu": 10, "home-cov/spo2": 10}), spo2=87).colour == "red"
 
 
+def test_a_threshold_that_is_no_number_is_refused_and_hides_nothing() -> None:
+    for strange in (float("nan"), float("inf"), float("-inf")):
+        assert [path for path, _ in mistakes_of_own(COVID, {"home-cov/pulse": strange})] == ["home-cov/pulse"]
+        own = {"home-cov/pulse": strange, "oximetry/samu": strange}
+        assert judged(Facts(age=50, own=own), pulse=131, spo2=87).colour == "red"
+
+
 def test_a_trend_is_against_the_patients_own_days() -> None:
     before = [Day(1, WELL), Day(2, WELL | {"spo2": None}), Day(3, WELL | {"pulse": 80})]
     falls = score(COVID, SOMEBODY, WELL | {"spo2": 95, "pulse": 95}, before, 4)
@@ -248,6 +256,12 @@ def test_any_possible_answers_have_a_meaning_and_what_is_missing_is_never_green(
     )
     assert not (result.ask and result.colour == "green")
     assert set(result.ask).isdisjoint(answers)
+
+
+@given(ANSWERED, PEOPLE)
+def test_a_result_is_the_same_after_it_was_kept(told: tuple[Pathway, dict[str, Value]], facts: Facts) -> None:
+    result = score(told[0], facts, told[1])
+    assert msgspec.json.decode(msgspec.json.encode(result), type=Result) == result
 
 
 @given(ANSWERED, PEOPLE, st.data())
