@@ -245,7 +245,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], content: bytes) -> T:
         raise Unreadable(f"larger than {MOST_BYTES // 1024} KiB")
     try:
         return decoder.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"not readable: {error}"[:300]) from None
 
 

@@ -240,6 +240,7 @@ def test_a_text_that_reads_like_a_choice_is_none() -> None:
         b"",
         b"\xff",
         b"[]",
+        b'{"resourceType": "\xff"}',
         b"[" * 100_000,
         b'{"a":' * 50_000,
         b" " * (fhir.MOST_BYTES + 1),
@@ -253,6 +254,7 @@ def test_a_text_that_reads_like_a_choice_is_none() -> None:
         response({"linkId": "a", "answer": [{"valueBoolean": True}]}, {"linkId": "a", "answer": [ABSENT]}),
         response({"linkId": "a", "answer": [{"valueBoolean": True, "item": [{"linkId": "b"}]}]}),
         response({"linkId": "a", "answer": [{"valueInteger": 1.5}]}),
+        response({"linkId": "a", "answer": [{"valueInteger": 1}]}).replace(b"1}", b"9" * 5_000 + b"}"),
         response(*({"linkId": f"a{n}", "answer": [{"valueBoolean": True}]} for n in range(201))),
     ],
 )

@@ -129,6 +129,21 @@ def test_a_question_that_was_not_answered_is_asked() -> None:
     assert judged(drop=("comment",)).ask == ()
 
 
+def test_three_points_for_one_parameter_may_still_come_where_it_can_still_be_asked() -> None:
+    """Of a question that is not required too: 25 breaths a minute alone ask for a review."""
+    items = tuple(optional(item) for item in COVID.questionnaire.items)
+    pathway = msgspec.structs.replace(COVID, questionnaire=msgspec.structs.replace(COVID.questionnaire, items=items))
+    without = {link: value for link, value in WELL.items() if link != "respiratory-rate"}
+    result = score(pathway, SOMEBODY, without)
+    assert (result.colour, result.incomplete, result.ask) == ("yellow", True, ("respiratory-rate",))
+    assert score(pathway, SOMEBODY, without | {"respiratory-rate": None}).colour == "green"
+
+
+def optional(item: Item) -> Item:
+    """Return an item and those in it with nothing required."""
+    return msgspec.structs.replace(item, required=False, items=tuple(map(optional, item.items)))
+
+
 def test_nothing_answered_is_incomplete_and_never_green() -> None:
     result = score(COVID, SOMEBODY, {})
     assert (result.colour, result.incomplete) == ("yellow", True)
@@ -184,6 +199,7 @@ def test_a_trend_is_against_the_patients_own_days() -> None:
     falls = score(COVID, SOMEBODY, WELL | {"spo2": 95, "pulse": 95}, before, 4)
     assert {"trend/spo2-falls", "trend/pulse-rises"} <= set(rules(falls))
     assert "trend/spo2-falls" not in rules(score(COVID, SOMEBODY, WELL | {"spo2": 96}, before, 4))
+    assert "trend/spo2-falls" in rules(score(COVID, SOMEBODY, WELL | {"spo2": 95}, before[:1], 2))
     # What was long ago, or is still to come, is not what was usual.
     assert "trend/spo2-falls" not in rules(score(COVID, SOMEBODY, WELL | {"spo2": 95}, before, 9))
     assert "trend/spo2-falls" not in rules(score(COVID, SOMEBODY, WELL | {"spo2": 95}, before, 1))
