@@ -162,6 +162,13 @@ class AlertStepped(Event, frozen=True, tag="alert.stepped"):
     step: Step
 
 
+class EpochBegan(Event, frozen=True, tag="epoch.began"):
+    """Another shard's log lives its life of this name: whatever an earlier one told of has ended."""
+
+    shard: str
+    epoch: str
+
+
 class AlertSeen(Event, frozen=True, tag="alert.seen"):
     """Somebody (the source) has seen alerts: that buys one delay, and never stops an escalation."""
 
@@ -251,6 +258,7 @@ KINDS: tuple[type[Event], ...] = (
     GrantRevoked,
     AlertActed,
     AlertStepped,
+    EpochBegan,
     AlertSeen,
     SilenceMade,
     SilenceEnded,
@@ -274,6 +282,7 @@ AnyEvent = (
     | GrantRevoked
     | AlertActed
     | AlertStepped
+    | EpochBegan
     | AlertSeen
     | SilenceMade
     | SilenceEnded

@@ -48,6 +48,7 @@ from domain.events import (
     AlertStepped,
     ChannelChanged,
     ChannelsChosen,
+    EpochBegan,
     Event,
     Genesis,
     NoticeAttempted,
@@ -225,6 +226,8 @@ class Draft(Grouping):
         match event:
             case AlertStepped():
                 return self._step(event)
+            case EpochBegan():
+                return self._begin_epoch(event)
             case NoticeAttempted() | NoticeDelivered() | NoticeFailed():
                 return self._receive(event)
             case AlertSeen():
@@ -252,17 +255,29 @@ class Draft(Grouping):
 
     def _step(self, event: AlertStepped) -> Said:
         """Take in a step that another shard told, once: those at or below its mark are known."""
+        refused = self._begin_epoch(event)
+        if refused.outcome == "refused":
+            return refused
         mark = self.upto.get(event.shard)
-        over = mark.over if mark else ()
-        if mark is not None and event.epoch != mark.epoch:
-            if event.epoch in over:
-                return _refused("of an epoch that is over")
-            self.end_epochs_before(event.shard)
-            over = (*over, mark.epoch)[-MOST_EPOCHS:]
-        elif mark is not None and (event.offset, event.n) <= (mark.offset, mark.n):
+        if mark is not None and (event.offset, event.n) <= (mark.offset, mark.n):
             return Said("history", "known already")
+        over = mark.over if mark else ()
         self.upto.put(event.shard, Mark(event.epoch, event.offset, event.n, over))
         self.take_in(event.step, event.shard, event.epoch)
+        return APPLIED
+
+    def _begin_epoch(self, event: AlertStepped | EpochBegan) -> Said:
+        """Take note of the life of a shard's log: what an earlier one told of is over, and it does not come back."""
+        mark = self.upto.get(event.shard)
+        if mark is not None and event.epoch == mark.epoch:
+            return Said("history", "known already")
+        over = mark.over if mark else ()
+        if event.epoch in over:
+            return _refused("of an epoch that is over")
+        if mark is not None:
+            self.end_epochs_before(event.shard)
+            over = (*over, mark.epoch)[-MOST_EPOCHS:]
+        self.upto.put(event.shard, Mark(event.epoch, -1, -1, over))
         return APPLIED
 
     def _told_ourselves(self) -> None:
