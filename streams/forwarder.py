@@ -11,7 +11,8 @@ import msgspec
 import structlog
 
 from domain.alerts.lifecycle import Step
-from domain.events import AlertStepped
+from domain.alerts.notice import Mark
+from domain.events import AlertStepped, EpochBegan
 from event_log.codec import encode
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
 from event_log.topics import NOTICES, region_of, shards
@@ -19,6 +20,7 @@ from live_state.notices import read_mark
 from live_state.state import Build, State, StateAway
 from streams.measures import Measures
 
+NOTHING = (-1, -1)  # before the first step of the first record
 OUTBOX = "outbox"  # the hash: `<offset, 20 digits>/<n>` → the step, packed
 AT_ONCE = 100  # steps that are appended before any of them is struck out
 MOST_HELD = 1_000  # steps in memory; of those that wait behind them only their names are
@@ -45,11 +47,15 @@ class Anew(Exception):
 
 
 class Destination(NamedTuple):
-    """The region's notices shard: its partition, the end of its log when last seen, and what it knows of us."""
+    """The region's notices shard: its partition, the end of its log when last seen, and what it knows of us.
+
+    `knows` tells whether it has been told of this life of our log at all.
+    """
 
     partition: int
     end: int
     upto: tuple[int, int]
+    knows: bool
 
 
 def place_of(field: str) -> tuple[int, int]:
@@ -60,6 +66,9 @@ def place_of(field: str) -> tuple[int, int]:
 
 class Forwarder:
     """One task beside one shard, from one load of it to the next; whatever befalls it, the shard folds on.
+
+    First it marks which life of our log this is, so that what an earlier one told of ends though this one may tell of
+    nothing for long; a notices shard that knows is not told again.
 
     A step is struck out of the outbox by the first commit after the notices log has acknowledged it: so one may be
     appended again, under its own id, and none is lost. Each append is acknowledged before the next begins, and begins
@@ -85,6 +94,7 @@ class Forwarder:
         self._done: dict[str, None] = {}
         self._something = asyncio.Event()
         self._to: Destination | None = None
+        self._marked = False
         self.trouble: str | None = None
 
     # -- what the shard does
@@ -128,9 +138,10 @@ class Forwarder:
         """Forward until cancelled."""
         failures = 0
         while True:
-            await self._something.wait()
+            if self._marked:
+                await self._something.wait()
             try:
-                await self._forward()
+                await (self._forward() if self._marked else self._mark())
                 failures, self.trouble = 0, None
                 continue
             except NoNotices:
@@ -151,6 +162,24 @@ class Forwarder:
         if trouble != self.trouble:  # what goes on for hours is said once
             logger.warning("forwards later", shard=self._build.shard, reason=trouble, why=str(why or ""))
         self.trouble = trouble
+
+    async def _mark(self) -> None:
+        """Append which life of our log this is, unless that is known there."""
+        try:
+            to = self._to = await self._destination()
+        except (NoNotices, UnknownTopic):  # of one that is yet to be founded nothing has to end
+            self._marked = True
+            return
+        if not to.knows:
+            began = EpochBegan(
+                id=f"{self._build.shard}/{self._build.epoch}/began",
+                received_at=self._now(),
+                region=self._region,
+                shard=self._build.shard,
+                epoch=self._build.epoch,
+            )
+            await self._log.append(NOTICES, to.partition, self._region.encode(), encode(began))
+        self._marked = True
 
     async def _forward(self) -> None:
         """Append the first of what waits, and note it as done."""
@@ -204,16 +233,14 @@ class Forwarder:
         if partition is None or genesis is None or genesis.shard != name:
             raise NoNotices(name)
         end = await self._log.end(NOTICES, partition)
-        return Destination(partition, end, await self._known_there(name, genesis.epoch))
+        mark = await self._known_there(name, genesis.epoch)
+        return Destination(partition, end, (mark.offset, mark.n) if mark else NOTHING, mark is not None)
 
-    async def _known_there(self, name: str, epoch: str) -> tuple[int, int]:
+    async def _known_there(self, name: str, epoch: str) -> Mark | None:
         """Return up to which step the notices shard has folded ours, as the live state tells of that very log."""
-        nothing = (-1, -1)
         build = await self._state.current(name)
         if build is None or build.epoch != epoch:
-            return nothing
+            return None
         [packed] = await self._state.fields(build, "upto", [self._build.shard])
-        if packed is None:
-            return nothing
-        mark = read_mark(packed)
-        return (mark.offset, mark.n) if mark.epoch == self._build.epoch else nothing
+        mark = None if packed is None else read_mark(packed)
+        return mark if mark is not None and mark.epoch == self._build.epoch else None

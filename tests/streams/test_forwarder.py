@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.notice import Mark
-from domain.events import AlertStepped, Genesis
+from domain.events import AlertStepped, EpochBegan, Genesis
 from domain.places import Words
 from event_log.codec import decode, encode
 from event_log.log import LogAway
@@ -83,8 +83,14 @@ async def founded(log: MemoryLog, epoch: str = "n1") -> None:
 async def arrived(log: MemoryLog) -> list[AlertStepped]:
     """Return what is on the notices log of the region."""
     events = [decode(record.value) async for record in log.read(NOTICES, 2, 1)]
-    assert all(isinstance(event, AlertStepped) for event in events)
+    assert all(isinstance(event, AlertStepped | EpochBegan) for event in events)
     return [event for event in events if isinstance(event, AlertStepped)]
+
+
+async def marks(log: MemoryLog) -> list[tuple[str, str, str]]:
+    """Return which lives of which log are marked there, each time that it was."""
+    events = [decode(record.value) async for record in log.read(NOTICES, 2, 1)]
+    return [(event.id, event.shard, event.epoch) for event in events if isinstance(event, EpochBegan)]
 
 
 def first_sights(events: list[AlertStepped]) -> list[tuple[int, int]]:
@@ -152,10 +158,19 @@ async def forwarded(side: Side) -> None:
     """Return once nothing waits any more."""
     task = asyncio.create_task(side.forwarder.run())
     try:
-        await until(lambda: side.forwarder.waiting == 0)
+        await until(lambda: side.forwarder.waiting == 0 and side.forwarder._marked)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def known_there(side: Side, theirs: str, ours: str) -> None:
+    """Have the notices shard's live state tell, of that log of its own, how far it has folded that one of ours."""
+    beside = await side.state.begin(BESIDE, theirs, 1, None)
+    assert beside is not None
+    upto: list[str | bytes | int] = ["HSET", "upto", SHARD, pack(Mark(ours, 5, 1))]
+    at = Position(theirs, -1, 1)
+    assert await side.state.commit(beside, Commit(at, at._replace(offset=0), [upto], b"f"))
 
 
 async def test_steps_go_in_their_order_to_the_regions_own_shard(side: Side) -> None:
@@ -178,6 +193,36 @@ async def test_what_was_acknowledged_is_struck_out_by_the_next_commit(side: Side
     assert side.forwarder.done() == []
 
 
+MARK = ("capacity:ici/e1/began", SHARD, "e1")
+
+
+async def test_a_life_of_the_log_is_marked_once_a_load_though_it_has_no_step_to_tell_of(side: Side) -> None:
+    await forwarded(side)
+    assert await marks(side.log) == [MARK]
+    await side.commit(steps(0, 2))
+    await forwarded(side)
+    assert await marks(side.log) == [MARK]
+    await side.loaded_again()
+    await forwarded(side)
+    assert await marks(side.log) == [MARK, MARK], "the notices shard drops it by its id"
+
+
+@pytest.mark.parametrize(("known", "marked"), [("e1", []), ("e0", [MARK])], ids=["this life", "an earlier one"])
+async def test_only_a_notices_shard_that_does_not_know_this_life_is_told_of_it(
+    side: Side, known: str, marked: list[tuple[str, str, str]]
+) -> None:
+    await known_there(side, "n1", known)
+    await forwarded(side)
+    assert await marks(side.log) == marked
+
+
+async def test_where_there_is_no_notices_shard_yet_nothing_is_marked_and_nothing_is_in_trouble() -> None:
+    side = Side(BadLog(), MemoryState())
+    await side.begin()
+    await forwarded(side)
+    assert side.forwarder.trouble is None
+
+
 async def test_what_is_left_in_the_outbox_goes_first_after_a_load(side: Side) -> None:
     await side.commit({field(offset, n): step(0) for offset in (7, 100, 21) for n in (2, 10, 0)})
     await side.loaded_again()
@@ -191,11 +236,7 @@ async def test_what_is_left_in_the_outbox_goes_first_after_a_load(side: Side) ->
 
 
 async def test_what_the_notices_shard_has_folded_is_struck_out_without_being_told_again(side: Side) -> None:
-    beside = await side.state.begin(BESIDE, "n1", 1, None)
-    assert beside is not None
-    upto: list[str | bytes | int] = ["HSET", "upto", SHARD, pack(Mark("e1", 5, 1))]
-    at = Position("n1", -1, 1)
-    assert await side.state.commit(beside, Commit(at, at._replace(offset=0), [upto], b"f"))
+    await known_there(side, "n1", "e1")
     await side.commit({field(offset, n): step(n) for offset in (4, 5, 6) for n in (0, 1, 2)})
     await forwarded(side)
     assert first_sights(await arrived(side.log)) == [(5, 2), (6, 0), (6, 1), (6, 2)]
@@ -208,11 +249,7 @@ async def test_what_the_notices_shard_has_folded_is_struck_out_without_being_tol
 )
 async def test_what_was_folded_of_another_log_proves_nothing(side: Side, other: tuple[str, str]) -> None:
     theirs, ours = other
-    beside = await side.state.begin(BESIDE, theirs, 1, None)
-    assert beside is not None
-    at = Position(theirs, -1, 1)
-    upto: list[str | bytes | int] = ["HSET", "upto", SHARD, pack(Mark(ours, 5, 1))]
-    assert await side.state.commit(beside, Commit(at, at._replace(offset=0), [upto], b"f"))
+    await known_there(side, theirs, ours)
     await side.commit(steps(0, 3))
     await forwarded(side)
     assert first_sights(await arrived(side.log)) == [(0, 0), (1, 0), (2, 0)]
