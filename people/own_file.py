@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-WIPED_AGAIN_S = 0.02
+AGAIN_S = 0.02
 
 
 class OwnFile:
@@ -23,10 +23,24 @@ class OwnFile:
         self._path.touch(mode=0o600)
         self._path.chmod(0o600)  # whatever it was copied with; SQLite gives its -wal and -shm the same
         with self.open() as database:
-            database.execute("PRAGMA journal_mode = WAL")  # readers of several processes beside one writer
+            self._share(database)
         with self.writing() as database:
             for table in tables:
                 database.execute(table)
+
+    def _share(self, database: sqlite3.Connection) -> None:
+        """Return once readers of several processes go on beside one writer: the file stays so from then on."""
+        deadline = time.monotonic() + self._busy_within_s
+        while True:
+            try:
+                database.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                # Where several begin at once, SQLite waits for nobody here.
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(AGAIN_S)
+            else:
+                return
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
@@ -69,7 +83,7 @@ class OwnFile:
             while database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 if time.monotonic() > deadline:
                     return False
-                time.sleep(WIPED_AGAIN_S)
+                time.sleep(AGAIN_S)
         return True
 
 
