@@ -296,8 +296,8 @@ class Draft(Grouping):
         if not held:
             return _refused("unknown alert, or over")
         for each in held:
-            self.note((each.alert.id,), Entry(at=self.clock, what="seen", by=subject))
             if subject not in each.seen_by and len(each.seen_by) < MOST_NAMED:
+                self.note((each.alert.id,), Entry(at=self.clock, what="seen", by=subject))
                 self.put_alert(replace(each, seen_by=each.seen_by | {subject: self.clock}))
             if subject in each.told:
                 groups |= dict.fromkeys(each.groups)

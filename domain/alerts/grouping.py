@@ -1,5 +1,6 @@
 """Alerts come into groups, are held back, taken in and end: what each change means for the telling."""
 
+from itertools import islice
 from typing import Literal
 
 from msgspec.structs import replace
@@ -22,7 +23,7 @@ from domain.alerts.mute import Link, LinkKey, sides, silence_of
 from domain.alerts.notice import Entry, Group, HeldAlert, Past, Reason, Silence
 from domain.alerts.routing import Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
-from domain.alerts.telling import MOST_NAMED, Telling
+from domain.alerts.telling import MOST_NAMED, WEBHOOK, Telling
 from domain.alerts.worth import judged, raised_at, took, worth_key
 
 MOST_HANDED_MS = 10_000  # gathers what is handed over to the same person, alert by alert
@@ -113,6 +114,7 @@ class Grouping(Telling):
                 held = replace(held, groups=self._groups_of(held))
         self._put(was, held)
         news = _NEWS.get(what, "fired")
+        knew = self._who_knew(was, held) if active and was is not None else ()
         groups = dict.fromkeys((*(was.groups if was else ()), *(held.groups if active else ())))
         for id_ in groups:
             if not active or id_ not in held.groups:
@@ -122,7 +124,22 @@ class Grouping(Telling):
             else:
                 again = standing(held) == "open" and (standing(was) != "open" or what in ("worsened", "reopened"))
                 self._follow(id_, held, news if again else None)
+        if knew:
+            self._let_hear(held, knew)
         self._cover(was, held if active else None)
+
+    def _who_knew(self, was: HeldAlert, held: HeldAlert) -> tuple[str, ...]:
+        """Return whom an alert's message reached in a group that it leaves: they are to hear of its end elsewhere."""
+        left = [group for id_ in was.groups if id_ not in held.groups and (group := self.groups.get(id_)) is not None]
+        reached = dict.fromkeys(person for group in left for person in group.reached)
+        return tuple(each for each in reached if each in was.told or each.startswith(f"{WEBHOOK}:"))
+
+    def _let_hear(self, held: HeldAlert, people: tuple[str, ...]) -> None:
+        """Let people be told once that a group is over into which an alert has come that they know of."""
+        for id_ in held.groups[:1]:
+            group = self.groups.get(id_)
+            if group is not None:
+                self.put_group(replace(group, reached=tuple(dict.fromkeys((*group.reached, *people)))))
 
     def _put(self, was: HeldAlert | None, held: HeldAlert) -> None:
         """Keep an alert, and count it out of the groups where it was and into those where it is."""
@@ -247,7 +264,7 @@ class Grouping(Telling):
         group, tally = self.groups.get(id_), self.tally(id_)
         if group is None:
             return
-        rest = tuple(each for each in group.alerts if each != held.alert.id)
+        rest = self._filled(id_, tuple(each for each in group.alerts if each != held.alert.id), sum(tally.values()))
         over = (*group.over, held.alert.id)[-MOST_NAMED:] if ended else group.over
         group = replace(group, alerts=rest, over=over, severity=gravest(tally) or group.severity)
         self.put_group(group)
@@ -265,6 +282,13 @@ class Grouping(Telling):
                 self.put_group(self._taken(group, taken[0]))
             else:
                 self.put_group(self._hushed(group, next(each for each in others if not is_over(each))))
+
+    def _filled(self, id_: str, rest: tuple[str, ...], number: int) -> tuple[str, ...]:
+        """Return a group's alerts, with those for which it had no room once it runs low."""
+        if len(rest) >= number or len(rest) > MOST_IN_GROUP // 2:
+            return rest
+        more = (held.alert.id for held in self._active() if id_ in held.groups and held.alert.id not in rest)
+        return (*rest, *islice(more, MOST_IN_GROUP - len(rest)))
 
     def _hand_over(self, held: HeldAlert, to: str) -> None:
         """Let somebody be told of what was handed over to them."""
@@ -329,12 +353,18 @@ class Grouping(Telling):
         for side in sides(self._inhibitions(), held.alert.labels):
             link = self.links.get(side.key)
             if side.target and link is not None:
-                if held.inhibited_by in link.sources and held.inhibited_by in link.covering(held.alert.id):
+                covering = [id_ for id_ in link.covering(held.alert.id) if not self._is_graver(held, id_)]
+                if held.inhibited_by in covering:
                     return held.inhibited_by
-                first = min(link.covering(held.alert.id), default=None)
+                first = min(covering, default=None)
                 if first is not None:
                     found.add(first)
         return min(found, default=None)
+
+    def _is_graver(self, held: HeldAlert, than: str) -> bool:
+        """Return whether an alert is graver than another, which then never covers it."""
+        other = self.alerts.get(than)
+        return other is None or SEVERITIES.index(held.alert.severity) > SEVERITIES.index(other.alert.severity)
 
     def _cover(self, was: HeldAlert | None, held: HeldAlert | None) -> None:
         """Let the alerts be held back, or no longer, that one covers which began, ended or is another now."""
@@ -343,13 +373,14 @@ class Grouping(Telling):
             return
         before = {side.key for side in sides(self._inhibitions(), was.alert.labels) if side.source} if was else set()
         after = {side.key for side in sides(self._inhibitions(), held.alert.labels) if side.source} if held else set()
-        for key in sorted(before ^ after):
+        same = was is not None and held is not None and was.alert.severity == held.alert.severity
+        for key in sorted(before ^ after if same else before | after):
             link = self.links.get(key)
             for id_ in sorted(link.targets) if link else ():
                 target = self.alerts.get(id_)
                 if target is None or id_ == one.alert.id:
                     continue
-                if target.inhibited_by is None if key in after else target.inhibited_by == one.alert.id:
+                if target.inhibited_by == one.alert.id or (target.inhibited_by is None and key in after):
                     self.mark(id_, "look")
 
     # -- other routes

@@ -229,14 +229,20 @@ class Telling(Holding):
         return self._beside(group, round_, alerts, group.reason)
 
     def _tell_over(self, group: Group, people: Sequence[str], webhooks: Sequence[str] = ()) -> Group:
-        """Return the group once these are told that it is over, by the channels that they have for `info`."""
-        alerts = gravest_first([held.alert for held in self.held(group.over) if held.told])
-        if not alerts:
+        """Return the group once these are told that it is over, by the channels that they have for `info`.
+
+        People hear of what people were told of; a machine, which was told though nobody could be, of all of it.
+        """
+        over = self.held(group.over)
+        alerts = gravest_first([held.alert for held in over if held.told])
+        if alerts:
+            round_ = Round(group, "info")
+            for person in people:
+                self._address(round_, person)
+            group = self._beside(group, round_, alerts, "resolved")
+        if not over:
             return group
-        round_ = Round(group, "info")
-        for person in people:
-            self._address(round_, person)
-        return self._beside(group, round_, alerts, "resolved", webhooks)
+        return self._beside(group, Round(group, "info"), gravest_first([h.alert for h in over]), "resolved", webhooks)
 
     def _beside(
         self, group: Group, round_: Round, alerts: Sequence[Alert], reason: Reason, webhooks: Sequence[str] = ()
@@ -426,7 +432,7 @@ class Telling(Holding):
         if group.status not in IN_TELLING or notice.step != group.run or notice.channel == WEBHOOK or not group.hopes:
             return group
         hopes = group.hopes - (not _has_app_alone(group, notice))
-        goes_on = hopes == 0 and group.next_at is not None
+        goes_on = hopes == 0 and group.next_at is not None and not group.delayed  # who has seen it bought the delay
         return replace(group, hopes=hopes, next_at=self.clock if goes_on else group.next_at)
 
     def channel_lost(self, name: str) -> None:

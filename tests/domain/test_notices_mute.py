@@ -192,3 +192,27 @@ def test_an_inhibition_that_is_published_later_holds_back_what_fires() -> None:
     assert day.state.alerts["d31"].inhibited_by == "all"
     day.fold(published("routing", routing(), at=day.now + 1))
     assert day.state.alerts["d31"].inhibited_by is None
+
+
+def test_an_alert_never_covers_a_graver_one() -> None:
+    day = covered()
+    day.at(0).fires("all", labels={"level": "region", "departement": ""})
+    day.fires("d31", severity="critical", labels={"level": "departement"})
+    day.fires("d81", labels={"level": "departement", "departement": "81"})
+    assert {id_ for notice in day.at(5).arrives() for id_ in notice.alerts} == {"all", "d31"}
+    assert [day.state.alerts[id_].inhibited_by for id_ in ("d31", "d81")] == [None, "all"]
+
+
+def test_what_covers_follows_the_severity_of_both() -> None:
+    day = covered()
+    day.at(0).fires("all", labels={"level": "region", "departement": ""})
+    day.fires("d31", severity="critical", labels={"level": "departement"})
+    day.at(5).told()
+    day.at(60).changes("worsened", "all", severity="critical")
+    assert day.state.alerts["d31"].inhibited_by == "all", "as grave by now"
+    day.at(70).changes("eased", "all", severity="warning")
+    assert day.state.alerts["d31"].inhibited_by is None
+    day.at(80).changes("eased", "d31", severity="warning")
+    assert day.state.alerts["d31"].inhibited_by == "all"
+    day.at(90).changes("worsened", "d31", severity="critical")
+    assert day.state.alerts["d31"].inhibited_by is None
