@@ -180,7 +180,7 @@ class Worker:
             self._tasks[TP(topic, partition)] = asyncio.create_task(shard.run(), name=f"{topic} {partition}")
             if topic == Notices.topic:
                 self._attending[TP(topic, partition)] = asyncio.create_task(
-                    attend(partial(getattr, shard, "shard"), partial(self._beside, shard)),
+                    attend(partial(getattr, shard, "life"), partial(self._beside, shard)),
                     name=f"beside {topic} {partition}",
                 )
         logger.info("assigned", partitions=ours)

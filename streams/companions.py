@@ -12,24 +12,30 @@ CANCELS_AGAIN_S = 0.1
 
 Companions = Mapping[str, Callable[[], Awaitable[None]]]  # by name: each runs until cancelled
 
+Life = tuple[str, str]  # a shard: its name, and the epoch of its log
+
 logger = structlog.get_logger("streams.companions")
 
 
-async def attend(shard: Callable[[], str | None], companions: Callable[[str], Companions]) -> None:
-    """Keep up what belongs beside the shard until cancelled; where another lives there by now, it gets its own."""
+async def attend(life: Callable[[], Life | None], companions: Callable[[str], Companions]) -> None:
+    """Keep up what belongs beside the shard until cancelled; where another lives there by now, it gets its own.
+
+    So does the same shard with a log that began anew: what its companions remember is of the old one.
+    """
     running: list[asyncio.Task[None]] = []
-    attended: str | None = None
+    attended: Life | None = None
     try:
         while True:
-            name = shard()
-            if name != attended:
+            now = life()
+            if now != attended:
                 await end(running)
+                name = now and now[0]
                 begun = {} if name is None else companions(name)
                 running = [
                     asyncio.create_task(keep(f"{what} of {name}", run), name=f"{what} of {name}")
                     for what, run in begun.items()
                 ]
-                attended = name
+                attended = now
             await asyncio.sleep(LOOKS_EVERY_S)
     finally:
         await end(running)

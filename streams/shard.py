@@ -210,6 +210,11 @@ class Shard(Generic[S, D]):
         return self._position.offset
 
     @property
+    def life(self) -> tuple[str, str] | None:
+        """Return the shard's name and the epoch of its log, None while none lives here."""
+        return None if self.shard is None else (self.shard, self.epoch)
+
+    @property
     def end(self) -> int:
         """Return the log's end as far as it is known: fetched, or acknowledged to a tick of ours."""
         return max(self._known_end, self._reader.end(self.partition))

@@ -75,28 +75,40 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_runs_beside_a_shard_is_begun_for_it_by_name_and_ends_with_it() -> None:
-    shard: list[str | None] = [None]
+    shard: list[tuple[str, str] | None] = [None]
     beside = Beside()
     task = asyncio.create_task(attend(lambda: shard[0], beside.of))
     for _ in range(20):
         await asyncio.sleep(0)
     assert beside.begun == [], "nobody lives there yet"
-    shard[0] = "notices:ici"
+    shard[0] = ("notices:ici", "e1")
     await until(lambda: beside.running == ["notices:ici"])
-    shard[0] = "notices:ailleurs"
+    shard[0] = ("notices:ailleurs", "e1")
     await until(lambda: beside.running == ["notices:ailleurs"])
     shard[0] = None
     await until(lambda: beside.running == [])
-    shard[0] = "notices:ici"
+    shard[0] = ("notices:ici", "e1")
     await until(lambda: beside.running == ["notices:ici"])
     await end([task])
     assert beside.running == []
     assert beside.begun == ["notices:ici", "notices:ailleurs", "notices:ici"]
 
 
+async def test_what_runs_beside_a_shard_begins_anew_with_its_log() -> None:
+    """It remembers what it told the old one: that a channel is down, how far another shard stood behind."""
+    life = [("notices:ici", "e1")]
+    beside = Beside()
+    task = asyncio.create_task(attend(lambda: life[0], beside.of))
+    await until(lambda: beside.running == ["notices:ici"])
+    life[0] = ("notices:ici", "e2")
+    await until(lambda: len(beside.begun) == 2)
+    await until(lambda: beside.running == ["notices:ici"])
+    await end([task])
+
+
 async def test_what_fails_beside_a_shard_is_begun_again() -> None:
     beside = Beside(fails=3)
-    task = asyncio.create_task(attend(lambda: "notices:ici", beside.of))
+    task = asyncio.create_task(attend(lambda: ("notices:ici", "e1"), beside.of))
     await until(lambda: beside.running == ["notices:ici"])
     assert len(beside.begun) == 4
     await end([task])
