@@ -276,6 +276,12 @@ class People:
             ).fetchall()
         return [Subscription(*row) for row in rows]
 
+    def endpoints(self, most: int) -> list[str]:
+        """Return the endpoints of the newest subscriptions of all people."""
+        with self._open() as database:
+            rows = database.execute("SELECT endpoint FROM subscriptions ORDER BY made_at DESC, id LIMIT ?", (most,))
+            return [endpoint for (endpoint,) in rows]
+
     def unsubscribe(self, subject: str, id_: str) -> bool:
         """Return whether the person had this subscription; it is gone."""
         with self._open() as database:

@@ -12,6 +12,7 @@ from people.directory import Subscription, Webhook
 
 Language = Literal["fr", "en"]
 
+RECEIVER = "webhook:"  # begins a notice's person where it is none, and the lane of such notices
 KEY_BYTES = 24  # 32 characters of base64url: as many as a push Topic may have
 _RECEIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")
 _NUMBER = 6  # so many digits of an address in a receipt are its owner's telephone
@@ -74,10 +75,11 @@ class Channel(Protocol):
         """Return the provider's receipt, which holds no address; raise TryAgain or Refused."""
         ...
 
-    async def look(self, letter: Letter | None) -> None:
+    async def look(self, lane: str, letter: Letter | None) -> None:
         """Return where the provider answers, to whom nothing is sent; raise TryAgain where it does not.
 
-        `letter` is the last that it did not take, None where there was none since we started.
+        `lane` is the channel's name, or that of one of its receivers; `letter` the last that was not taken, None where
+        there was none since we started: then whoever a letter would go to is looked at, and nobody is there to miss it.
         """
         ...
 

@@ -42,7 +42,7 @@ class ChannelSettings:
 def channels_of(told: ChannelSettings, people: People, limits: Limits | None = None) -> list[Channel]:
     """Return the channels that are configured; those that speak HTTP each have a client of their own."""
     within_s = (limits or Limits()).send_within_s
-    channels: list[Channel] = [Webhooks(reach.client(within_s=within_s))]
+    channels: list[Channel] = [Webhooks(reach.client(within_s=within_s), people.webhook)]
     if told.smtp_url:
         relay = relay_of(
             told.smtp_url, told.smtp_from, within_s, starttls=told.smtp_starttls, per_second=told.smtp_per_second

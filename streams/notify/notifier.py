@@ -13,7 +13,7 @@ from event_log.topics import region_of
 from people.directory import People
 from streams.measures import Measures
 from streams.notices import NoticesView
-from streams.notify.channel import Channel, Language, Letter, Refused, key_of
+from streams.notify.channel import RECEIVER, Channel, Language, Letter, Refused, key_of
 from streams.notify.pace import Limits
 from streams.notify.sender import Sender
 
@@ -22,7 +22,6 @@ LATE_MS = 60_000
 FORGETS_EACH_S = 3600.0
 SOON_MS = 1  # what is due is taken a moment after, never a moment before
 WEBHOOK, PUSH = "webhook", "push"
-_RECEIVER = "webhook:"  # of a notice's person, where it is none
 
 logger = structlog.get_logger("streams.notify")
 
@@ -76,7 +75,7 @@ class Notifier:
     def _sender(self, lane: str, tasks: asyncio.TaskGroup) -> Sender:
         sender = self._senders.get(lane)
         if sender is None:
-            channel = self._channels.get(WEBHOOK if lane.startswith(_RECEIVER) else lane)
+            channel = self._channels.get(WEBHOOK if lane.startswith(RECEIVER) else lane)
             held = self._view.channels.get(lane)
             sender = Sender(
                 lane,
@@ -86,7 +85,7 @@ class Notifier:
                 self._measures,
                 self._now,
                 self._limits,
-                down=channel is not None and held is not None and not held.up,
+                down=held is not None and not held.up,
             )
             self._senders[lane] = sender
             tasks.create_task(sender.run(), name=f"send {lane}")
@@ -113,7 +112,7 @@ class Notifier:
 
     def _compose(self, notice: Notice) -> Letter:
         people, now = self._people, self._now()
-        receiver = notice.person.removeprefix(_RECEIVER) if notice.person.startswith(_RECEIVER) else ""
+        receiver = notice.person.removeprefix(RECEIVER) if notice.person.startswith(RECEIVER) else ""
         webhook = people.webhook(receiver) if receiver else None
         subscriptions = tuple(people.subscriptions(notice.person)) if notice.channel == PUSH else ()
         to = () if receiver or subscriptions else tuple(people.addresses(notice.person, notice.channel))
@@ -144,4 +143,4 @@ class Notifier:
 
 def _lane(notice: Notice) -> str:
     """Return whose queue a notice goes in: each receiver of webhooks has its own, as each channel has."""
-    return notice.person if notice.person.startswith(_RECEIVER) else notice.channel
+    return notice.person if notice.person.startswith(RECEIVER) else notice.channel

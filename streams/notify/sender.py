@@ -51,7 +51,7 @@ class InHand:
 class Sender:
     """Sends the notices of one channel (of one webhook's receiver), whatever any other channel is doing.
 
-    `channel` None is one that is not configured: each notice for it fails at once.
+    `channel` None is one that is not configured: each notice for it fails at once. `down` is what the log says of it.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Sender:
         self.name = name
         self._channel, self._view, self._compose = channel, view, compose
         self._measures, self._now, self._limits = measures, now, limits
-        self._breaker = Breaker(limits, down=down)
+        self._breaker = Breaker(limits, down=down and channel is not None)
         self._bucket = Bucket(channel.per_second if channel else 1000.0, time.monotonic())
         self._in_hand: dict[str, InHand] = {}
         self._told: set[str] = set()  # what became of them is on the log, and not yet folded
@@ -77,6 +77,8 @@ class Sender:
         self._said_up, self._why = not down, ""
         self._changed = asyncio.Event()
         self._missed: Letter | None = None
+        if channel is None:
+            self._agree(NOT_CONFIGURED)  # what nobody has set up any more is in no trouble
         self._show()
 
     # -- what the notifier hands in
@@ -280,7 +282,7 @@ class Sender:
         self._show()
         try:
             async with asyncio.timeout(self._limits.send_within_s):
-                await self._channel.look(self._missed)
+                await self._channel.look(self.name, self._missed)
         except (TryAgain, TimeoutError):
             self._breaker.failed(time.monotonic())
         except Exception as bug:  # noqa: BLE001 - as above: what is looked at may be anything

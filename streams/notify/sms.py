@@ -78,7 +78,7 @@ class Sms:
                 raise Refused("refused")
         return receipt(_found(told, gateway.receipt), [number]) if gateway.receipt else ""
 
-    async def look(self, letter: Letter | None) -> None:
+    async def look(self, lane: str, letter: Letter | None) -> None:
         """Return where the gateway's machine answers; raise TryAgain where it does not."""
         address = urlsplit(self._gateway.url)
         await look_at(self._http, f"{address.scheme}://{address.netloc}/", allow_private=True)

@@ -68,7 +68,7 @@ class Smtp:
         found = _QUEUED.search(answer)
         return receipt(found[1], to) if found else ""
 
-    async def look(self, letter: Letter | None) -> None:
+    async def look(self, lane: str, letter: Letter | None) -> None:
         """Return where the server takes our name; raise TryAgain where not."""
         try:
             async with self._session() as session:

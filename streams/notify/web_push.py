@@ -17,6 +17,7 @@ from streams.notify.http import AGAIN, judged, look_at, why_again
 URGENCY: dict[Severity, str] = {"info": "low", "warning": "normal", "critical": "high"}  # RFC 8030, 5.3
 GONE = (404, 410)
 SHORTEST_TTL_S = 60
+MOST_LOOKED_AT = 20  # browsers, which have a few makers between them
 MOST_TITLE, MOST_BODY = 200, 1200  # characters, of which the longest take four bytes
 SAID_BESIDE = ("grew", "escalated", "repeat")  # what the title itself does not say
 _CUT = 40
@@ -82,9 +83,13 @@ class WebPush:
             raise TryAgain(why_again(answer), answer.retry_after_s)
         raise Refused("too large" if answer.status == 413 else "refused")
 
-    async def look(self, letter: Letter | None) -> None:
-        """Return where the push services of the last letter answer; raise TryAgain where none does."""
-        origins = {_origin(to.endpoint) for to in letter.subscriptions} if letter else set()
+    async def look(self, lane: str, letter: Letter | None) -> None:
+        """Return where the push services of the last letter, or of the newest browsers, answer; else raise TryAgain."""
+        if letter is None:
+            endpoints = await asyncio.to_thread(self._people.endpoints, MOST_LOOKED_AT)
+        else:
+            endpoints = [to.endpoint for to in letter.subscriptions]
+        origins = set(map(_origin, endpoints))
         looks = (look_at(self._http, origin, allow_private=self._allow_private) for origin in origins)
         results = await asyncio.gather(*looks, return_exceptions=True)
         missed = [result for result in results if isinstance(result, BaseException)]

@@ -1,5 +1,6 @@
 """Webhooks in the shape of Prometheus Alertmanager's (version 4), signed: what takes those takes ours."""
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -17,7 +18,7 @@ from domain.places import Words
 from people import reach
 from people.directory import Webhook
 from streams.notify import texts
-from streams.notify.channel import Letter, Refused, TryAgain
+from streams.notify.channel import RECEIVER, Letter, Refused, TryAgain
 from streams.notify.http import AGAIN, judged, look_at, why_again
 
 SIGNATURE = "X-Vigilits-Signature"
@@ -33,10 +34,15 @@ class Webhooks:
     name = "webhook"
 
     def __init__(
-        self, http: httpx.AsyncClient, *, per_second: float = 5.0, now_s: Callable[[], float] = time.time
+        self,
+        http: httpx.AsyncClient,
+        known: Callable[[str], Webhook | None],
+        *,
+        per_second: float = 5.0,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         self.per_second = per_second
-        self._http, self._now_s = http, now_s
+        self._http, self._known, self._now_s = http, known, now_s
 
     async def send(self, letter: Letter) -> str:
         """Return nothing but that the receiver took it; raise TryAgain or Refused."""
@@ -59,10 +65,11 @@ class Webhooks:
             raise TryAgain(why_again(answer), answer.retry_after_s)
         raise Refused("sends elsewhere" if 300 <= answer.status < 400 else "refused")
 
-    async def look(self, letter: Letter | None) -> None:
-        """Return where the receiver of the last letter answers; raise TryAgain where it does not."""
-        if letter is not None and letter.webhook is not None:
-            await look_at(self._http, _origin(letter.webhook), allow_private=letter.webhook.allow_private)
+    async def look(self, lane: str, letter: Letter | None) -> None:
+        """Return where the receiver answers, or there is none by that name; raise TryAgain where it does not."""
+        to = await asyncio.to_thread(self._known, lane.removeprefix(RECEIVER))
+        if to is not None:
+            await look_at(self._http, _origin(to), allow_private=to.allow_private)
 
 
 def signature(secret: str, content: bytes, at_s: int) -> str:

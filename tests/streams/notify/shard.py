@@ -123,7 +123,7 @@ class Recorder:
         self._view.tell()
         return receipt
 
-    async def look(self, letter: Letter | None) -> None:
+    async def look(self, lane: str, letter: Letter | None) -> None:
         """Return where it works."""
         self.looks += 1
         self._view.tell()

@@ -84,7 +84,7 @@ class Through:
         await self._life.step()
         return receipt
 
-    async def look(self, letter: Letter | None) -> None:
+    async def look(self, lane: str, letter: Letter | None) -> None:
         """Return at once."""
 
 

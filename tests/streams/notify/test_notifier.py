@@ -447,6 +447,16 @@ async def test_who_begins_where_a_channel_was_said_down_finds_out_whether_it_sti
     assert channel.looks == 1
 
 
+async def test_a_channel_that_was_taken_out_while_it_was_down_is_said_to_be_in_no_trouble(people: People) -> None:
+    view = FoldedHere([])
+    view.channels["pigeon"] = ChannelState(False, 1, "unreachable")
+    async with notifying(view, people):
+        await view.until(lambda: view.channels["pigeon"].up)
+        await nothing_more()
+    told = [(event.channel, event.up, event.reason) for event in view.said(ChannelChanged)]  # type: ignore[attr-defined]
+    assert told == [("pigeon", True, "not configured")]
+
+
 async def test_links_that_are_over_are_forgotten(people: People) -> None:
     people.link("occitanie", "g", PERSON, 1)
     kept = people.link("occitanie", "g", PERSON, 10**15)

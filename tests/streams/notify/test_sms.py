@@ -98,9 +98,9 @@ async def test_a_gateway_that_is_down_is_unreachable_and_a_look_says_so() -> Non
     async with reach.client(within_s=5, guarded=False) as http:
         sms = Sms(Gateway(url=peer.url, body=BODY), http)
         with pytest.raises(TryAgain, match=r"^unreachable$"):
-            await sms.look(None)
+            await sms.look("sms", None)
         async with peer.serving():
-            await sms.look(None)
+            await sms.look("sms", None)
     assert peer.asked == [], "a look sends nothing"
 
 

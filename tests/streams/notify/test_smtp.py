@@ -158,11 +158,11 @@ async def test_a_server_that_stalls_is_slow_and_one_that_is_down_unreachable(ser
     with pytest.raises(TryAgain, match=r"^unreachable$"):
         await channel.send(letter(to=TO))
     with pytest.raises(TryAgain, match=r"^unreachable$"):
-        await channel.look(None)
+        await channel.look("smtp", None)
 
 
 async def test_a_look_sends_nothing(server: MailServer, relay: Relay) -> None:
-    await Smtp("smtp", relay, sealed=False).look(None)
+    await Smtp("smtp", relay, sealed=False).look("smtp", None)
     assert server.connections == 1
     assert server.taken == []
 

@@ -24,10 +24,16 @@ def receiver(peer: HttpPeer, *, allow_private: bool = True) -> Webhook:
     return Webhook("desk", f"{peer.url}/hook?token=canary", SECRET, allow_private=allow_private)
 
 
+def nobody(name: str) -> None:
+    """Return that no receiver is known by that name."""
+
+
 async def sent(to: Webhook, within_s: float = 5.0, **told: Any) -> str:
     """Return the receipt of one letter."""
     async with reach.client(within_s=within_s) as http:
-        return await Webhooks(http, now_s=lambda: NOW_S).send(letter(webhook=to, group=GROUP, alerts=(held(),), **told))
+        return await Webhooks(http, nobody, now_s=lambda: NOW_S).send(
+            letter(webhook=to, group=GROUP, alerts=(held(),), **told)
+        )
 
 
 def is_ours(headers: dict[str, str], body: bytes) -> bool:
@@ -113,16 +119,17 @@ async def test_a_receiver_that_is_down_is_unreachable_and_a_look_says_so() -> No
     with pytest.raises(TryAgain, match=r"^unreachable$"):
         await sent(to)
     async with reach.client(within_s=5) as http:
-        channel = Webhooks(http)
-        await channel.look(None)
-        with pytest.raises(TryAgain, match=r"^unreachable$"):
-            await channel.look(letter(webhook=to))
+        channel = Webhooks(http, {"desk": to}.get)
+        for last in (None, letter(webhook=to)):  # who begins anew has sent none yet, and looks all the same
+            with pytest.raises(TryAgain, match=r"^unreachable$"):
+                await channel.look("webhook:desk", last)
         async with peer.serving():
-            await channel.look(letter(webhook=to))
+            await channel.look("webhook:desk", None)
         peer.answers = [Answered(503)]
         async with peer.serving():
             with pytest.raises(TryAgain, match=r"^server error$"):
-                await channel.look(letter(webhook=to))
+                await channel.look("webhook:desk", None)
+        await channel.look("webhook:taken-away", None)
 
 
 async def test_a_private_receiver_is_spoken_to_only_where_it_was_allowed() -> None:
@@ -144,7 +151,7 @@ async def test_a_name_that_turns_private_after_it_was_judged_gains_nothing() -> 
     async with HttpPeer().serving() as peer, reach.client(within_s=5, resolve=rebinding) as http:
         to = Webhook("desk", f"https://hook.example:{peer.port}/", SECRET)
         with pytest.raises(Refused, match=r"^not allowed$"):
-            await Webhooks(http).send(letter(webhook=to))
+            await Webhooks(http, nobody).send(letter(webhook=to))
     assert peer.asked == []
     assert len(answers) == 1
 
@@ -152,4 +159,4 @@ async def test_a_name_that_turns_private_after_it_was_judged_gains_nothing() -> 
 async def test_a_receiver_that_was_taken_away_is_no_address() -> None:
     async with reach.client(within_s=5) as http:
         with pytest.raises(Refused, match=r"^no address$"):
-            await Webhooks(http).send(letter())
+            await Webhooks(http, nobody).send(letter())
