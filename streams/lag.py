@@ -15,6 +15,7 @@ from live_state.state import State, StateAway
 
 LOOKS_EVERY_S = 10.0
 AT_ONCE_S = 2.0  # behind by less is on its way
+UNTOLD_S = 10.0  # five times as long as a shard's worker waits for anything before it tells the time
 CHANGED_S, CHANGED_SHARE = 2.0, 0.05  # from what was told last: less is no news
 
 logger = structlog.get_logger("streams.lag")
@@ -35,21 +36,22 @@ class Lag:
 
     _stands_at: tuple[str, int] | None = None
     _stands_since: int = 0
+    _ended: bool = False
     _told: float | None = None
 
     def seconds(self, sight: Sight, now: int) -> float:
-        """Return how far it stands behind: 0 at the log's end, or else by its clock or for as long as it stood still.
+        """Return how far it stands behind: by its clock, or for as long as it stood still; 0 at the log's end.
 
-        Its clock alone could hide that it stands: one record of a machine whose clock is ahead is enough.
+        Its clock alone could hide that it stands: one record of a machine whose clock is ahead is enough. And the end
+        is no excuse for long: where even the time is told no more, its worker is not at work.
         """
-        at = sight.epoch, sight.offset
-        if at != self._stands_at:
+        at, ended = (sight.epoch, sight.offset), sight.offset + 1 >= sight.end
+        untold = at == self._stands_at and now - self._stands_since >= UNTOLD_S * 1000
+        if at != self._stands_at or (self._ended and not ended and not untold):
             self._stands_at, self._stands_since = at, now
-        if sight.offset + 1 >= sight.end:
-            self._stands_at = None
-            return 0.0
+        self._ended = ended
         behind_s = max(now - (sight.clock or now), now - self._stands_since) / 1000
-        return round(behind_s, 1) if behind_s >= AT_ONCE_S else 0.0
+        return round(behind_s, 1) if (untold if ended else behind_s >= AT_ONCE_S) else 0.0
 
     def is_news(self, seconds: float) -> bool:
         """Return whether this is to be told: nothing was yet, it began or ended, or changed by more than a little."""

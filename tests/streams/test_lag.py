@@ -47,10 +47,20 @@ def test_where_the_clock_tells_nothing_it_is_how_long_it_stood(clock: int) -> No
 
 
 def test_a_stand_begins_when_it_fell_behind() -> None:
+    lag, future = Lag(), START + 3_600 * SECOND
+    assert lag.seconds(at(9, 10, future), START) == 0
+    assert lag.seconds(at(9, 11, future), START + 9 * SECOND) == 0
+    assert lag.seconds(at(9, 11, future), START + 14 * SECOND) == 5
+
+
+def test_a_shard_to_which_nobody_tells_the_time_stands_behind_at_its_logs_end_too() -> None:
     lag = Lag()
-    assert lag.seconds(at(9, 10, START + 3_600 * SECOND), START) == 0
-    assert lag.seconds(at(9, 11, START + 3_600 * SECOND), START + 60 * SECOND) == 0
-    assert lag.seconds(at(9, 11, START + 3_600 * SECOND), START + 65 * SECOND) == 5
+    assert lag.seconds(at(9, 10, clock=START - 1), START) == 0, "after a night off it has yet to be told"
+    assert lag.seconds(at(9, 10, clock=START - 1), START + 9_999) == 0
+    assert lag.seconds(at(9, 10, clock=START - 1_000), START + 10 * SECOND) == 11
+    assert lag.seconds(at(9, 11, clock=START - 1_000), START + 20 * SECOND) == 21, "a record that nobody folds"
+    assert lag.seconds(at(10, 11, clock=START + 20 * SECOND), START + 21 * SECOND) == 0
+    assert lag.seconds(at(10, 11, clock=START + 3_600 * SECOND), START + 36 * SECOND) == 15, "of a clock of the future"
 
 
 @pytest.mark.parametrize(
