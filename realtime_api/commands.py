@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import msgspec
 import structlog
 
 from domain.capacity.fold import Said
@@ -14,6 +15,7 @@ from domain.events import BedsReported, Event
 from event_log.codec import encode
 from event_log.ids import new_id
 from event_log.log import LogAway
+from realtime_api.answers import Parameter
 from realtime_api.measures import Measures
 from realtime_api.problems import Problem
 from realtime_api.push.mirror import Mirror
@@ -26,6 +28,14 @@ MOST_AT_ONCE = 250  # of one list: more would crowd out the single ones of other
 MOST_PENDING = 10_000
 MOST_KEY = 200  # characters of an Idempotency-Key
 OURS = uuid.UUID("6d1f0a3e-6f2b-5f0e-9b1d-76696769c3b1")  # namespace of sources: any fixed UUID, never to be changed
+
+KEY = Parameter(
+    "Idempotency-Key",
+    "header",
+    {"type": "string", "minLength": 1, "maxLength": MOST_KEY, "pattern": "^[!-~][ -~]*$"},
+    False,
+    "The sender's own name for this request: sent again, it changes nothing and is answered as before.",
+)
 
 log = structlog.get_logger("commands")
 
@@ -46,6 +56,16 @@ def command_id(subject: str, key: str | None) -> str:
     if not 0 < len(key) <= MOST_KEY or not key.isascii() or not key.isprintable():
         raise Problem("bad-parameter", f"Idempotency-Key: 1 to {MOST_KEY} printable ASCII characters")
     return str(uuid.uuid5(uuid.uuid5(OURS, subject), key))
+
+
+def deed_id(subject: str, key: str | None, now: int, *what: object) -> str:
+    """Return the id of something done: the same for the same source, key and deed, so that it is done once.
+
+    What is done is a part of it: the outcome of one deed is never told of another that was sent under the same key.
+    """
+    if key is None:
+        return new_id(now)
+    return str(uuid.uuid5(uuid.UUID(command_id(subject, key)), msgspec.json.encode(what).decode()))
 
 
 def row_id(list_id: str, place: int) -> str:

@@ -21,7 +21,6 @@ from realtime_api.answers import (
     ALWAYS_ASK,
     NEVER,
     Entry,
-    Parameter,
     encode,
     has_etag,
     in_path,
@@ -29,7 +28,7 @@ from realtime_api.answers import (
     json_answer,
     read_body,
 )
-from realtime_api.commands import Command, Commands, command_id, row_id
+from realtime_api.commands import KEY, Command, Commands, command_id, row_id
 from realtime_api.intake import bed_reports
 from realtime_api.intake.bed_reports import BedReport, Intake, Row
 from realtime_api.measures import Measures
@@ -384,13 +383,6 @@ def _row(place: int, report: Reported | Problem, said: Said | Problem | None) ->
 
 CODE = in_path("code", "A region's code, a slug such as `occitanie`.")
 TEXT = {"type": "string"}
-KEY = Parameter(
-    "Idempotency-Key",
-    "header",
-    {"type": "string", "minLength": 1, "maxLength": commands.MOST_KEY, "pattern": "^[!-~][ -~]*$"},
-    False,
-    "The sender's own name for this request: sent again, it changes nothing and is answered as before.",
-)
 KIND = in_query("kind", TEXT, "A kind of bed of the region's table.", needed=True)
 P = ProblemDocument
 

@@ -10,10 +10,9 @@ from starlette.responses import Response
 from domain.alerts.notice import HeldAlert
 from domain.capacity.fold import Said
 from domain.events import AlertActed, AlertSeen, Event, Source
-from event_log.ids import new_id
 from realtime_api.alerts.shapes import ActAnswer, ActAnswers
 from realtime_api.answers import NEVER, json_answer
-from realtime_api.commands import Command
+from realtime_api.commands import Command, deed_id
 from realtime_api.intake.alerts import ActAsked
 from realtime_api.problems import Problem
 from realtime_api.push.mirror import Mirror
@@ -33,11 +32,11 @@ def link_to(event: Event) -> str:
     return f"/api/v1/commands/{event.id}"
 
 
-def act_on(asked: ActAsked, held: HeldAlert, subject: str, region: str, now: int) -> AlertActed:
-    """Return the event of an act on one alert."""
+def act_on(asked: ActAsked, held: HeldAlert, subject: str, region: str, now: int, key: str | None = None) -> AlertActed:
+    """Return the event of an act on one alert: the same act under the same key is the same event."""
     assert asked.act != "seen"
     return AlertActed(
-        id=new_id(now),
+        id=deed_id(subject, key, now, asked.act, held.alert.id, asked.to, asked.outcome, asked.text),
         received_at=now,
         region=region,
         source=Source(id=subject, door=DOOR),
@@ -50,10 +49,14 @@ def act_on(asked: ActAsked, held: HeldAlert, subject: str, region: str, now: int
     )
 
 
-def seen(ids: Sequence[str], subject: str, region: str, now: int, door: str = DOOR) -> AlertSeen:
+def seen(
+    ids: Sequence[str], subject: str, region: str, now: int, door: str = DOOR, key: str | None = None
+) -> AlertSeen:
     """Return the event of somebody having seen alerts."""
     source = Source(id=subject, door=door)
-    return AlertSeen(id=new_id(now), received_at=now, region=region, source=source, alerts=tuple(ids))
+    return AlertSeen(
+        id=deed_id(subject, key, now, "seen", *ids), received_at=now, region=region, source=source, alerts=tuple(ids)
+    )
 
 
 def refusal(said: Said, subject: str, act: str, now: int, names: Mapping[str, str]) -> Problem | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -11,11 +12,10 @@ from starlette.responses import Response
 from domain.alerts.notice import HeldAlert
 from domain.alerts.rule import SEVERITIES
 from domain.events import Event, OverrideEnded, ShiftOverridden, SilenceEnded, SilenceMade, Source
-from event_log.ids import new_id
 from live_state import notices
 from live_state.state import State
 from people.directory import People
-from realtime_api.access import MATRIX, MINE, AlertsView, View, may_act, view_of
+from realtime_api.access import MATRIX, MINE, AlertsView, View, is_told, may_act, view_of
 from realtime_api.alerts import acts, shapes, worth
 from realtime_api.alerts.bucket import Bucket
 from realtime_api.answers import (
@@ -29,7 +29,7 @@ from realtime_api.answers import (
     json_answer,
     read_body,
 )
-from realtime_api.commands import Command, Commands
+from realtime_api.commands import KEY, Command, Commands, deed_id
 from realtime_api.intake import alerts as intake
 from realtime_api.intake.alerts import ActAsked, OverrideAsked, SeenAsked, SilenceAsked, span
 from realtime_api.measures import Measures
@@ -45,7 +45,7 @@ REGION = "/api/v1/regions/{code}"
 MOST_TIMELINE = 500  # lines
 USUAL_DAYS, MOST_DAYS = 30, 90
 SHIFTS_MS = 14 * 24 * 3_600_000
-SEEN_AT_ONCE, SEEN_A_SECOND = 40, 10.0  # links opened in this process: one of 144 bits is not found by trying
+SEEN_AT_ONCE, SEEN_A_SECOND = 40, 10.0  # links tried in vain in this process: none of 144 bits is found by trying
 TOLD_OF = ("told", "delivered", "failed", "not_told")  # lines of a timeline that name whom somebody was told by
 
 
@@ -134,12 +134,13 @@ class AlertDoors:
         judged = {id_: self._judge(place, hub.alerts.get(id_)) for id_ in ids}
         allowed = {id_: held for id_, held in judged.items() if isinstance(held, HeldAlert)}
         commands: dict[str, Command[Event]] = {}
+        key = _key(request)
         if asked.act == "seen" and allowed:
-            commands = dict.fromkeys(allowed, Command(acts.seen(list(allowed), subject, hub.code, now), hub))
+            commands = dict.fromkeys(allowed, Command(acts.seen(list(allowed), subject, hub.code, now, key=key), hub))
         elif allowed:
             mirrors = {mirror.shard: mirror for _, mirror in self.rooms.mirrors}
             for id_, held in allowed.items():
-                event = acts.act_on(asked, held, subject, hub.code, now)
+                event = acts.act_on(asked, held, subject, hub.code, now, key)
                 commands[id_] = Command(event, acts.owner(held, mirrors))
         unique = {command.event.id: command for command in commands.values()}
         outcomes = dict(zip(unique, await self.commands.run(list(unique.values())), strict=True))
@@ -182,7 +183,7 @@ class AlertDoors:
         assert since is not None
         assert until is not None
         matchers = {label: tuple(values) for label, values in asked.matchers.items()}
-        common = self._common(place, now)
+        common = self._common(request, place, now, asked)
         return await self._make(
             place, SilenceMade(**common, matchers=matchers, since=since, until=until, reason=asked.reason)
         )
@@ -191,9 +192,11 @@ class AlertDoors:
         """End a silence before its time."""
         place = await self._place(request, f"DELETE {REGION}/silences/{{id}}")
         id_ = request.path_params["id"]
-        if id_ not in place.hub.silences:
-            raise Problem("unknown", "there is no such silence (any more)")
-        return await self._end(place, id_, SilenceEnded(**self._common(place, self.now()), silence=id_))
+        gone = Problem("unknown", "there is no such silence (any more)")
+        if id_ not in place.hub.silences and _key(request) is None:
+            raise gone
+        event = SilenceEnded(**self._common(request, place, self.now(), "end", id_), silence=id_)
+        return await self._end(place, id_, event, {"unknown silence": gone})
 
     # -- on call
 
@@ -221,7 +224,7 @@ class AlertDoors:
         since, until = span(asked.since, asked.until, now)
         assert since is not None
         assert until is not None
-        common = self._common(place, now)
+        common = self._common(request, place, now, asked)
         event = ShiftOverridden(
             **common, schedule=asked.schedule, person=asked.person, since=since, until=until, reason=asked.reason
         )
@@ -231,9 +234,11 @@ class AlertDoors:
         """End a stand-in before its time."""
         place = await self._place(request, f"DELETE {REGION}/on-call/overrides/{{id}}")
         id_ = request.path_params["id"]
-        if id_ not in place.hub.overrides:
-            raise Problem("unknown", "there is no such stand-in (any more)")
-        return await self._end(place, id_, OverrideEnded(**self._common(place, self.now()), override=id_))
+        gone = Problem("unknown", "there is no such stand-in (any more)")
+        if id_ not in place.hub.overrides and _key(request) is None:
+            raise gone
+        event = OverrideEnded(**self._common(request, place, self.now(), "end", id_), override=id_)
+        return await self._end(place, id_, event, {"unknown stand-in": gone})
 
     # -- worth, people
 
@@ -269,20 +274,20 @@ class AlertDoors:
     async def seen(self, request: Request) -> Response:
         """Mark what a link stands for as seen by whom it was sent to: that and nothing else, and only when told to."""
         self.desk.check_origin(request.headers)
-        if not self.seen_bucket.take():
-            raise Problem("too-many")
         now = self.now()
         asked = intake.read(await read_body(request, intake.MOST_BYTES), SeenAsked, now)
         opened = await asyncio.to_thread(self.people.open_link, asked.link, now)
         if opened is None:
-            raise Problem("link-over")
+            # Counted only here: whoever tries many must not keep those out whose links open something.
+            raise Problem("link-over" if self.seen_bucket.take() else "too-many")
         hub = self.rooms.alerts.get(opened.region)
         if hub is None or hub.why_not() is not None:
             raise Problem((hub and hub.why_not()) or "not-ready")
         group = hub.groups.get(opened.group)
-        told = [] if group is None else [hub.alerts[id_] for id_ in group.alerts if id_ in hub.alerts]
+        there = [] if group is None else [hub.alerts[id_] for id_ in group.alerts if id_ in hub.alerts]
+        told = [held for held in there if is_told(held, opened.person)]
         if not told:
-            raise Problem("link-over")  # what it was about is over, and long so
+            raise Problem("link-over")  # what its person was told of is over, and long so
         gravest = max(told, key=lambda held: SEVERITIES.index(held.alert.severity))
         ids = [held.alert.id for held in told][: intake.MOST_ALERTS]
         (said,) = await self.commands.run([Command(acts.seen(ids, opened.person, hub.code, now, "link"), hub)])
@@ -312,10 +317,11 @@ class AlertDoors:
         desk, mine = (hub.view(who.subject, capacity.grants[who.subject], now, each) for each in (hub.channel, MINE))
         return AlertsPlace(who, hub, view, desk, mine)
 
-    def _common(self, place: AlertsPlace, now: int) -> dict[str, Any]:
+    def _common(self, request: Request, place: AlertsPlace, now: int, *what: object) -> dict[str, Any]:
+        """Return what every event has that says `what` somebody decided here: the same under the same key is one."""
         source = Source(id=place.who.subject, door=acts.DOOR)
         return {
-            "id": new_id(now),
+            "id": deed_id(place.who.subject, _key(request), now, request.method, request.url.path, *what),
             "received_at": now,
             "region": place.hub.code,
             "source": source,
@@ -327,18 +333,20 @@ class AlertDoors:
         status, made = await self._said(place, event, event.id)
         return json_answer(made, 202 if status == 202 else 201, headers=NEVER | {"location": acts.link_to(event)})
 
-    async def _end(self, place: AlertsPlace, id_: str, event: Event) -> Response:
-        """Return the answer to an event that ends something."""
-        status, made = await self._said(place, event, id_)
+    async def _end(self, place: AlertsPlace, id_: str, event: Event, gone: Mapping[str, Problem]) -> Response:
+        """Return the answer to an event that ends something; raise what `gone` has for the fold's word of it."""
+        status, made = await self._said(place, event, id_, gone)
         return json_answer(made, status, headers=NEVER | {"location": acts.link_to(event)})
 
-    async def _said(self, place: AlertsPlace, event: Event, id_: str) -> tuple[int, shapes.Made]:
+    async def _said(
+        self, place: AlertsPlace, event: Event, id_: str, gone: Mapping[str, Problem] = MappingProxyType({})
+    ) -> tuple[int, shapes.Made]:
         (said,) = await self.commands.run([Command(event, place.hub)])
         self.measures.acts.labels(str(event.__struct_config__.tag), _word(said)).inc()
         if isinstance(said, Problem):
             raise said
         if said is not None and said.outcome not in ("applied", "history"):
-            raise Problem("refused", said.reason or said.outcome)
+            raise gone.get(said.reason or "", Problem("refused", said.reason or said.outcome))
         links = Links(acts.link_to(event))
         return (202, shapes.Made(id_, "pending", links)) if said is None else (200, shapes.Made(id_, "applied", links))
 
@@ -349,6 +357,10 @@ class AlertDoors:
 
 def _unknown_alert() -> Problem:
     return Problem("unknown", "there is no alert of this id that you were told of")
+
+
+def _key(request: Request) -> str | None:
+    return request.headers.get("idempotency-key")
 
 
 def _word(said: acts.Told) -> str:
@@ -394,7 +406,7 @@ _TABLE: tuple[Entry, ...] = (
             409: (P, shapes.ActAnswers),
             422: (P, shapes.ActAnswers),
         },
-        (CODE,),
+        (CODE, KEY),
     ),
     Entry("GET", f"{REGION}/silences", "silences", None, READ | {200: shapes.SilencesShown}, (CODE,)),
     Entry(
@@ -403,9 +415,9 @@ _TABLE: tuple[Entry, ...] = (
         "silence",
         SilenceAsked,
         WRITTEN | {201: shapes.Made, 202: shapes.Made},
-        (CODE,),
+        (CODE, KEY),
     ),
-    Entry("DELETE", f"{REGION}/silences/{{id}}", "end_silence", None, ENDED, (CODE, ID)),
+    Entry("DELETE", f"{REGION}/silences/{{id}}", "end_silence", None, ENDED, (CODE, ID, KEY)),
     Entry("GET", f"{REGION}/on-call", "on_call", None, READ | {200: shapes.OnCallShown}, (CODE,)),
     Entry(
         "POST",
@@ -413,16 +425,23 @@ _TABLE: tuple[Entry, ...] = (
         "stand_in",
         OverrideAsked,
         WRITTEN | {201: shapes.Made, 202: shapes.Made},
-        (CODE,),
+        (CODE, KEY),
     ),
-    Entry("DELETE", f"{REGION}/on-call/overrides/{{id}}", "end_stand_in", None, ENDED, (CODE, ID)),
+    Entry("DELETE", f"{REGION}/on-call/overrides/{{id}}", "end_stand_in", None, ENDED, (CODE, ID, KEY)),
     Entry(
         "GET",
         f"{REGION}/worth",
         "worth",
         None,
         READ | {200: shapes.WorthShown, 400: P},
-        (CODE, in_query("days", {"type": "integer", "minimum": 1, "maximum": MOST_DAYS}, "How many days back.")),
+        (
+            CODE,
+            in_query(
+                "days",
+                {"type": "integer", "minimum": 1, "maximum": MOST_DAYS},
+                "How many days of UTC, today included: 1 is today alone, not the last 24 h.",
+            ),
+        ),
     ),
     Entry("GET", f"{REGION}/people", "persons", None, READ | {200: list[shapes.PersonShown]}, (CODE,)),
     Entry(

@@ -94,8 +94,8 @@ class PersonShown(msgspec.Struct, frozen=True):
 class RuleWorth(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a rule's alarms were worth raising; `p50_s` and `p90_s` are the times until somebody took them in.
 
-    `actionable` is the share of those acted on among those that were acted on, were found to need no action, were
-    wrong, or are over without anybody having said which; null where there is none of them.
+    `unsaid` are over without anybody having said what came of them. `actionable` is the share of those acted on among
+    those that were acted on, were found to need no action, were wrong, or are unsaid; null where there is none of them.
     """
 
     rule: str
@@ -109,6 +109,7 @@ class RuleWorth(msgspec.Struct, frozen=True, kw_only=True):
     acted: int
     no_action_needed: int
     wrong: int
+    unsaid: int
     actionable: float | None
     proposed: bool
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from domain.alerts.notice import HeldAlert, Worth
 from domain.alerts.routing import People
 from domain.alerts.rule import Ruleset
-from domain.alerts.worth import LOAD_MS
+from domain.alerts.worth import LOAD_MS, worth_key
 from domain.places import Words
 from realtime_api.alerts.shapes import OwnLoad, RuleWorth, TeamLoad, WorthShown
 
@@ -27,7 +27,9 @@ def rules_worth(
         rule, _, day = key.rpartition("/")
         if day >= first:
             by_rule.setdefault(rule, []).append(each)
-    going_on = Counter(each.alert.rule for each in held if each.alert.status != "resolved")
+    # Of those that go on, too, only those that were raised within these days.
+    raised_on = [worth_key(each.alert).rpartition("/") for each in held if each.alert.status != "resolved"]
+    going_on = Counter(rule for rule, _, day in raised_on if day >= first)
     titles = {rule.id: rule.title for rule in rules.rules} if rules else {}
     found = [_sum(rule, some, going_on[rule], titles) for rule, some in by_rule.items()]
     return sorted(found, key=lambda rule: (-rule.raised, rule.rule))
@@ -39,7 +41,8 @@ def _sum(rule: str, some: Sequence[Worth], going_on: int, titles: Mapping[str, W
 
     raised, acted = total("raised"), total("acted")
     said = acted + total("no_action_needed") + total("wrong")
-    share = actionable(raised, going_on, acted, said)
+    unsaid = max(0, raised - going_on - said)
+    share = actionable(acted, said, unsaid)
     took = sorted(seconds for each in some for seconds in each.took_s)
     return RuleWorth(
         rule=rule,
@@ -53,18 +56,18 @@ def _sum(rule: str, some: Sequence[Worth], going_on: int, titles: Mapping[str, W
         acted=acted,
         no_action_needed=total("no_action_needed"),
         wrong=total("wrong"),
+        unsaid=unsaid,
         actionable=share,
         proposed=raised >= PROPOSED_FROM_RAISED and share is not None and share < PROPOSED_BELOW,
     )
 
 
-def actionable(raised: int, going_on: int, acted: int, said: int) -> float | None:
+def actionable(acted: int, said: int, unsaid: int) -> float | None:
     """Return the share of alarms that were acted on, among those of which something was said and those that are over.
 
     What goes on still is left out. An alarm that is over without a word counts as one that nobody needed: it went by
     itself, and nobody found it worth a word. None where there is nothing to judge by.
     """
-    unsaid = max(0, raised - going_on - said)
     return round(acted / (said + unsaid), 3) if said + unsaid else None
 
 

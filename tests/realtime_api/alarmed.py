@@ -121,10 +121,11 @@ async def older(house: House) -> HeldAlert:
     return await until_there(house, "older")
 
 
-async def act(house: House, subject: str, act_: str, *alerts: str, **more: Any) -> Any:
+async def act(house: House, subject: str, act_: str, *alerts: str, key: str = "", **more: Any) -> Any:
     """Do something with alerts as someone, and return the answer."""
     body = {"act": act_, "alerts": list(alerts), **more}
-    return await house.http.post("/api/v1/regions/ici/alerts/acts", json=body, headers=house.bearer(subject))
+    headers = house.bearer(subject) | ({"idempotency-key": key} if key else {})
+    return await house.http.post("/api/v1/regions/ici/alerts/acts", json=body, headers=headers)
 
 
 def kind_of(answer: Any) -> tuple[int, str]:

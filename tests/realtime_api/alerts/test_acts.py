@@ -56,6 +56,27 @@ async def test_taking_again_what_one_has_is_done_already(desk: House) -> None:
         assert (await act(desk, "physician", "take", held.alert.id)).status_code == 200
 
 
+async def test_an_act_sent_again_under_its_key_is_done_once(desk: House) -> None:
+    """A comment of which the answer was lost stands there once; under the same key, another act is another one."""
+    await set_up(desk)
+    one, other = await no_bed(desk), await no_bed(desk, MED)
+    for _ in range(2):
+        answer = await act(desk, "crisis", "comment", one.alert.id, other.alert.id, key="k", text="Vu avec le SAMU.")
+        assert [each["outcome"] for each in answer.json()["alerts"]] == ["applied", "applied"]
+    assert (await act(desk, "crisis", "comment", one.alert.id, key="k", text="Encore.")).status_code == 200
+    assert (await act(desk, "crisis", "take", one.alert.id, key="k")).status_code == 200
+    for _ in range(2):
+        assert (await act(desk, "crisis", "seen", other.alert.id, key="k")).status_code == 200
+    await desk.settled()
+    assert [hub(desk).alerts[each.alert.id].comments for each in (one, other)] == [2, 1]
+    assert await status_of(desk, one) == "acknowledged"
+    theirs = await act(desk, "physician", "comment", one.alert.id, key="k", text="Vu avec le SAMU.")
+    assert theirs.status_code == 200
+    await desk.settled()
+    assert hub(desk).alerts[one.alert.id].comments == 3
+    assert kind_of(await act(desk, "crisis", "take", one.alert.id, key="x" * 201)) == (400, "bad-parameter")
+
+
 async def test_an_act_goes_to_the_shard_that_owns_the_alert(desk: House) -> None:
     await set_up(desk)
     beds, system = await no_bed(desk), await behind(desk)

@@ -6,21 +6,23 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.alerts.notice import Worth
+from domain.alerts.lifecycle import Alert
+from domain.alerts.notice import HeldAlert, Worth
 from domain.alerts.routing import People, Person
 from domain.alerts.worth import LOAD_MS
 from realtime_api.alerts import shapes
 from realtime_api.alerts.worth import actionable, percentile, rules_worth, teams_load
 from realtime_api.app import now
-from tests.realtime_api.alarmed import MED, NAMES, RULES, TEAM, act, hub, kind_of, no_bed, set_up
+from tests.realtime_api.alarmed import MED, NAMES, RULES, SAME, TEAM, act, hub, kind_of, no_bed, set_up
 from tests.realtime_api.house import House
 
 HOUR = 3_600_000
 
 
-async def send(house: House, method: str, path: str, body: Any = None, who: str = "crisis") -> Any:
+async def send(house: House, method: str, path: str, body: Any = None, who: str = "crisis", key: str = "") -> Any:
     """Return the answer to a request as someone."""
-    return await house.http.request(method, f"/api/v1/regions/ici{path}", json=body, headers=house.bearer(who))
+    headers = house.bearer(who) | ({"idempotency-key": key} if key else {})
+    return await house.http.request(method, f"/api/v1/regions/ici{path}", json=body, headers=headers)
 
 
 def silence(**changes: Any) -> dict[str, Any]:
@@ -44,6 +46,28 @@ async def test_a_silence_is_made_holds_alerts_back_and_is_ended(desk: House) -> 
     await desk.settled()
     assert kind_of(await send(desk, "DELETE", f"/silences/{id_}")) == (404, "unknown")
     assert hub(desk).alerts[held.alert.id].silenced_by is None
+
+
+async def test_what_is_sent_again_under_its_key_is_made_once_and_answered_as_before(desk: House) -> None:
+    await set_up(desk)
+    stand_in = {"schedule": "astreinte", "person": "physician", "until": now() + HOUR}
+    for path, body, held in (
+        ("/silences", silence(), "silences"),
+        ("/on-call/overrides", stand_in, "overrides"),
+    ):
+        made, again = [await send(desk, "POST", path, body, key="a") for _ in range(2)]
+        assert (made.status_code, made.json()) == (again.status_code, again.json())
+        assert (await send(desk, "POST", path, body, key="b")).json()["id"] != made.json()["id"]
+        later = await send(desk, "POST", path, body | {"until": now() + 2 * HOUR}, key="a")
+        assert later.json()["id"] != made.json()["id"]  # another one: never answered with what became of the first
+        await desk.settled()
+        assert len(getattr(hub(desk), held)) == 3
+        one = f"{path}/{made.json()['id']}"
+        for _ in range(2):  # the second time it is gone from the picture
+            assert (await send(desk, "DELETE", one, key="c")).status_code == 200
+            await desk.settled()
+        assert kind_of(await send(desk, "DELETE", one, key="d")) == (404, "unknown")
+        assert kind_of(await send(desk, "POST", path, body, key="x" * 201)) == (400, "bad-parameter")
 
 
 WRONG_SILENCES: list[tuple[dict[str, Any], str]] = [
@@ -173,12 +197,44 @@ def test_a_rule_that_is_acted_on_seldom_is_proposed_for_change_once_it_was_raise
     assert not proposed(raised=19, acted=0)
 
 
-@given(raised=st.integers(0, 50), going_on=st.integers(0, 50), acted=st.integers(0, 50), other=st.integers(0, 50))
-def test_an_actionable_share_is_a_share(raised: int, going_on: int, acted: int, other: int) -> None:
-    share = actionable(raised, going_on, acted, acted + other)
+@given(acted=st.integers(0, 50), other=st.integers(0, 50), unsaid=st.integers(0, 50))
+def test_an_actionable_share_is_a_share(acted: int, other: int, unsaid: int) -> None:
+    share = actionable(acted, acted + other, unsaid)
     assert share is None or 0 <= share <= 1
     if share is None:
-        assert acted + other == 0
+        assert acted + other + unsaid == 0
+
+
+def test_what_goes_on_is_unsaid_only_once_it_is_over_and_counts_by_the_day_on_which_it_was_raised() -> None:
+    at = 1_795_300_000_000  # 2026-11-21T21:46 UTC
+    worth = {"no-bed/2026-11-21": Worth(raised=6, acted=1), "no-bed/2026-11-19": Worth(raised=9)}
+    today = [going_on(str(n), at - n) for n in range(3)]
+    earlier = [going_on(f"{n} days ago", at - 2 * 86_400_000) for n in range(4)]
+
+    def asked(days: int) -> tuple[int, float | None]:
+        (rule,) = rules_worth(worth, [*today, *earlier], RULES, at, days)
+        return rule.unsaid, rule.actionable
+
+    assert asked(1) == (2, 0.333)  # six, of which three go on and one was acted on: what is older takes none away
+    assert asked(7) == (7, 0.125)
+
+
+def going_on(id_: str, raised_at: int) -> HeldAlert:
+    """Return an alert that goes on."""
+    alert = Alert(
+        id=id_,
+        rule="no-bed",
+        subject=id_,
+        status="firing",
+        severity="info",
+        since=raised_at,
+        raised_at=raised_at,
+        labels={},
+        title=SAME,
+        text=SAME,
+        todo=SAME,
+    )
+    return HeldAlert(alert=alert, shard="capacity:ici")
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=20), st.sampled_from([0.5, 0.9]))
