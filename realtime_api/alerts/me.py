@@ -19,7 +19,7 @@ from people import reach, web_push
 from people.directory import People, Subscription
 from realtime_api.access import view_of
 from realtime_api.alerts import acts, shapes
-from realtime_api.alerts.bucket import Bucket
+from realtime_api.alerts.bucket import Buckets
 from realtime_api.answers import NEVER, Entry, in_path, json_answer, read_body
 from realtime_api.commands import Command, Commands
 from realtime_api.intake import alerts as intake
@@ -31,7 +31,8 @@ from realtime_api.push.session import Who
 from realtime_api.sign_in import Desk
 
 USUAL = ("app",)  # of whom nothing else was published
-TESTS_AT_ONCE, TESTS_A_SECOND = 10, 0.5
+NOBODY_REACHED = "needs `app`, or a channel that is known for you: what is critical must reach somebody"
+TESTS_AT_ONCE, TESTS_A_SECOND = 10, 0.5  # of one person
 TEST_TTL_S = 60
 # What the service worker shows; a push names no person.
 TEST = msgspec.json.encode(
@@ -58,17 +59,25 @@ class OwnDoors:
     contact: str  # by which push services can reach whoever runs this; without one there is no Web Push
     now: Callable[[], int]
     allow_private: bool = False  # push services on private addresses, for tests alone
-    test_bucket: Bucket = field(default_factory=lambda: Bucket(TESTS_AT_ONCE, TESTS_A_SECOND))
+    test_buckets: Buckets = field(default_factory=lambda: Buckets(TESTS_AT_ONCE, TESTS_A_SECOND))
 
     async def _identify(self, request: Request) -> Who:
         """Return who asks; raise Problem for one whom no region's role lets see alerts of their own."""
         who = await self.desk.identify(request)
-        now, hubs = self.now(), list(self.rooms.hubs.values())
-        views = (view_of(who.subject, hub.grants.get(who.subject, ()), hub.code, now) for hub in hubs)
-        if not any(view is not None and view.may("mine") for view in views):
+        if not self._regions_of(who):
+            hubs = list(self.rooms.hubs.values())
             # While a region's grants are not known, that there are none says nothing.
             raise Problem("not-ready" if not hubs or any(hub.why_not() for hub in hubs) else "not-allowed")
         return who
+
+    def _regions_of(self, who: Who) -> list[str]:
+        """Return the regions in which the asker has a role that sees alerts of its own."""
+        now = self.now()
+        views = {
+            hub.code: view_of(who.subject, hub.grants.get(who.subject, ()), hub.code, now)
+            for hub in self.rooms.hubs.values()
+        }
+        return [code for code, view in views.items() if view is not None and view.may("mine")]
 
     async def _identify_for_push(self, request: Request) -> Who:
         """Return who asks; raise Problem also where nothing would ever be pushed to them."""
@@ -93,6 +102,8 @@ class OwnDoors:
         hubs = self._known_in(who)
         if not hubs:
             raise Problem("not-allowed", "no region knows you as someone to tell of alerts")
+        if not await self._reaches(who, chosen.get("critical", USUAL)):
+            raise Problem("wrong-fields", mistakes=[Mistake("channels.critical", NOBODY_REACHED)])
         commands = [Command(self._chosen(who, hub, chosen, now), hub) for hub in hubs]
         told = await self.commands.run(commands)
         for said in told:
@@ -102,6 +113,17 @@ class OwnDoors:
                 raise Problem("refused", said.reason or said.outcome)
         shown = await self._channels(who, hubs, chosen)
         return json_answer(shown, 202 if None in told else 200, headers=NEVER)
+
+    async def _reaches(self, who: Who, channels: tuple[str, ...]) -> bool:
+        """Return whether one of the channels is there for the asker; the application always is."""
+        return "app" in channels or any(each.channel in channels for each in await self._known(who))
+
+    async def _known(self, who: Who) -> list[shapes.KnownAddress]:
+        """Return the ways by which the asker can be reached, beside the application."""
+        addresses = await asyncio.to_thread(self.people.masked_addresses, who.subject)
+        browsers = await asyncio.to_thread(self.people.subscriptions, who.subject)
+        known = [shapes.KnownAddress(channel, address) for channel, address in addresses]
+        return known + [shapes.KnownAddress("push", each.label or _service(each)) for each in browsers]
 
     @staticmethod
     def _chosen(who: Who, hub: AlertsHub, channels: dict[str, tuple[str, ...]], now: int) -> ChannelsChosen:
@@ -115,8 +137,8 @@ class OwnDoors:
         )
 
     def _known_in(self, who: Who) -> list[AlertsHub]:
-        """Return the regions in which the asker is someone to tell; raise Problem where that isn't known now."""
-        hubs = list(self.rooms.alerts.values())
+        """Return the regions of the asker's in which they are someone to tell; raise Problem where that isn't known."""
+        hubs = [self.rooms.alerts[code] for code in self._regions_of(who) if code in self.rooms.alerts]
         for hub in hubs:
             why = hub.why_not()
             if why is not None:
@@ -139,11 +161,7 @@ class OwnDoors:
             for severity in SEVERITIES:
                 told = (chosen or held).get(severity, published.get(severity, USUAL))
                 channels.setdefault(severity, list(told))
-        addresses = await asyncio.to_thread(self.people.masked_addresses, who.subject)
-        browsers = await asyncio.to_thread(self.people.subscriptions, who.subject)
-        known = [shapes.KnownAddress(channel, address) for channel, address in addresses]
-        known += [shapes.KnownAddress("push", each.label or _service(each)) for each in browsers]
-        return shapes.ChannelsShown(channels, known)
+        return shapes.ChannelsShown(channels, await self._known(who))
 
     # -- browsers that are pushed to
 
@@ -187,7 +205,7 @@ class OwnDoors:
         to = next((each for each in held if each.id == request.path_params["id"]), None)
         if to is None:
             raise _unknown_browser()
-        if not self.test_bucket.take():
+        if not self.test_buckets.take(who.subject):
             raise Problem("too-many")
         keys = await asyncio.to_thread(self.people.vapid)
         try:

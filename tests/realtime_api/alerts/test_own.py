@@ -9,12 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from domain.grants import Grant
 from people.directory import MOST_SUBSCRIPTIONS
 from people.directory import People as Directory
 from people.web_push import base64url
-from realtime_api.alerts.bucket import Bucket
+from realtime_api.alerts.bucket import MOST_BUCKETS, Bucket, Buckets
 from realtime_api.app import now
-from tests.realtime_api.alarmed import hub, kind_of, no_bed, set_up
+from realtime_api.push.alerts import AlertsHub
+from realtime_api.push.hub import Hub
+from tests.realtime_api.alarmed import MED, hub, kind_of, no_bed, set_up
 from tests.realtime_api.house import House
 
 HOUR = 3_600_000
@@ -60,6 +63,31 @@ async def test_channels_are_as_published_until_they_are_chosen(desk: House) -> N
     await desk.settled()
     assert (await ask(desk, "GET", "/channels")).json()["channels"] == expected
     assert (await ask(desk, "PUT", "/channels", {"channels": {}})).json()["channels"] == told["channels"]
+
+
+async def test_what_is_critical_must_keep_a_channel_that_is_known_for_one(desk: House) -> None:
+    await set_up(desk)
+    for channels in (["push"], ["smtp", "push"], ["mssante"]):  # no browser is known yet, and no other address
+        answer = await ask(desk, "PUT", "/channels", {"channels": {"critical": channels}})
+        assert kind_of(answer) == (422, "wrong-fields"), channels
+        assert [wrong["path"] for wrong in answer.json()["errors"]] == ["channels.critical"]
+    await desk.settled()
+    assert desk.alerts.memory.choices == {}
+    assert (await ask(desk, "POST", "/push-subscriptions", browser())).status_code == 201
+    for channels in (["push"], ["smtp", "sms"], ["mssante", "app"]):
+        answer = await ask(desk, "PUT", "/channels", {"channels": {"critical": channels, "info": ["smtp"]}})
+        assert answer.status_code == 200, channels
+
+
+async def test_a_region_where_one_has_no_role_keeps_nobody_from_their_channels(desk: House) -> None:
+    await set_up(desk)
+    desk.rooms.alerts["ailleurs"] = AlertsHub(Hub("ailleurs"))  # its notices are not read yet
+    desk.rooms.hubs["ailleurs"] = desk.rooms.alerts["ailleurs"].rights
+    assert (await ask(desk, "GET", "/channels")).status_code == 200
+    assert (await ask(desk, "PUT", "/channels", {"channels": {}})).status_code == 200
+    grant = Grant("crisis_cell", "ailleurs", now() - HOUR, None)
+    desk.rooms.hubs["ailleurs"].grants = {"physician": (grant,)}
+    assert kind_of(await ask(desk, "PUT", "/channels", {"channels": {}})) == (503, "not-ready")
 
 
 WRONG_CHANNELS: list[tuple[Any, str]] = [
@@ -179,6 +207,9 @@ async def test_test_pushes_are_not_for_flooding(desk: House, monkeypatch: pytest
     id_ = (await ask(desk, "POST", "/push-subscriptions", browser())).json()["id"]
     answers = [await ask(desk, "POST", f"/push-subscriptions/{id_}/test") for _ in range(15)]
     assert {answer.status_code for answer in answers} == {200, 429}
+    # Whoever has had theirs takes none of anybody else's.
+    other = (await ask(desk, "POST", "/push-subscriptions", browser(1), who="nurse")).json()["id"]
+    assert (await ask(desk, "POST", f"/push-subscriptions/{other}/test", who="nurse")).status_code == 200
 
 
 # --- links -----------------------------------------------------------------------------------------------------------
@@ -222,18 +253,48 @@ async def test_links_that_open_nothing_are_all_answered_alike(desk: House) -> No
     assert hub(desk).alerts[held.alert.id].seen_by == {}
 
 
+async def test_a_link_marks_and_tells_of_what_its_person_was_told_of_alone(desk: House) -> None:
+    await set_up(desk)
+    told, other = await no_bed(desk), await no_bed(desk, MED)  # one group; of the second, nobody is told yet
+    assert (told.groups, other.told) == (other.groups, ())
+    directory = Directory(desk.home)
+    secret = directory.link("ici", told.groups[0], "physician", now() + HOUR)
+    answer = await desk.http.post("/api/v1/seen", json={"link": secret})
+    assert answer.status_code == 200
+    await desk.settled()
+    assert [set(hub(desk).alerts[each.alert.id].seen_by) for each in (told, other)] == [{"physician"}, set()]
+    never_told = directory.link("ici", told.groups[0], "nurse", now() + HOUR)
+    assert kind_of(await desk.http.post("/api/v1/seen", json={"link": never_told})) == (410, "link-over")
+    await desk.settled()
+    assert set(hub(desk).alerts[told.alert.id].seen_by) == {"physician"}
+
+
 async def test_links_are_not_for_trying_many(desk: House) -> None:
+    await set_up(desk)
+    held = await no_bed(desk)
+    secret = Directory(desk.home).link("ici", held.groups[0], "physician", now() + HOUR)
     answers = await asyncio.gather(
         *(desk.http.post("/api/v1/seen", json={"link": f"guess-{n}"}) for n in range(60)),
     )
     assert {answer.status_code for answer in answers} == {410, 429}
     assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 429)
+    # And who tries many keeps nobody out.
+    assert (await desk.http.post("/api/v1/seen", json={"link": secret})).status_code == 200
 
 
 async def test_another_sites_page_marks_nothing(desk: House) -> None:
     headers = {"origin": "https://evil.example"}
     answer = await desk.http.post("/api/v1/seen", json={"link": "x"}, headers=headers)
     assert kind_of(answer) == (403, "other-origin")
+
+
+def test_each_has_a_bucket_of_their_own_and_only_so_many_are_remembered() -> None:
+    buckets = Buckets(1, 0.0, lambda: 0.0)
+    assert [buckets.take(name) for name in ("anne", "anne", "paul")] == [True, False, True]
+    for n in range(MOST_BUCKETS - 1):
+        buckets.take(str(n))
+    assert not buckets.take("paul")
+    assert buckets.take("anne")
 
 
 def test_a_bucket_fills_up_by_itself() -> None:
