@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from people.own_file import share
 from people.web_push import VapidKeys, base64url, new_private_key
 
 FILE = "directory.sqlite3"
@@ -125,7 +126,7 @@ class People:
         self._path.touch(mode=0o600)
         self._path.chmod(0o600)  # whatever it was copied with; SQLite gives its -wal and -shm the same
         with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")  # readers of several processes beside one writer
+            share(database, BUSY_WITHIN_S)
             database.executescript(_TABLES)
             kept = self._keys(database)
             if len(kept) < 2:  # whoever comes first makes them; everybody reads what is there

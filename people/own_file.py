@@ -23,24 +23,10 @@ class OwnFile:
         self._path.touch(mode=0o600)
         self._path.chmod(0o600)  # whatever it was copied with; SQLite gives its -wal and -shm the same
         with self.open() as database:
-            self._share(database)
+            share(database, self._busy_within_s)
         with self.writing() as database:
             for table in tables:
                 database.execute(table)
-
-    def _share(self, database: sqlite3.Connection) -> None:
-        """Return once readers of several processes go on beside one writer: the file stays so from then on."""
-        deadline = time.monotonic() + self._busy_within_s
-        while True:
-            try:
-                database.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                # Where several begin at once, SQLite waits for nobody here.
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(AGAIN_S)
-            else:
-                return
 
     @contextmanager
     def open(self) -> Iterator[sqlite3.Connection]:
@@ -85,6 +71,21 @@ class OwnFile:
                     return False
                 time.sleep(AGAIN_S)
         return True
+
+
+def share(database: sqlite3.Connection, busy_within_s: float) -> None:
+    """Return once readers of several processes go on beside one writer: the file stays so from then on."""
+    deadline = time.monotonic() + busy_within_s
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # Where several begin at once, SQLite waits for nobody here.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_S)
+        else:
+            return
 
 
 def error_name(error: Exception) -> str:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from people.own_file import share
+
 FILE = "sign-in.sqlite3"
 SECRET_BYTES = 32  # 256 bits: what is stored needs no salt and no slow hash, there is nothing to guess
 SIGN_IN = "sign-in"  # the one purpose of links in this issue; another purpose's link opens no session
@@ -44,7 +46,7 @@ class Links:
         self._path = home / FILE
         self._path.touch(mode=0o600)
         with self._open() as database:
-            database.execute("PRAGMA journal_mode = WAL")  # readers of several processes beside one writer
+            share(database, BUSY_WITHIN_S)
             database.executescript(_TABLES)
 
     @contextmanager
