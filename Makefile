@@ -14,6 +14,8 @@ PACKAGES := domain event_log live_state people streams realtime_api config launc
 CHECKED := $(PACKAGES) tests $(wildcard load_tests)
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?=
+# Most of their time they wait for brokers and sessions; a file's tests stay together, as they may share what they start.
+BESIDE := -n 2 --dist loadfile
 
 # --- what everything else runs in ------------------------------------------------------------------------------------
 
@@ -71,12 +73,12 @@ demo: $(VENV)/.runtime $(WEB) ## a live map of Occitanie's spring of 2020 on thi
 .PHONY: test
 test: $(VENV)/.dev $(WEB) .engines/chromium ## the test suite, browser tests too, on the embedded engines
 	@# In two runs: Playwright keeps an event loop running, in which no other test can start one of its own.
-	@VIGILITS_ENGINES=embedded $(PYTEST) -m "not browser" $(PYTEST_ARGS)
+	@VIGILITS_ENGINES=embedded $(PYTEST) $(BESIDE) -m "not browser" $(PYTEST_ARGS)
 	@VIGILITS_ENGINES=embedded $(PYTEST) -m browser $(PYTEST_ARGS)
 
 .PHONY: test-engines
 test-engines: $(VENV)/.dev $(WEB) .engines/kafka/.fetched ## the integration and kill tests on Apache Kafka and redis-server
-	@VIGILITS_ENGINES=apache $(PYTEST) -m "engines and not browser" $(PYTEST_ARGS)
+	@VIGILITS_ENGINES=apache $(PYTEST) $(BESIDE) -m "engines and not browser" $(PYTEST_ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev $(if $(WEB),dashboards/node_modules/.installed) ## format, lint, types, import rules, the web app's, the Compose schema
