@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -41,6 +41,13 @@ class OnCallNow(msgspec.Struct, frozen=True, kw_only=True):
     read_at: int | None = None
     source: str = ""
     trouble: str = ""
+
+
+def subjects_of(held: HeldAlert | None) -> set[str]:
+    """Return whose an alert is: whom `realtime_api.access.is_told` holds for."""
+    if held is None:
+        return set()
+    return {*held.told, held.alert.taken_by} - {None}  # type: ignore[return-value]
 
 
 def see_alert(held: HeldAlert, view: AlertsView) -> HeldAlert | None:
@@ -82,6 +89,14 @@ def see_group(group: Group, view: AlertsView, alerts: Mapping[str, HeldAlert]) -
     )
 
 
+class Touched(NamedTuple):
+    """What changed after an offset: every key, those of what somebody was told of or has, and those that all see."""
+
+    keys: dict[str, None]
+    of: dict[str, dict[str, None]]
+    everyones: dict[str, None]
+
+
 class Shown:
     """A region's alerts through a view, and when what is shown last became another: what is hidden changes nothing."""
 
@@ -97,8 +112,7 @@ class Shown:
         if self._upto == self._hub.offset:
             return
         first = self._upto is None
-        keys = self._hub.keys() if self._upto is None else self._hub.changed_after(self._upto)
-        for key in self._hub.with_groups(keys):
+        for key in self._keys_to_draw():
             value = self._draw(key)
             if value == self._held.get(key):
                 continue
@@ -108,6 +122,23 @@ class Shown:
         if first or len(self._changed) > MOST_REMEMBERED:
             self._since, self._changed = self._hub.offset, {}
         self._upto = self._hub.offset
+
+    def _keys_to_draw(self) -> Iterable[str]:
+        """Return the keys of which what is shown may have become another: of one's own view, of what is theirs alone.
+
+        A storm's alerts are told to few, and a hundred phones that it does not concern must cost next to nothing.
+        """
+        subject = self._view.subject
+        if self._upto is None:
+            return self._hub.keys() if subject is None else self._hub.keys_of(subject)
+        touched = self._hub.touched_after(self._upto)
+        if subject is None:
+            return touched.keys
+        return {
+            **dict.fromkeys(self._held.keys() & touched.keys),
+            **touched.of.get(subject, {}),
+            **touched.everyones,
+        }
 
     def _draw(self, key: str) -> Any:
         name, _, rest = key.partition("/")
@@ -167,6 +198,8 @@ class AlertsHub(Mirror[AlertsView]):
         self.rules: Ruleset | None = None
         self._on_call_due: int | None = None  # when somebody else may be on call
         self._shown: OrderedDict[AlertsView, Shown] = OrderedDict()
+        self._alerts_of: dict[str, set[str]] = {}  # subject → the ids of those that they were told of, or have
+        self._touched: dict[int, Touched] = {}  # by the offset after which, for all views that were drawn then
 
     def why_not(self) -> str | None:
         """Return the kind of problem that keeps doors from showing anything, None where they may."""
@@ -194,12 +227,17 @@ class AlertsHub(Mirror[AlertsView]):
             if ":" not in name:
                 self._setting(name, msgspec.json.decode(content))
         self._shown.clear()
+        self._touched.clear()
+        self._alerts_of = {}
+        for id_, alert in self.alerts.items():
+            self._index(id_, None, alert)
         self.on_call = {}
         self._see_who_is_on_call()
 
     def recall(self, entries: Iterable[tuple[int, Change]]) -> None:
         """Take in the feed up to where the mirror stands."""
         super().recall(entries)
+        self._touched.clear()
         for schedule in self.on_call:  # no entry tells of a shift that ended: whoever comes back is told
             self._mark(f"on_call/{schedule}", self.offset)
 
@@ -216,6 +254,7 @@ class AlertsHub(Mirror[AlertsView]):
         for key in keys:
             self._mark(key, offset)
         self._forget()
+        self._touched.clear()
         self._frames.clear()
         self._learn(change.outcomes)
         return Effect(keys, advanced=self.at > was)
@@ -229,9 +268,22 @@ class AlertsHub(Mirror[AlertsView]):
         name, _, rest = key.partition("/")
         if name in PARTS:
             part, read = PARTS[name]
-            _put(getattr(self, part), rest, None if packed is None else read(packed))
+            value = None if packed is None else read(packed)
+            if name == "alert":
+                self._index(rest, self.alerts.get(rest), value)
+            _put(getattr(self, part), rest, value)
         elif name == "setting":
             self._setting(rest, None if packed is None else msgspec.msgpack.decode(packed))
+
+    def _index(self, id_: str, was: HeldAlert | None, held: HeldAlert | None) -> None:
+        """Keep whose an alert is."""
+        before, after = subjects_of(was), subjects_of(held)
+        for subject in before - after:
+            self._alerts_of[subject].discard(id_)
+            if not self._alerts_of[subject]:
+                del self._alerts_of[subject]
+        for subject in after - before:
+            self._alerts_of.setdefault(subject, set()).add(id_)
 
     def _setting(self, name: str, content: Any) -> None:
         if name.startswith(ON_CALL):
@@ -289,6 +341,39 @@ class AlertsHub(Mirror[AlertsView]):
                 if group in self.groups:
                     found[f"group/{group}"] = None
         return iter(found)
+
+    def keys_of(self, subject: str) -> Iterator[str]:
+        """Yield the keys of what somebody was told of or has, of the groups of that, and of what all see."""
+        own = self._alerts_of.get(subject, set())
+        yield from (f"alert/{id_}" for id_ in own)
+        for id_, group in self.groups.items() if own else ():
+            if not own.isdisjoint(group.alerts) or not own.isdisjoint(group.over):
+                yield f"group/{id_}"
+        yield from (f"on_call/{schedule}" for schedule in self.on_call)
+
+    def touched_after(self, offset: int) -> Touched:
+        """Return what changed after an offset: found once for all views that were drawn then."""
+        touched = self._touched.get(offset)
+        if touched is None:
+            touched = self._touched[offset] = self._touched_after(offset)
+        return touched
+
+    def _touched_after(self, offset: int) -> Touched:
+        touched = Touched(dict.fromkeys(self.with_groups(self.changed_after(offset))), {}, {})
+        for key in touched.keys:
+            name, _, rest = key.partition("/")
+            if name == "on_call":
+                touched.everyones[key] = None
+            elif name == "alert":
+                for subject in subjects_of(self.alerts.get(rest)):
+                    touched.of.setdefault(subject, {})[key] = None
+            elif name == "group" and (group := self.groups.get(rest)) is not None:
+                whose: set[str] = set()
+                for id_ in (*group.alerts, *group.over):
+                    whose |= subjects_of(self.alerts.get(id_))
+                for subject in whose:
+                    touched.of.setdefault(subject, {})[key] = None
+        return touched
 
     def value(self, name: str, rest: str) -> Any:
         """Return what is held under a key, None where nothing is."""

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain.alerts.lifecycle import Alert
-from domain.alerts.notice import Group, HeldAlert, Silence
+from domain.alerts.notice import Group, HeldAlert, Mark, Silence
 from domain.places import Words
 from live_state.notices import read_feed
 from live_state.state import Build, Position
 from realtime_api.access import AlertsView
 from realtime_api.measures import Measures
-from realtime_api.push.alerts import AlertsHub
+from realtime_api.push.alerts import AlertsHub, Shown
 from realtime_api.push.codecs import MSGPACK
 from realtime_api.push.hub import Hub
 from realtime_api.push.outbox import Listener, Outbox
@@ -174,6 +176,88 @@ STEPS = st.lists(
     st.one_of(CHANGES, st.tuples(st.sampled_from(["come", "leave", "flush", "restart"]), st.integers(0, 3))),
     max_size=40,
 )
+
+
+async def test_a_storm_is_not_drawn_for_those_whom_it_does_not_concern(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    storm = [f"a{n}" for n in range(300)]
+    group = Group(
+        id="g",
+        route="root",
+        labels={},
+        severity="info",
+        status="telling",
+        alerts=tuple(storm),
+        began_at=0,
+        chain="c",
+    )
+    raised: dict[str, Any] = {f"alert/{id_}": held(id_, "beds", ["anne"], None, 0) for id_ in storm}
+    world.commit(raised | {"group/g": group, "alert/mine": held("mine", "beds", ["paul"], None, 0)})
+    drawn: list[str] = []
+    draw = Shown._draw
+
+    def counted(self: Shown, key: str) -> Any:
+        drawn.append(key)
+        return draw(self, key)
+
+    monkeypatch.setattr(Shown, "_draw", counted)
+    paul = next(view for view in VIEWS if view.subject == "paul")
+    assert set(world.hub.picture(paul)["alerts"]) == {"mine"}
+    world.commit({f"alert/{id_}": held(id_, "beds", ["anne"], "anne", 1) for id_ in storm})
+    assert world.hub.changes(paul, (), world.offset - 1) is None
+    assert set(drawn) <= {"alert/mine", "group/g"}
+    world.commit({"alert/a0": held("a0", "beds", ["anne", "paul"], None, 2), "alert/mine": None})
+    told = world.hub.changes(paul, (), world.offset - 1)
+    assert told is not None
+    assert (set(told["changes"]["alerts"]), told["changes"]["groups"]["g"].alerts) == ({"a0", "mine"}, ("a0",))
+    assert len(drawn) < 10
+
+
+async def test_an_alert_that_eases_is_shown_with_its_newer_severity_and_words_at_the_desk_and_to_those_told() -> None:
+    """The step `eased` is no news to anybody; the alert it leaves is another one to see."""
+    world = World()
+    grave = held("a", "beds", ["anne"], None, 0)
+    grave = replace(grave, alert=replace(grave.alert, severity="critical", labels={"concern": "beds", "severity": "3"}))
+    words = Words(fr="60 %", en="60 %")
+    labels = {"concern": "beds", "severity": "2"}
+    eased = replace(grave, alert=replace(grave.alert, severity="warning", title=words, text=words, labels=labels))
+    world.commit({"alert/a": grave})
+    for view in VIEWS:
+        world.hub.picture(view)
+    world.commit({"alert/a": eased})
+    for view in VIEWS:
+        told = world.hub.changes(view, (), world.offset - 1)
+        if view.shows(eased):
+            assert told is not None
+            assert told["changes"]["alerts"]["a"].alert == eased.alert
+        else:
+            assert told is None
+
+
+async def test_what_is_known_of_another_shards_epoch_changes_nothing_that_is_shown() -> None:
+    """A mark that another epoch began has an outcome, and a place on the log; whatever ended by it is told beside."""
+    world = World()
+    world.commit({"alert/a": held("a", "beds", ["anne"], None, 0)})
+    before = [world.hub.picture(view) for view in VIEWS]
+    mark = msgspec.msgpack.encode(Mark(epoch="e2", offset=-1, n=0, over=("e1",)))
+    told = {
+        "from": world.offset,
+        "at": 9,
+        "rebuilding": False,
+        "set": {},
+        "outcomes": {"began/e2": {"outcome": "applied"}},
+    }
+    for changed in (
+        {},
+        {"upto/capacity:ici": msgspec.Raw(mark)},
+    ):  # readers are told nothing of marks; nor would it matter
+        entry = msgspec.msgpack.encode(told | {"from": world.offset, "set": changed})
+        world.offset += 1
+        world.outbox.changed(world.hub.apply(world.offset, read_feed(entry)))
+        for view, was in zip(VIEWS, before, strict=True):
+            assert world.hub.picture(view) == was | {"at": 9}
+            assert world.hub.changes(view, (), world.offset - 1) is None
+    assert world.hub.outcomes["began/e2"].outcome == "applied"
 
 
 @settings(max_examples=400, deadline=None)
