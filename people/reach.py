@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ RESOLVED_WITHIN_S = 5.0
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")  # what a host that is a number ends in, and no name does
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
@@ -56,14 +58,18 @@ def why_not(url: str, *, allow_private: bool = False) -> str | None:
         told.port  # noqa: B018 - raises for a port that is none
     except ValueError:
         return "is no address"
-    if not told.hostname or told.username is not None or told.password is not None:
+    host = (told.hostname or "").removesuffix(".")
+    if not host or told.username is not None or told.password is not None:
         return "must name a host, and no user"
     if told.scheme != "https" and not (allow_private and told.scheme == "http"):
         return "must be https"
     try:
-        literal = ipaddress.ip_address(told.hostname)
+        literal = ipaddress.ip_address(host)
     except ValueError:
-        return None if allow_private or told.hostname != "localhost" else "must be on the internet"
+        name, _, last = host.rpartition(".")
+        if _NUMBER.fullmatch(last):  # systems read 127.1 and 2130706433 as addresses, of which no name tells
+            return "is no address"
+        return None if allow_private or (name and last != "localhost") else "must be on the internet"
     return None if allow_private or is_public(literal) else "must be on the internet"
 
 

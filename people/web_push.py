@@ -18,6 +18,7 @@ from pywebpush import WebPusher
 from people import reach
 
 SIGNED_FOR_S = 12 * 3600  # RFC 8292: at most 24 h
+HTTPS = 443
 AUTH_BYTES = 16
 POINT_BYTES = 65
 MOST_PAYLOAD = 3 * 1024  # bytes; push services take 4 KiB encrypted
@@ -68,6 +69,8 @@ def new_private_key() -> bytes:
 def why_not(endpoint: str, p256dh: str, auth: str, *, allow_private: bool = False) -> str | None:
     """Return why nothing can be pushed to such a subscription, None where it can."""
     why = reach.why_not(endpoint, allow_private=allow_private)
+    if why is None and not allow_private and urlsplit(endpoint).port not in (None, HTTPS):
+        why = "must be on port 443"  # browsers' makers use no other, and we are nobody's scanner
     if why is not None:
         return f"the endpoint {why}"
     try:

@@ -47,12 +47,26 @@ def test_an_address_within_another_is_judged_as_itself(address: ipaddress.IPv4Ad
         ("https://127.0.0.1/", "must be on the internet"),
         ("https://[::1]/", "must be on the internet"),
         ("https://localhost/", "must be on the internet"),
+        ("https://LOCALHOST./", "must be on the internet"),
+        ("https://push.localhost/", "must be on the internet"),
+        ("https://intranet/", "must be on the internet"),
+        ("https://127.0.0.1./", "must be on the internet"),
+        *(
+            (f"https://{number}/", "is no address")
+            for number in ("127.1", "2130706433", "0x7f.1", "0177.0.0.1", "1.0x")
+        ),
+        ("https://./", "must name a host, and no user"),
         ("https://push.example/\r\nX: 1", "is too long, or holds what no address holds"),
         ("https://push.example/" + "a" * 2000, "is too long, or holds what no address holds"),
     ],
 )
 def test_an_address_that_can_t_be_spoken_to_says_why(url: str, why: str) -> None:
     assert why_not(url) == why
+
+
+@pytest.mark.parametrize("host", ["push.example", "push.example.", "1.1.1.1", "1and1.example", "hook.example:8443"])
+def test_an_address_on_the_internet_can_be_spoken_to(host: str) -> None:
+    assert why_not(f"https://{host}/") is None
 
 
 def test_what_a_setting_allows_may_be_private_and_without_tls() -> None:

@@ -175,6 +175,13 @@ def test_a_subscription_that_nothing_can_be_pushed_to_says_why() -> None:
     good = "https://push.example/x"
     assert why_not(good, browser.p256dh, browser.auth) is None
     assert why_not("http://push.example/x", browser.p256dh, browser.auth) == "the endpoint must be https"
+    for port, allow_private, why in (
+        (443, False, None),
+        (22, False, "the endpoint must be on port 443"),
+        (22, True, None),
+    ):
+        endpoint = f"https://push.example:{port}/x"
+        assert why_not(endpoint, browser.p256dh, browser.auth, allow_private=allow_private) == why
     for p256dh, auth in [("", browser.auth), ("AAAA", browser.auth), ("é", browser.auth), (browser.p256dh, "AAAA")]:
         assert why_not(good, p256dh, auth) is not None
     # A point that is not on the curve would give the browser's key away bit by bit.
