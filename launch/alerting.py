@@ -90,6 +90,17 @@ def fill(home: Path, region: str, told: Alerting, *, anew: bool = False) -> None
             keep_calendar(home, region, schedule, content)
 
 
+def nobody_real(home: Path, region: str) -> str | None:
+    """Return a line that says of whom in a region nobody real is told, None where its people are all real."""
+    people = Directory(home).names(region)
+    invented = sum(person.invented for person in people.values())
+    if not invented:
+        return None
+    if invented == len(people):
+        return f"{region}: its people are invented, so nobody real is told of its alerts (`vigilits contacts import`)"
+    return f"{region}: {invented} of its {len(people)} people are invented: nobody real is told in their place"
+
+
 def keep_calendar(home: Path, region: str, schedule: str, content: bytes) -> None:
     """Keep a calendar in the home, for the worker to read again and again: its shifts are published 90 days ahead."""
     path = kept(home, region, schedule)

@@ -297,6 +297,8 @@ def publish(region: Region, directory: Directory = None) -> None:
 def _fill_home(at: Settings, document: regions.Document) -> None:
     if document.alerting is not None:
         alerting.fill(Path(at.home), document.code, document.alerting)
+        if (warning := alerting.nobody_real(Path(at.home), document.code)) is not None:
+            typer.echo(warning)
 
 
 async def _init(at: Settings, document: regions.Document) -> str:

@@ -210,6 +210,8 @@ class Up:
         for document in self.plan.documents:
             if document.alerting is not None:
                 alerting.fill(self.plan.home, document.code, document.alerting, anew=self.plan.anew)
+                if (warning := alerting.nobody_real(self.plan.home, document.code)) is not None:
+                    self.say(warning)
 
     async def _last_held(self) -> dict[str, Held]:
         return await last_held(self.redis_url)

@@ -299,5 +299,21 @@ def test_a_home_that_knows_a_regions_people_keeps_them(tmp_path: Path) -> None:
     assert [one.name for one in Directory(here.home).names("ici").values()] == ["Alice A.", "Bob"]
 
 
+def test_of_whom_nobody_real_is_told_is_said_in_a_line(tmp_path: Path) -> None:
+    anne = {"subject": "anne", "name": "A", "team": "", "language": "fr", "smtp": "", "sms": "", "mssante": ""}
+    paul = anne | {"subject": "paul"}
+    assert alerting.nobody_real(tmp_path, "ici") is None, "nobody is known, and nobody invented"
+    for told, line in (
+        (("yes", "yes"), "ici: its people are invented, so nobody real is told of its alerts"),
+        (("yes", "no"), "ici: 1 of its 2 people are invented"),
+        (("no", "no"), ""),
+    ):
+        rows = [row | {"invented": invented} for row, invented in zip((anne, paul), told, strict=True)]
+        alerting.import_contacts(tmp_path, "ici", rows)
+        said = alerting.nobody_real(tmp_path, "ici") or ""
+        assert said.startswith(line)
+        assert bool(said) == bool(line)
+
+
 def test_the_small_region_of_these_tests_is_the_one_that_the_rules_are_checked_against(tmp_path: Path) -> None:
     assert regions.read("ici", Here(tmp_path).directory).region.kind_of.keys() == region().kind_of.keys()
