@@ -97,7 +97,7 @@ async def test_a_broker_that_comes_back_is_read_on_or_begun_anew(
         offset = await clients.load(place._replace(partition=founded.partition), 30)
         await holds(lambda: _shows(running, founded.epoch), 60)
         await clients.settled(place._replace(partition=founded.partition), offset, 60)
-    await holds(lambda: _all_ready(running))
+    await holds(lambda: _all_ready(running), 60)
 
 
 async def _names(running: Running, why: str) -> bool:
