@@ -20,17 +20,19 @@ from domain.alerts.holding import (
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.matching import Branch, branches, group_id, grouped, matches
 from domain.alerts.mute import Link, LinkKey, sides, silence_of
-from domain.alerts.notice import Entry, Group, HeldAlert, Past, Reason, Silence
+from domain.alerts.notice import Entry, Group, HeldAlert, Kept, Past, Reason, Silence
 from domain.alerts.routing import Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
 from domain.alerts.telling import MOST_NAMED, WEBHOOK, Telling
 from domain.alerts.worth import judged, raised_at, took, worth_key
 
+MOST_KEPT_MS = 3_600_000  # a chain's place, and the word that it is over, for what may be back
 MOST_HANDED_MS = 10_000  # gathers what is handed over to the same person, alert by alert
 
 # Why an alert is to be told of that was not before, or is graver than it was.
-News = Literal["fired", "worsened", "reopened", "unsilenced", "uninhibited"]
-_NEWS: dict[str, News] = {"worsened": "worsened", "reopened": "reopened"}
+News = Literal["fired", "worsened", "eased", "reopened", "unsilenced", "uninhibited"]
+_NEWS: dict[str, News] = {"worsened": "worsened", "eased": "eased", "reopened": "reopened"}
+_ROUTED = ("fired", "worsened", "eased", "reopened")  # steps after which an alert may belong to other routes
 
 
 class Grouping(Telling):
@@ -47,7 +49,7 @@ class Grouping(Telling):
         self._count(step, before)
         if alert.status == "resolved" and (before is None or not is_over(before) or step.what == "judged"):
             self.past.put(alert.id, _past(alert))
-        self._move(before, held, step.what, route=step.what in ("fired", "worsened", "reopened") or before is None)
+        self._move(before, held, step.what, route=step.what in _ROUTED or before is None)
         if step.what == "handed_over" and step.to:
             self._hand_over(held, step.to)
 
@@ -188,27 +190,33 @@ class Grouping(Telling):
         group, tally = self.groups.get(id_), self.tally(id_)
         if group is None:
             return
-        was = group.severity if group.status != "resolved" else None
+        was = group.severity
         if held.alert.id not in group.alerts and len(group.alerts) < MOST_IN_GROUP:
             group = replace(group, alerts=(*group.alerts, held.alert.id))
         group = replace(group, severity=gravest(tally) or group.severity)
-        worse = was is not None and SEVERITIES.index(group.severity) > SEVERITIES.index(was)
+        worse = SEVERITIES.index(group.severity) > SEVERITIES.index(was)
         if news is not None and standing(held) == "open":
-            group = self._hear(group, news, worse=worse)
+            if group.kept is not None:
+                group = self._back(group, group.kept, held, worse=worse)
+            else:
+                group = self._hear(group, news, worse=worse, urgent=worse or held.alert.severity == "critical")
         elif not number_of(tally, "open"):
             group = self._taken(group, held) if number_of(tally, "taken") else self._hushed(group, held)
         self.put_group(group)
 
-    def _hear(self, group: Group, news: News, *, worse: bool) -> Group:
+    def _hear(self, group: Group, news: News, *, worse: bool, urgent: bool) -> Group:
         """Return the group with when it will be told of an alert that is new, or graver, or open again."""
         branch = self._branch(group)
-        soon = self.clock + branch.group_wait_ms
-        calm = soon if group.told_at is None else max(soon, group.told_at + branch.group_interval_ms)
+        soon, calm = self._soon_and_calm(group, branch)
+        if news == "eased":  # it comes from another route, where whoever had to know was told
+            calm = max(calm, self.clock + branch.group_interval_ms)
+        elif urgent:
+            calm = soon
         match group.status:
             case "resolved":
                 return replace(self._begun(group, branch), next_at=calm)
             case "waiting":
-                return group
+                return replace(group, next_at=min(group.next_at or soon, soon)) if urgent else group
             case "quiet" if group.next_at is None:  # all was held back
                 return _again(group, group.reason, self.clock if news == "unsilenced" else soon)
             case "quiet":  # everybody who could be told has quiet hours
@@ -217,9 +225,77 @@ class Grouping(Telling):
                 reason: Reason = "worse" if worse else "reopened" if news in ("reopened", "worsened") else "first"
                 return _again(group, reason, calm if reason == "first" else soon)
             case _:
-                if worse:
-                    return _again(group, "worse", soon)
-                return group if group.news_at is not None else replace(group, news_at=calm)
+                return self._hear_more(group, worse=worse, news_at=None if news == "eased" else calm)
+
+    def _hear_more(self, group: Group, *, worse: bool, news_at: int | None) -> Group:
+        """Return the group whose chain is running, with when those told hear of what is new: it keeps its own time.
+
+        Else whatever comes and goes with a graver one would keep the chain at its first step for ever.
+        """
+        soon, calm = self._soon_and_calm(group, self._branch(group))
+        if worse and not group.next_step:  # it has come to its end, and waits to begin anew
+            return _again(group, "worse", soon)
+        if worse:
+            return replace(group, worse_at=soon if group.worse_at is None else min(group.worse_at, soon))
+        return group if group.news_at is not None or news_at is None else replace(group, news_at=max(calm, news_at))
+
+    def _soon_and_calm(self, group: Group, branch: Branch) -> tuple[int, int]:
+        """Return when a group is told of what can't wait, and of what can."""
+        soon = self.clock + branch.group_wait_ms
+        return soon, soon if group.told_at is None else max(soon, group.told_at + branch.group_interval_ms)
+
+    def _back(self, group: Group, kept: Kept, held: HeldAlert, *, worse: bool) -> Group:
+        """Return a group whose chain goes on from its place: what it told of had ended moments ago.
+
+        If that same condition is back, and all who were told of it heard of it, then it is no news to them.
+        """
+        same = [each for each in self.held(group.over) if each.alert.key == held.alert.key]
+        if same:
+            now = self.alerts.get(held.alert.id) or held
+            told = tuple(dict.fromkeys((*same[-1].told, *now.told)))[:MOST_NAMED]
+            self.put_alert(replace(now, told=told))
+        soon, calm = self._soon_and_calm(group, self._branch(group))
+        group = replace(
+            _stopped(group),
+            status=kept.status,
+            resolved_at=None,
+            taken_by=None,
+            next_at=max(self.clock, kept.next_at),
+            next_step=kept.next_step,
+            loops=kept.loops,
+            wait_ms=kept.wait_ms,
+            delayed=kept.delayed,
+            reason=kept.reason,
+            unanswered_at=kept.unanswered_at,
+        )
+        if group.status == "waiting":
+            return replace(group, next_at=min(group.next_at or soon, soon)) if worse else group
+        if same and not worse:
+            return group if set(group.to) <= set(group.reached) else replace(group, news_at=soon)
+        return self._hear_more(group, worse=worse, news_at=calm)
+
+    def _kept(self, group: Group, held: HeldAlert) -> Kept | None:
+        """Return where the chain stands of a group whose last alert to tell of has ended; None where that is no matter.
+
+        It is none where a person closed it, or has it.
+        """
+        if group.status == "taken":
+            return group.kept
+        if group.status not in ("waiting", "telling", "unanswered") or group.next_at is None:
+            return None
+        if held.alert.why == "closed":
+            return None
+        return Kept(
+            until=self.clock + min(self._branch(group).group_interval_ms, MOST_KEPT_MS),
+            status=group.status,
+            next_at=group.next_at,
+            next_step=group.next_step,
+            loops=group.loops,
+            wait_ms=group.wait_ms,
+            delayed=group.delayed,
+            reason=group.reason,
+            unanswered_at=group.unanswered_at,
+        )
 
     def _branch(self, group: Group) -> Branch:
         """Return a group's branch; of one that is gone, and that its alerts are about to leave, what is usual."""
@@ -247,14 +323,20 @@ class Grouping(Telling):
         by = held.alert.taken_by if held.alert.status == "acknowledged" else group.taken_by
         if group.status == "taken":
             return replace(group, taken_by=by)
-        group = self._begun(group, self._branch(group)) if group.status == "resolved" else group
+        group = self._alive(group)
         return replace(_stopped(group), status="taken", taken_by=by)
+
+    def _alive(self, group: Group) -> Group:
+        """Return a group that begins a life where its last one is over; or goes on with it if none heard the end."""
+        if group.status != "resolved":
+            return group
+        return replace(group, resolved_at=None) if group.kept else self._begun(group, self._branch(group))
 
     def _hushed(self, group: Group, held: HeldAlert) -> Group:
         """Return a group of which every alert is held back: nobody is told, and why is kept."""
         if group.status == "quiet" and group.next_at is None:
             return group
-        group = self._begun(group, self._branch(group)) if group.status == "resolved" else group
+        group = self._alive(group)
         if standing(held) == "muted":
             group = self.hold_back(group, self.why_muted(held))
         return replace(_stopped(group), status="quiet")
@@ -273,13 +355,15 @@ class Grouping(Telling):
         if group is None:
             return
         if not tally:
-            group = replace(_stopped(group), status="resolved", resolved_at=self.clock)
-            self.put_group(self.tell_end(group) if ended else group)
+            kept = self._kept(group, held) if ended else None
+            group = replace(_stopped(group), status="resolved", resolved_at=self.clock, kept=kept)
+            self.put_group(self.tell_end(group) if ended and kept is None else group)
         elif not number_of(tally, "open"):
             others = self.held(rest)
             taken = [each for each in others if not is_over(each) and standing(each) == "taken"]
             if taken:
-                self.put_group(self._taken(group, taken[0]))
+                kept = self._kept(group, held) if ended else None
+                self.put_group(replace(self._taken(group, taken[0]), kept=kept))
             else:
                 self.put_group(self._hushed(group, next(each for each in others if not is_over(each))))
 
@@ -413,6 +497,8 @@ def _stopped(group: Group) -> Group:
         group,
         next_at=None,
         news_at=None,
+        worse_at=None,
+        kept=None,
         next_step=0,
         loops=0,
         delayed=False,

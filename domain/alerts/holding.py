@@ -266,7 +266,8 @@ def join(link: Link, alert: str, source: bool, target: bool) -> None:
 
 def due_of_group(group: Group) -> int | None:
     """Return when something happens to a group by time alone."""
-    instants = [at for at in (group.next_at, group.news_at) if at is not None]
+    kept_until = None if group.kept is None else group.kept.until
+    instants = [at for at in (group.next_at, group.news_at, group.worse_at, kept_until) if at is not None]
     return min((*instants, *group.quiet.values(), *group.handed.values()), default=None)
 
 

@@ -15,6 +15,7 @@ Status = Literal["pending", "firing", "acknowledged", "resolved"]
 What = Literal[
     "fired",  # the condition held for as long as the rule asks
     "worsened",  # the severity rose
+    "eased",  # the severity fell: shown, and no news to anybody
     "reopened",  # taken in, and its time is over while the condition still holds, or the severity rose meanwhile
     "taken",  # somebody has it
     "handed_over",  # and gave it to somebody else
@@ -60,14 +61,14 @@ NEXT: Mapping[tuple[Status | None, Happening], Then] = {
     ("pending", "unknown"): Then(None),
     ("pending", "gone"): Then(None),
     ("firing", "worsens"): Then("firing", "worsened"),
-    ("firing", "eases"): Then("firing"),
+    ("firing", "eases"): Then("firing", "eased"),
     ("firing", "ends"): Then("resolved", "resolved"),
     ("firing", "gone"): Then("resolved", "resolved"),
     ("firing", "take"): Then("acknowledged", "taken"),
     ("firing", "comment"): Then("firing", "commented"),
     ("firing", "resolve"): Then("resolved", "resolved"),
     ("acknowledged", "worsens"): Then("firing", "reopened"),
-    ("acknowledged", "eases"): Then("acknowledged"),
+    ("acknowledged", "eases"): Then("acknowledged", "eased"),
     ("acknowledged", "ends"): Then("resolved", "resolved"),
     ("acknowledged", "gone"): Then("resolved", "resolved"),
     ("acknowledged", "expires"): Then("firing", "reopened"),

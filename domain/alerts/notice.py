@@ -81,6 +81,20 @@ class HeldAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     escalated: bool = False  # a further step of a chain was told of it
 
 
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Where the chain of a group stood whose last alert to tell of ended by itself: it may be back within moments."""
+
+    until: int
+    status: Literal["waiting", "telling", "unanswered"]
+    next_at: int
+    next_step: int
+    loops: int
+    wait_ms: int
+    delayed: bool
+    reason: Reason
+    unanswered_at: int | None = None
+
+
 class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Alerts that are told of together, and how far that has come.
 
@@ -89,10 +103,11 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     newest last, `not_told` the last 20 decisions not to send one.
 
     From `reason` on it is how the telling stands: why the next one at `next_at` happens; when those told already are
-    told of what is new; who was told since the chain last began, and whom a message reached; who is to be told once
-    their quiet hours are over, and who of what was handed over to them; at which `step` the chain last told somebody,
-    how many messages of that may still arrive, and how long it waits (where the chain says so). `over` are the alerts
-    that ended since the group began, the last 200.
+    told of what is new, and those to whom the chain has come that it is worse; who was told since the chain last
+    began, and whom a message reached; who is to be told once their quiet hours are over, and who of what was handed
+    over to them; at which `step` the chain last told somebody, how many messages of that may still arrive, and how long
+    it waits (where the chain says so). `over` are the alerts that ended since the group began, the last 200; `kept` is
+    the chain's place while they may be back.
     """
 
     id: str
@@ -116,6 +131,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     resolved_at: int | None = None
     reason: Reason = "first"
     news_at: int | None = None
+    worse_at: int | None = None
     to: tuple[str, ...] = ()
     reached: tuple[str, ...] = ()
     quiet: dict[str, int] = {}  # subject → when
@@ -124,6 +140,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     hopes: int = 0
     wait_ms: int = 0
     over: tuple[str, ...] = ()
+    kept: Kept | None = None
 
 
 class Silence(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -38,6 +39,7 @@ class Round:
     people: dict[str, tuple[str, ...]] = field(default_factory=dict)
     not_told: list[NotTold] = field(default_factory=list)
     quiet: dict[str, int] = field(default_factory=dict)
+    know: frozenset[str] = frozenset()  # who was told at this very instant, and is not told once more
 
 
 class Telling(Holding):
@@ -52,8 +54,13 @@ class Telling(Holding):
             return
         if group.next_at is not None and group.next_at <= self.clock:
             group = self._go_on(replace(group, next_at=None))
+        if group.worse_at is not None and group.worse_at <= self.clock:
+            group = self._tell_news(replace(group, worse_at=None, news_at=None), "worse")
         if group.news_at is not None and group.news_at <= self.clock:
-            group = self._tell_news(replace(group, news_at=None))
+            group = self._tell_news(replace(group, news_at=None), "grew")
+        if group.kept is not None and group.kept.until <= self.clock:
+            group = replace(group, kept=None)
+            group = self.tell_end(group) if group.status == "resolved" else group
         for person in sorted(person for person, at in group.handed.items() if at <= self.clock):
             group = self._tell_handed(group, person)
         for person in sorted(person for person, at in group.quiet.items() if at <= self.clock):
@@ -147,7 +154,7 @@ class Telling(Holding):
 
     def _address(self, round_: Round, person: str, severity: Severity | None = None) -> bool:
         """Return whether a person is told in this round, by the channels of this severity; why not is kept."""
-        if person in round_.people:
+        if person in round_.people or person in round_.know:
             return True
         severity = severity or round_.severity
         known = self.in_force.people.people.get(person) if self.in_force.people else None
@@ -190,18 +197,27 @@ class Telling(Holding):
 
     # -- beside the chain
 
-    def _tell_news(self, group: Group) -> Group:
-        """Return the group once those told already are told of what is new in it."""
+    def _tell_news(self, group: Group, reason: Literal["grew", "worse"]) -> Group:
+        """Return the group once those told already are told of what is new in it; the chain keeps its place and time.
+
+        That it is worse hears everybody to whom the chain has come, as it may reach them now where it could not before.
+        """
         alerts, branch = self.open_alerts(group), self.in_force.branches.get(group.route)
         if not alerts or branch is None or group.status not in IN_TELLING:
             return group
-        round_ = Round(group, alerts[0].severity)
-        know = {told.person for told in group.told if told.at == self.clock}  # by a step that is due as well
+        know = frozenset(told.person for told in group.told if told.at == self.clock)  # by a step that is due as well
+        round_ = Round(group, alerts[0].severity, know=know)
         for person in group.to:
-            if person not in know:
-                self._address(round_, person)
+            self._address(round_, person)
+        chain = self.in_force.chains.get(branch.chain)
+        if reason == "worse" and chain is not None:
+            for step in chain.steps[: group.next_step]:
+                if step.wait_s is None and step.loop is None:
+                    self._tell_step(round_, step)
+            if round_.people:  # they are those who are waited for
+                group = replace(group, run=group.step + 1, delayed=False)
         webhooks = tuple(name for name in branch.webhooks if f"{WEBHOOK}:{name}" not in know)
-        return self._beside(group, round_, alerts, "grew", webhooks)
+        return self._beside(group, round_, alerts, reason, webhooks)
 
     def _tell_handed(self, group: Group, person: str) -> Group:
         """Return the group once somebody is told of what was handed over to them."""

@@ -262,13 +262,14 @@ def test_what_is_said_and_taken_back_within_a_second_was_never_so() -> None:
     assert run.more([occupied(19, ZERO), occupied(10, ZERO + 900), Tick(id="t", received_at=ZERO + HOUR)]) == []
 
 
-def test_severity_rises_at_once_and_falls_in_silence() -> None:
+def test_severity_rises_at_once_and_falls_once_it_is_below_what_clears_it() -> None:
     run = fired_run()
     rises = run.more([occupied(21, ZERO + 1000 * SECOND), Tick(id="t", received_at=ZERO + 1001 * SECOND)])
     assert [(step.what, step.alert.severity, step.alert.threshold) for step in rises] == [("worsened", "critical", 1.0)]
     assert run.more([occupied(19, ZERO + 1010 * SECOND), Tick(id="t2", received_at=ZERO + 1011 * SECOND)]) == []
     assert run.alert("crowded").severity == "critical", "95 % is not below 95 %"
-    assert run.more([occupied(18, ZERO + 1020 * SECOND), Tick(id="t3", received_at=ZERO + 1021 * SECOND)]) == []
+    eases = run.more([occupied(18, ZERO + 1020 * SECOND), Tick(id="t3", received_at=ZERO + 1021 * SECOND)])
+    assert [(step.what, step.alert.severity, step.alert.threshold) for step in eases] == [("eased", "warning", 0.9)]
     assert (run.alert("crowded").severity, run.alert("crowded").labels["severity"]) == ("warning", "warning")
 
 

@@ -59,7 +59,7 @@ Action = tuple[float, str, int, int]  # seconds after the one before, what, and 
 _WHAT = (
     ["fire"] * 6 + ["end", "take", "reopen", "worsen"] * 3 + ["arrive", "arrive", "fail", "attempt", "seen"] * 2
 ) + ["tick", "silence", "unsilence", "override", "choose", "channel", "lag", "act", "route", "people", "again"]
-_WHAT += ["hand_over", "comment", "judge", "epoch"]
+_WHAT += ["hand_over", "comment", "judge", "epoch", "ease", "ease", "back", "back"]
 ACTIONS = st.lists(
     st.tuples(
         st.sampled_from([0, 0, 0.5, 5, 60, 541, 3_600, 30_000]),
@@ -92,6 +92,10 @@ def do(day: Timeline, action: Action, epochs: list[str]) -> None:
             day.reopens(id_)
         case "worsen" if id_:
             day.changes("worsened", id_, severity="critical", status="firing")
+        case "ease" if id_:
+            day.changes("eased", id_, severity="warning")
+        case "back" if id_:
+            day.fires(f"w{len(day.events)}", severity=day.alerts[id_].severity, labels=day.alerts[id_].labels)
         case "hand_over" if id_:
             day.changes("handed_over", id_, by="anne", to=who, taken_by=who, status="acknowledged")
         case "comment" if id_:

@@ -114,7 +114,8 @@ def test_those_told_are_told_once_that_it_is_over_by_their_channels_for_info() -
     day.at(60).ends("w1")
     assert day.told() == []
     day.at(70).ends("w2")
-    (over,) = day.arrives()
+    assert day.at(369.9).told() == [], "they may be back at once"
+    (over,) = day.at(370).arrives()
     assert (over.person, over.channel, over.reason, over.severity) == ("anne", "smtp", "resolved", "info")
     assert set(over.alerts) == {"w1", "w2"}
     assert over.title.fr.startswith("Terminé : 2 alertes")
@@ -137,7 +138,7 @@ def test_a_message_that_may_have_arrived_is_followed_by_its_end() -> None:
     (sms,) = day.at(5).waiting()
     day.event(NoticeAttempted, notice=sms.id, attempt=1)
     day.at(60).ends("w1")
-    assert day.told() == [("anne", "smtp", "resolved")]
+    assert day.at(360).told() == [("anne", "smtp", "resolved")]
 
 
 def test_a_group_that_fires_again_waits_for_its_interval_and_names_no_message_twice() -> None:
@@ -145,10 +146,10 @@ def test_a_group_that_fires_again_waits_for_its_interval_and_names_no_message_tw
     day.at(0).fires("w1")
     (first,) = day.at(5).arrives()
     day.at(10).ends("w1")
-    day.told()
-    day.at(20).fires("w2")
-    assert day.at(309.9).waiting() == [], "305 s after it was last told of anything, at 10 s"
-    (again,) = day.at(310).arrives()
+    assert day.at(310).told() == [("anne", "smtp", "resolved")]
+    day.at(320).fires("w2")
+    assert day.at(609.9).waiting() == [], "300 s after it was last told of anything, at 310 s"
+    (again,) = day.at(610).arrives()
     assert (again.reason, again.person) == ("first", "anne")
     assert again.id != first.id
 
@@ -223,7 +224,7 @@ def test_what_is_handed_over_is_told_to_whom_it_was_handed_once() -> None:
     assert day.group.taken_by == "paul"
 
 
-def test_what_grows_worse_is_told_by_graver_channels_and_from_the_first_step() -> None:
+def test_what_grows_worse_is_told_by_graver_channels_to_whom_the_chain_has_come() -> None:
     day = Timeline()
     day.at(0).fires("w1", "w2")
     day.at(5).told()
@@ -231,7 +232,9 @@ def test_what_grows_worse_is_told_by_graver_channels_and_from_the_first_step() -
     day.at(600).changes("worsened", "w1", severity="critical")
     day.at(602).changes("worsened", "w2", severity="critical")
     assert day.at(605).told() == [("anne", "sms", "worse"), ("anne", "smtp", "worse"), ("paul", "sms", "worse")]
-    assert day.at(1_145).told() == [("paul", "sms", "escalated")]
+    assert day.at(1_144).told() == []
+    assert day.group.unanswered_at == START + 1_085_000, "the chain kept its time"
+    assert day.at(1_145).told() == [("anne", "sms", "repeat"), ("anne", "smtp", "repeat")]
 
 
 # -- chains
@@ -533,7 +536,7 @@ def test_webhooks_are_told_beside_when_it_begins_grows_and_ends() -> None:
     assert ("webhook:sims", "webhook", "grew") in day.at(305).told()
     assert day.at(545).told() == [("paul", "smtp", "escalated")]
     day.at(600).ends("w1", "w2")
-    assert ("webhook:sims", "webhook", "resolved") in day.told()
+    assert ("webhook:sims", "webhook", "resolved") in day.at(900).told()
 
 
 def test_a_webhook_is_told_though_nobody_can_be() -> None:
