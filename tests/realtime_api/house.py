@@ -191,6 +191,23 @@ class Server(uvicorn.Server):
         """Return once told to stop."""
         await self.told_to_stop.wait()
 
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Shut down as uvicorn does, without its tenth of a second for nothing: it was a third of these tests' time."""
+        for each in self.servers:
+            each.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn has no event
+                    await asyncio.sleep(0.002)
+                for each in self.servers:
+                    await each.wait_closed()
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
+        await self.lifespan.shutdown()
+
 
 class House:
     """A running API and its surroundings."""
