@@ -104,10 +104,10 @@ async def no_bed(house: House, ward: str = REA) -> HeldAlert:
     return await until_there(house, "no-bed", ward)
 
 
-async def behind(house: House) -> HeldAlert:
+async def behind(house: House, by_s: float = 99.0) -> HeldAlert:
     """Let a shard fall behind, and return the alert of it: the notices shard's own."""
     event = SystemMeasured(
-        id=new_id(), received_at=now(), measure="position_lag", subject="shard/capacity:ici", value=99.0
+        id=new_id(), received_at=now(), measure="position_lag", subject="shard/capacity:ici", value=by_s
     )
     await house.alerts.put(event)
     return await until_there(house, "behind")

@@ -1,18 +1,21 @@
 """The desk and one's own feed from outside: pictures, changes, resuming, and who sees what of them."""
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from domain.alerts.rule import Level, Ruleset
 from live_state.notices import read_feed
 from realtime_api.alerts.shapes import AlertsShown
 from realtime_api.app import now
 from realtime_api.push import messages
 from realtime_api.push.alerts import Shown
 from realtime_api.push.codecs import CODECS
-from tests.realtime_api.alarmed import MED, REA, act, behind, hub, kind_of, no_bed, older, set_up, until_there
-from tests.realtime_api.house import House, Socket
+from tests.realtime_api.alarmed import MED, REA, RULES, act, behind, hub, kind_of, no_bed, older, set_up, until_there
+from tests.realtime_api.house import WITHIN_S, House, Socket
 
 DESK, MINE = "alerts:ici", "alerts:me"
 
@@ -303,3 +306,42 @@ async def test_a_view_that_changed_very_often_forgets_how(desk: House, monkeypat
         told = await socket.subscribe(since=token, channel=DESK)
         assert told["type"] == "snapshot"
         assert held.alert.id in told["data"]["alerts"]
+
+
+async def test_an_alert_that_eases_is_the_same_one_less_grave_for_whom_it_is_and_in_their_hands(desk: House) -> None:
+    """Both of the capacity shard's and of the notices shard's own."""
+    await set_up(desk)
+    levels = {
+        "no-bed": (Level(severity="warning", below=3), Level(severity="critical", below=1)),
+        "behind": (Level(severity="warning", above=10), Level(severity="critical", above=100)),
+    }
+    rules = Ruleset(rules=tuple(replace(each, levels=levels.get(each.id, each.levels)) for each in RULES.rules))
+    for shard in (desk.alerts, desk.shard):
+        await desk.publish("alert_rules", msgspec.json.encode(rules), shard)
+    await desk.settled()
+    beds = await no_bed(desk)
+    system = await behind(desk, 200.0)
+    grave = (await desk.get("crisis", "/regions/ici/alerts")).json()["alerts"]
+    assert {grave[each.alert.id]["alert"]["severity"] for each in (beds, system)} == {"critical"}
+    async with desk.socket("crisis") as cell, desk.socket("physician") as told:
+        await cell.subscribe(channel=DESK)
+        await told.subscribe(channel=MINE)
+        assert (await desk.report("crisis", {"ward": REA, "status": "02", "count": 2})).status_code == 201
+        assert (await behind(desk, 50.0)).alert.id == system.alert.id
+        async with asyncio.timeout(WITHIN_S):
+            while {held.alert.severity for held in hub(desk).alerts.values()} != {"warning"}:
+                await desk.tick(now() + 1_001)
+                await desk.settled()
+        for socket, ids in ((cell, {beds.alert.id, system.alert.id}), (told, {beds.alert.id})):
+            shown: dict[str, str] = {}
+            while shown != dict.fromkeys(ids, "warning"):
+                changed = (await socket.hear_a("changes"))["changes"].get("alerts", {})
+                shown |= {id_: each["alert"]["severity"] for id_, each in changed.items() if id_ in ids}
+    for each in (beds, system):
+        assert (await act(desk, "crisis", "take", each.alert.id)).status_code == 200
+    await desk.settled()
+    assert [(held.alert.severity, held.alert.status) for held in hub(desk).alerts.values()] == [
+        ("warning", "acknowledged")
+    ] * 2
+    one = (await desk.get("crisis", f"/regions/ici/alerts/{beds.alert.id}")).json()
+    assert "eased" in {line["what"] for line in one["timeline"]}
