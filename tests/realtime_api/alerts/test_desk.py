@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.alerts.rule import Level, Ruleset
+from domain.events import EpochBegan
 from live_state.notices import read_feed
 from realtime_api.alerts.shapes import AlertsShown
 from realtime_api.app import now
@@ -345,3 +346,21 @@ async def test_an_alert_that_eases_is_the_same_one_less_grave_for_whom_it_is_and
     ] * 2
     one = (await desk.get("crisis", f"/regions/ici/alerts/{beds.alert.id}")).json()
     assert "eased" in {line["what"] for line in one["timeline"]}
+
+
+async def test_a_new_epoch_of_the_beds_ends_its_alerts_on_the_desk_and_leaves_the_notices_shards_own(
+    desk: House,
+) -> None:
+    await set_up(desk)
+    beds, system = await no_bed(desk), await behind(desk)
+    async with desk.socket("crisis") as cell, desk.socket("physician") as told:
+        await cell.subscribe(channel=DESK)
+        await told.subscribe(channel=MINE)
+        began = EpochBegan(id="capacity:ici/e2", received_at=now(), region="ici", shard="capacity:ici", epoch="e2")
+        await desk.alerts.put(began)
+        for socket in (cell, told):
+            assert (await heard(socket, "alerts", beds.alert.id))["alert"]["status"] == "resolved"
+    await desk.settled()
+    assert hub(desk).outcomes[began.id].outcome == "applied"
+    assert hub(desk).alerts[system.alert.id].alert.status == "firing"
+    assert (await act(desk, "crisis", "take", system.alert.id)).status_code == 200
