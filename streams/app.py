@@ -33,7 +33,7 @@ from streams.batches import Consumer, PartitionBatches, Transport
 from streams.capacity import Capacity
 from streams.companions import Companions, attend, end
 from streams.inlet import Batch
-from streams.lag import Lookout, siblings
+from streams.lag import LOOKS_EVERY_S, Lookout, siblings
 from streams.logs import log_as_json
 from streams.measures import Measures
 from streams.notices import Notices, Viewed
@@ -74,6 +74,7 @@ class WorkerSettings:
     rebalance_s: float = 6.0
     heartbeat_s: float = 1.0
     tick_s: float = 2.0
+    looks_s: float = LOOKS_EVERY_S
     watchdog_s: float = 15.0
     rebalanced_within_s: float = 60.0
     home: str = ""  # of the directory store: people, calendars; without it nobody is told, and no calendar is read
@@ -198,14 +199,15 @@ class Worker:
         """Return what runs beside a notices shard."""
         beside, now = siblings(name), partial(getattr, shard, "told_now")
         lookout = Lookout(self.log, self.state, lambda: beside.items() if shard.ready else (), shard.append, now)
+        looks = partial(lookout.run, self.settings.looks_s)
         if self.people is None:
-            return {"lookout": lookout.run}
+            return {"lookout": looks}
         region, home = region_of(name), Path(self.settings.home)
         calendars = OnCallReader(
             partial(self.people.calendars, region), fetching(home, region, self.http), on_call.read
         )
         return {
-            "lookout": lookout.run,
+            "lookout": looks,
             "on-call": partial(calendars.keep, lambda: shard.held.settings if shard.ready else None, shard.append, now),
             "notifier": partial(self._notify, self.people, shard, now),
         }

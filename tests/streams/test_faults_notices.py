@@ -91,9 +91,9 @@ class Running(NamedTuple):
             "smtp_starttls": False,
         }
         home = str(self.directory / "home")
-        worker = WorkerProcess(
-            self.directory / f"worker-{len(self.workers)}", kafka.url, redis.url, home=home, channels=channels
-        )
+        directory = self.directory / f"worker-{len(self.workers)}"
+        # Nothing is judged, and nobody told, before the time is: every half second, so that a test waits less.
+        worker = WorkerProcess(directory, kafka.url, redis.url, home=home, channels=channels, tick_s=0.5)
         self.workers.append(worker)
         return worker
 

@@ -52,7 +52,8 @@ class Running(NamedTuple):
 
     def start(self) -> WorkerProcess:
         """Return a worker more."""
-        worker = WorkerProcess(self.directory / f"worker-{len(self.workers)}", self.kafka.url, self.redis.url)
+        home = self.directory / f"worker-{len(self.workers)}"
+        worker = WorkerProcess(home, self.kafka.url, self.redis.url, looks_s=1.0, tick_s=0.5)
         self.workers.append(worker)
         return worker
 
