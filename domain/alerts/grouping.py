@@ -23,7 +23,7 @@ from domain.alerts.mute import Link, LinkKey, sides, silence_of
 from domain.alerts.notice import Entry, Group, HeldAlert, Kept, Past, Reason, Silence
 from domain.alerts.routing import Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
-from domain.alerts.telling import MOST_NAMED, WEBHOOK, Telling
+from domain.alerts.telling import MOST_NAMED, WEBHOOK, Telling, again, stopped
 from domain.alerts.worth import judged, raised_at, took, worth_key
 
 MOST_KEPT_MS = 3_600_000  # a chain's place, and the word that it is over, for what may be back
@@ -44,13 +44,14 @@ class Grouping(Telling):
         """Let an alert be as it is after a step of its life, and its groups follow."""
         alert, before = step.alert, self.alerts.get(step.alert.id)
         held = HeldAlert(alert=alert, shard=shard) if before is None else replace(before, alert=alert, shard=shard)
-        held = replace(held, epoch=epoch, comments=held.comments + (step.what == "commented"))
+        adrift = held.adrift and step.what in ("commented", "eased")
+        held = replace(held, epoch=epoch, comments=held.comments + (step.what == "commented"), adrift=adrift)
         self.note((alert.id,), Entry(at=step.at, what=step.what, by=step.by, to=step.to, text=step.text))
         self._count(step, before)
         if alert.status == "resolved" and (before is None or not is_over(before) or step.what == "judged"):
             self.past.put(alert.id, _past(alert))
         self._move(before, held, step.what, route=step.what in _ROUTED or before is None)
-        if step.what == "handed_over" and step.to:
+        if step.what == "handed_over" and step.to and step.to != step.by:  # who takes it over is there
             self._hand_over(held, step.to)
 
     def end_epochs_before(self, shard: str) -> None:
@@ -114,7 +115,7 @@ class Grouping(Telling):
             held = self._link(held)
             if route:
                 held = replace(held, groups=self._groups_of(held))
-        self._put(was, held)
+        self.recount(was, held)
         news = _NEWS.get(what, "fired")
         knew = self._who_knew(was, held) if active and was is not None else ()
         groups = dict.fromkeys((*(was.groups if was else ()), *(held.groups if active else ())))
@@ -143,22 +144,12 @@ class Grouping(Telling):
             if group is not None:
                 self.put_group(replace(group, reached=tuple(dict.fromkeys((*group.reached, *people)))))
 
-    def _put(self, was: HeldAlert | None, held: HeldAlert) -> None:
-        """Keep an alert, and count it out of the groups where it was and into those where it is."""
-        if was is not None:
-            for id_ in was.groups:
-                self.count(id_, was, -1)
-        if not is_over(held):
-            for id_ in held.groups:
-                self.count(id_, held, 1)
-        self.put_alert(held)
-
     def _remark(self, held: HeldAlert, news: News, *, silenced_by: str | None, inhibited_by: str | None) -> None:
         """Keep by what an alert is held back now, and let its groups follow."""
         now = replace(held, silenced_by=silenced_by, inhibited_by=inhibited_by)
         if now == held:
             return
-        self._put(held, now)
+        self.recount(held, now)
         opens = standing(now) == "open" and standing(held) != "open"
         for id_ in now.groups:
             self._follow(id_, now, news if opens else None)
@@ -218,12 +209,12 @@ class Grouping(Telling):
             case "waiting":
                 return replace(group, next_at=min(group.next_at or soon, soon)) if urgent else group
             case "quiet" if group.next_at is None:  # all was held back
-                return _again(group, group.reason, self.clock if news == "unsilenced" else soon)
+                return again(group, group.reason, self.clock if news == "unsilenced" else soon)
             case "quiet":  # everybody who could be told has quiet hours
-                return _again(group, "worse", soon) if worse else group
+                return again(group, "worse", soon) if worse else group
             case "taken":
                 reason: Reason = "worse" if worse else "reopened" if news in ("reopened", "worsened") else "first"
-                return _again(group, reason, calm if reason == "first" else soon)
+                return again(group, reason, calm if reason == "first" else soon)
             case _:
                 return self._hear_more(group, worse=worse, news_at=None if news == "eased" else calm)
 
@@ -234,7 +225,7 @@ class Grouping(Telling):
         """
         soon, calm = self._soon_and_calm(group, self._branch(group))
         if worse and not group.next_step:  # it has come to its end, and waits to begin anew
-            return _again(group, "worse", soon)
+            return again(group, "worse", soon)
         if worse:
             return replace(group, worse_at=soon if group.worse_at is None else min(group.worse_at, soon))
         return group if group.news_at is not None or news_at is None else replace(group, news_at=max(calm, news_at))
@@ -256,7 +247,7 @@ class Grouping(Telling):
             self.put_alert(replace(now, told=told))
         soon, calm = self._soon_and_calm(group, self._branch(group))
         group = replace(
-            _stopped(group),
+            stopped(group),
             status=kept.status,
             resolved_at=None,
             taken_by=None,
@@ -324,7 +315,7 @@ class Grouping(Telling):
         if group.status == "taken":
             return replace(group, taken_by=by)
         group = self._alive(group)
-        return replace(_stopped(group), status="taken", taken_by=by)
+        return replace(stopped(group), status="taken", taken_by=by)
 
     def _alive(self, group: Group) -> Group:
         """Return a group that begins a life where its last one is over; or goes on with it if none heard the end."""
@@ -339,7 +330,7 @@ class Grouping(Telling):
         group = self._alive(group)
         if standing(held) == "muted":
             group = self.hold_back(group, self.why_muted(held))
-        return replace(_stopped(group), status="quiet")
+        return replace(stopped(group), status="quiet")
 
     def _leaves(self, id_: str, held: HeldAlert, ended: bool) -> None:
         """Let a group go on without an alert that has ended, or belongs elsewhere by now."""
@@ -356,7 +347,7 @@ class Grouping(Telling):
             return
         if not tally:
             kept = self._kept(group, held) if ended else None
-            group = replace(_stopped(group), status="resolved", resolved_at=self.clock, kept=kept)
+            group = replace(stopped(group), status="resolved", resolved_at=self.clock, kept=kept)
             self.put_group(self.tell_end(group) if ended and kept is None else group)
         elif not number_of(tally, "open"):
             others = self.held(rest)
@@ -483,31 +474,6 @@ class Grouping(Telling):
             branch = self.in_force.branches.get(group.route)
             if branch is not None and branch.chain != group.chain:
                 self.put_group(replace(group, chain=branch.chain))
-
-
-def _again(group: Group, reason: Reason, at: int) -> Group:
-    """Return a group whose chain begins again then, for this reason."""
-    stopped = replace(_stopped(group), status="waiting", next_at=at, reason=reason, taken_by=None)
-    return replace(stopped, unanswered_at=group.unanswered_at)
-
-
-def _stopped(group: Group) -> Group:
-    """Return a group of which nothing more is told for now."""
-    return replace(
-        group,
-        next_at=None,
-        news_at=None,
-        worse_at=None,
-        kept=None,
-        next_step=0,
-        loops=0,
-        delayed=False,
-        quiet={},
-        hopes=0,
-        wait_ms=0,
-        unanswered_at=None,
-        reason="first",
-    )
 
 
 def _past(alert: Alert) -> Past:

@@ -227,7 +227,7 @@ def is_over(held: HeldAlert) -> bool:
 
 def standing(held: HeldAlert) -> Standing:
     """Return how an alert that is not over stands."""
-    if held.alert.status == "acknowledged":
+    if held.alert.status == "acknowledged" and not held.adrift:
         return "taken"
     return "muted" if held.silenced_by or held.inhibited_by else "open"
 
@@ -449,6 +449,16 @@ class Holding:
             entry = Entry(at=decision.at, what="not_told", to=decision.person, text=decision.why)
             self.note_telling(group.alerts, entry)
         return replace(group, not_told=(*group.not_told, *decisions)[-MOST_NOT_TOLD:])
+
+    def recount(self, was: HeldAlert | None, held: HeldAlert) -> None:
+        """Keep an alert, and count it out of the groups where it was and into those where it is."""
+        if was is not None:
+            for id_ in was.groups:
+                self.count(id_, was, -1)
+        if not is_over(held):
+            for id_ in held.groups:
+                self.count(id_, held, 1)
+        self.put_alert(held)
 
     # -- what is kept of what happened
 

@@ -79,6 +79,7 @@ class HeldAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     comments: int = 0
     epoch: str = ""  # of its owner's log
     escalated: bool = False  # a further step of a chain was told of it
+    adrift: bool = False  # handed over to somebody whom no message of that could reach: it is to be told of again
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -228,7 +228,33 @@ class Telling(Holding):
         alerts = gravest_first(theirs)
         round_ = Round(group, alerts[0].severity)
         self._address(round_, person)
-        return self._beside(group, round_, alerts, "handed_over")
+        group = self._beside(group, round_, alerts, "handed_over")
+        return group if person in round_.people or person in group.quiet else self._set_adrift(group, person)
+
+    def _lost(self, group: Group, notice: Notice) -> Group:
+        """Return the group; what was handed over by messages of which none can arrive any more is to be told again."""
+        if notice.reason != "handed_over":
+            return group
+        made = [each for each in group.told if (each.person, each.at) == (notice.person, notice.made_at)]
+        ways = [each for each in made if each.reason == "handed_over" and each.channel != APP]
+        if not all(each.failed_at for each in ways) or _has_app_alone(group, notice):
+            return group
+        return self._set_adrift(group, notice.person)
+
+    def _set_adrift(self, group: Group, person: str) -> Group:
+        """Return the group, whose chain begins again with the alerts that somebody has whom nothing can reach."""
+        self.put_group(group)
+        for held in self.held(group.alerts):
+            if is_over(held) or held.alert.taken_by != person or standing(held) != "taken":
+                continue
+            now = replace(held, adrift=True)
+            self.recount(held, now)
+            self.note((held.alert.id,), Entry(at=self.clock, what="adrift", to=person))
+            for id_ in now.groups if standing(now) == "open" else ():
+                other = self.groups.get(id_)
+                if other is not None and other.status in ("taken", "quiet"):
+                    self.put_group(again(other, "reopened", self.clock))
+        return self.groups.get(group.id) or group
 
     def _tell_after_quiet(self, group: Group, person: str) -> Group:
         """Return the group once somebody is told what they were not told while their quiet hours lasted."""
@@ -397,7 +423,7 @@ class Telling(Holding):
         group = self.groups.get(notice.group)
         if group is not None:
             group = self._hope_less(_receipt(group, notice, failed_at=self.clock, why=why), notice)
-            self.put_group(self._hastened(group))
+            self.put_group(self._lost(self._hastened(group), notice))
 
     def late(self, id_: str) -> None:
         """Give up a message for which it is too late: the next step is due, or long was."""
@@ -431,7 +457,7 @@ class Telling(Holding):
         if notice.attempts:  # it may have arrived, and the word of that be lost
             group = replace(group, reached=tuple(dict.fromkeys((*group.reached, notice.person))))
         if decision.why == "late":
-            group = self._hope_less(group, notice)
+            group = self._lost(self._hope_less(group, notice), notice)
         self.put_group(self.hold_back(group, decision))
 
     def _off(self, notice: Notice) -> None:
@@ -494,3 +520,28 @@ def _receipt(group: Group, notice: Notice, **what: int | str) -> Group:
             told[place] = replace(made, **what)
             return replace(group, told=tuple(told))
     return group
+
+
+def again(group: Group, reason: Reason, at: int) -> Group:
+    """Return a group whose chain begins again then, for this reason."""
+    begins = replace(stopped(group), status="waiting", next_at=at, reason=reason, taken_by=None)
+    return replace(begins, unanswered_at=group.unanswered_at)
+
+
+def stopped(group: Group) -> Group:
+    """Return a group of which nothing more is told for now."""
+    return replace(
+        group,
+        next_at=None,
+        news_at=None,
+        worse_at=None,
+        kept=None,
+        next_step=0,
+        loops=0,
+        delayed=False,
+        quiet={},
+        hopes=0,
+        wait_ms=0,
+        unanswered_at=None,
+        reason="first",
+    )

@@ -1,12 +1,15 @@
 """Who hears that it is over, who has seen it and who is waited for: what went wrong once, as timelines."""
 
+from typing import Any
+
 import pytest
 
 import domain.alerts.grouping
-from domain.alerts.routing import ChainStep, Route
+from domain.alerts.routing import ChainStep, Person, Route
 from tests.small_notices import Timeline, chain, people, published, routing
 
 ANNE, PAUL, NINE_MINUTES = ChainStep(person="anne"), ChainStep(person="paul"), ChainStep(wait_s=540)
+DEFAULT = published("routing", routing())
 
 
 def test_a_machine_that_was_told_when_nobody_could_be_hears_the_end() -> None:
@@ -63,3 +66,75 @@ def test_a_group_that_had_no_room_for_an_alert_tells_of_it_once_others_are_over(
     assert set(day.group.alerts) == {"w3", "w4"}
     (mail,) = day.at(545).arrives()
     assert (mail.person, set(mail.alerts)) == ("paul", {"w3", "w4"})
+
+
+# -- what is handed over
+
+
+def handed(day: Timeline, to: str, **more: Any) -> Timeline:
+    """Return the timeline once Anne took an alert in and gave it to somebody, 60 s after it fired."""
+    day.at(0).fires("w1", **more)
+    day.at(5).told()
+    day.at(60).takes("anne", "w1")
+    day.changes("handed_over", "w1", by="anne", to=to, taken_by=to)
+    return day
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_what_was_handed_over_by_a_message_that_fails_goes_down_the_chain_again(reload: bool) -> None:
+    day = handed(Timeline(), "paul")
+    day.reload = reload
+    assert [each.person for each in day.at(65).fails()] == ["paul"]
+    assert day.told() == [("anne", "sms", "reopened")]
+    assert (day.group.status, day.lines["w1"][-2].what) == ("telling", "told")
+    assert "adrift" in [line.what for line in day.lines["w1"]]
+    assert day.at(605).told() == [("paul", "smtp", "escalated")]
+    day.changes("handed_over", "w1", by="rose", to="rose", taken_by="rose")
+    assert (day.group.status, day.at(86_400).told()) == ("taken", [])
+
+
+def test_one_of_two_channels_is_enough_for_what_is_handed_over() -> None:
+    day = handed(Timeline(people(otto=Person(channels={"warning": ("sms", "smtp")})), DEFAULT), "otto")
+    day.at(65).fails(channel="sms")
+    assert day.told() == [("otto", "smtp", "handed_over")]
+    assert day.group.status == "taken"
+
+
+def test_two_of_two_channels_that_fail_are_too_much_for_what_is_handed_over() -> None:
+    day = handed(Timeline(people(otto=Person(channels={"warning": ("sms", "smtp")})), DEFAULT), "otto")
+    day.at(65).fails()
+    assert day.group.status == "telling"
+
+
+def test_the_app_beside_a_channel_that_was_never_set_up_is_enough_for_what_is_handed_over() -> None:
+    day = handed(Timeline(people(otto=Person(channels={"warning": ("app", "push")})), DEFAULT), "otto")
+    day.at(65).fails(why="no address")
+    assert (day.group.status, day.at(600).told()) == ("taken", [])
+
+
+def test_what_was_handed_over_to_nobody_who_is_known_goes_down_the_chain_again() -> None:
+    day = handed(Timeline(), "nobody")
+    assert day.at(65).told() == [("anne", "sms", "reopened")]
+    assert ("unknown person", "nobody") in [(each.why, each.person) for each in day.group.not_told]
+
+
+def test_what_was_handed_over_and_is_not_attempted_for_half_an_hour_goes_down_the_chain_again() -> None:
+    day = handed(Timeline(), "paul")
+    day.at(65)
+    assert [each.person for each in day.at(65 + 1_800).waiting()] == ["anne"]
+
+
+def test_what_is_handed_over_to_whoever_sleeps_waits_for_the_morning_and_says_so() -> None:
+    day = handed(Timeline(), "leon")
+    assert day.at(65).told() == []
+    assert [(each.why, each.person) for each in day.group.not_told] == [("quiet hours", "leon")]
+    assert day.at(7 * 3_600 + 2_800).told() == [("leon", "sms", "handed_over")]
+
+
+def test_whoever_takes_it_over_themselves_needs_no_message() -> None:
+    day = Timeline()
+    day.at(0).fires("w1")
+    day.at(5).told()
+    day.at(60).takes("anne", "w1")
+    day.changes("handed_over", "w1", by="paul", to="paul", taken_by="paul")
+    assert (day.at(600).told(), day.group.taken_by) == ([], "paul")
