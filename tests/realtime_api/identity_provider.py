@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -22,13 +23,19 @@ from tests.realtime_api.house import Server, serving
 CLIENT, SECRET = "vigilits-pages", "s3cret"
 
 
+@cache
+def first_key() -> RSAKey:
+    """Return the key that every issuer here begins with: to find one of RSA takes longer than most of the tests."""
+    return RSAKey.generate_key(2048, auto_kid=True)
+
+
 class IdentityProvider:
     """Knows one person, and counts how often it is asked for its keys."""
 
     def __init__(self) -> None:
         self.url = ""
         self.person = "dr-anne"
-        self.keys: list[RSAKey | ECKey] = [RSAKey.generate_key(2048, auto_kid=True)]
+        self.keys: list[RSAKey | ECKey] = [first_key()]
         self.asked_for_keys = 0
         self.is_down = self.keys_are_down = False
         self.names_keys = True
