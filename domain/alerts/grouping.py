@@ -21,7 +21,7 @@ from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.matching import Branch, branches, group_id, grouped, matches
 from domain.alerts.mute import Link, LinkKey, sides, silence_of
 from domain.alerts.notice import Entry, Group, HeldAlert, Kept, Past, Reason, Silence
-from domain.alerts.routing import Inhibition, Routing
+from domain.alerts.routing import Chain, Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
 from domain.alerts.telling import MOST_NAMED, WEBHOOK, Telling, again, stopped
 from domain.alerts.worth import judged, raised_at, took, worth_key
@@ -307,6 +307,7 @@ class Grouping(Telling):
             told=group.told,
             not_told=group.not_told,
             told_at=group.told_at,
+            webhooks_at=group.webhooks_at,
         )
 
     def _taken(self, group: Group, held: HeldAlert) -> Group:
@@ -464,7 +465,7 @@ class Grouping(Telling):
         """Put a routing in force: every alert that is not over goes down it anew."""
         for key, _ in list(self.links.items()):
             self.links.drop(key)
-        self.in_force = routed(self.in_force, routing)
+        before, self.in_force = self.in_force.chains, routed(self.in_force, routing)
         active = self._active()
         for held in active:
             for side in sides(self._inhibitions(), held.alert.labels):
@@ -472,8 +473,21 @@ class Grouping(Telling):
             self.mark(held.alert.id, "route")
         for _, group in list(self.groups.items()):
             branch = self.in_force.branches.get(group.route)
-            if branch is not None and branch.chain != group.chain:
-                self.put_group(replace(group, chain=branch.chain))
+            chain = self.in_force.chains.get(branch.chain) if branch else None
+            if chain is None:
+                continue
+            was, now = before.get(group.chain), replace(group, chain=chain.id)
+            if was is None or was.steps != chain.steps:
+                now = self._placed(now, chain)
+            if now != group:
+                self.put_group(now)
+
+    def _placed(self, group: Group, chain: Chain) -> Group:
+        """Return a group whose running chain has other steps now: it goes on with whoever was not told yet."""
+        place, kept = self.first_untold(chain, group.to), group.kept
+        if kept is not None and kept.next_step:
+            group = replace(group, kept=replace(kept, next_step=place, loops=0))
+        return replace(group, next_step=place, loops=0) if group.next_step else group
 
 
 def _past(alert: Alert) -> Past:

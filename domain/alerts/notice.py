@@ -127,6 +127,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     not_told: tuple[NotTold, ...] = ()
     delayed: bool = False  # the present wait was prolonged by somebody having seen it
     told_at: int | None = None
+    webhooks_at: int | None = None  # when receivers were last told, which `told` may have forgotten
     taken_by: str | None = None
     unanswered_at: int | None = None  # personne n'a répondu
     resolved_at: int | None = None

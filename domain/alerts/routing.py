@@ -34,8 +34,9 @@ class Route(Place, frozen=True, rename={"goes_on": "continue"}):
 
     Routes are tried in order; the first that matches ends the search at its level unless it says `continue`.
     Each alert is grouped by the labels `group_by`. A group is first told of after `group_wait_s`, told of what is new
-    in it after `group_interval_s`, and told again after `repeat_interval_s` while nobody has it. `chain` names whom;
-    `webhooks` are receivers that are told beside.
+    in it after `group_interval_s`, and that it is over once it has been for as long. `chain` names whom, and by its
+    waits how often, while nobody has it; where it never waits, again after `repeat_interval_s`. `webhooks` are
+    receivers that are told beside, and reminded after `repeat_interval_s`.
     """
 
     id: str

@@ -108,7 +108,7 @@ class Telling(Holding):
 
     def _webhooks_due(self, group: Group, branch: Branch, reason: Reason) -> tuple[str, ...]:
         """Return the receivers to be told when a chain begins: a machine needs no reminder at every pass."""
-        last = max((told.at for told in group.told if told.channel == WEBHOOK), default=0)
+        last = group.webhooks_at or 0
         again = reason == "repeat" or (reason == "first" and group.unanswered_at is not None)
         return () if again and self.clock < last + branch.repeat_interval_ms else branch.webhooks
 
@@ -146,6 +146,18 @@ class Telling(Holding):
             if duty.person is None:
                 round_.not_told.append(NotTold("nobody on call", self.clock, until=duty.until, by=step.on_call))
         return sum(self._address(round_, person) for person in people) > 0  # every one of them, not the first alone
+
+    def first_untold(self, chain: Chain, told: Sequence[str]) -> int:
+        """Return the first step of a chain that names somebody who was not told yet; its end where none does."""
+        for place, step in enumerate(chain.steps):
+            people: Iterable[str | None] = (step.person,)
+            if step.cell is not None and self.in_force.people is not None:
+                people = self.in_force.people.team(step.cell)[:MOST_IN_CELL]
+            elif step.on_call is not None:
+                people = (self.on_duty(step.on_call).person,)
+            if any(person is not None and person not in told for person in people):
+                return place
+        return len(chain.steps)
 
     def on_duty(self, schedule: str) -> Duty:
         """Return who is on call on a schedule now."""
@@ -315,6 +327,7 @@ class Telling(Holding):
         step = group.step + 1
         title, text, todo = compose(alerts, reason)
         ids = tuple(alert.id for alert in alerts[:MOST_NAMED])
+        for_machines = tuple(dict.fromkeys((*ids, *self._ended_since(group))))[:MOST_NAMED] if webhooks else ()
         told, reached, hopes = list(group.told), list(group.reached), 0
         ways = [(person, channel) for person, channels in round_.people.items() for channel in channels]
         ways += [(f"{WEBHOOK}:{name}", WEBHOOK) for name in webhooks]
@@ -328,7 +341,7 @@ class Telling(Holding):
                 notice = Notice(
                     id=f"{group.id}/{group.began_at}.{step}/{person}/{channel}",
                     group=group.id,
-                    alerts=ids,
+                    alerts=for_machines if channel == WEBHOOK else ids,
                     person=person,
                     channel=channel,
                     severity=round_.severity,
@@ -356,10 +369,17 @@ class Telling(Holding):
             step=step,
             told=tuple(told[-MOST_TOLD:]),
             told_at=self.clock if round_.people else group.told_at,
+            webhooks_at=self.clock if webhooks else group.webhooks_at,
             to=tuple(dict.fromkeys((*group.to, *round_.people))),
             reached=tuple(dict.fromkeys(reached)),
             hopes=hopes if group.run == step else group.hopes,
         )
+
+    def _ended_since(self, group: Group) -> list[str]:
+        """Return the alerts of a group that ended since its receivers were last told: these expect to hear of each."""
+        last = group.webhooks_at
+        over = self.held(group.over) if last is not None else []
+        return [held.alert.id for held in over if last is not None and (held.alert.resolved_at or 0) >= last]
 
     def _told_of(self, alerts: Sequence[Alert], people: dict[str, tuple[str, ...]], reason: Reason) -> None:
         """Keep on alerts, timelines and counts that these people are told."""

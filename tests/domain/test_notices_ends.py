@@ -6,7 +6,7 @@ import pytest
 
 import domain.alerts.grouping
 from domain.alerts.routing import ChainStep, Person, Route
-from tests.small_notices import Timeline, chain, people, published, routing
+from tests.small_notices import START, Timeline, chain, people, published, routing
 
 ANNE, PAUL, NINE_MINUTES = ChainStep(person="anne"), ChainStep(person="paul"), ChainStep(wait_s=540)
 DEFAULT = published("routing", routing())
@@ -66,6 +66,50 @@ def test_a_group_that_had_no_room_for_an_alert_tells_of_it_once_others_are_over(
     assert set(day.group.alerts) == {"w3", "w4"}
     (mail,) = day.at(545).arrives()
     assert (mail.person, set(mail.alerts)) == ("paul", {"w3", "w4"})
+
+
+# -- other chains, many people
+
+
+@pytest.mark.parametrize("reload", [False, True])
+def test_a_chain_that_is_published_anew_while_it_runs_goes_on_with_whom_it_had_not_told(reload: bool) -> None:
+    day = Timeline()
+    day.reload = reload
+    day.at(0).fires("w1")
+    day.at(5).told()
+    rose = chain(ChainStep(person="rose"), ChainStep(wait_s=60), ANNE, NINE_MINUTES, PAUL)
+    day.at(60).fold(published("routing", routing(rose), at=day.now))
+    assert day.at(544).told() == []
+    assert [who for who, _, _ in day.at(545).told()] == ["rose"]
+    assert [who for who, _, _ in day.at(605).told()] == ["anne"]
+
+
+def test_a_chain_that_lost_all_but_those_told_is_at_its_end() -> None:
+    day = Timeline()
+    day.at(0).fires("w1")
+    day.at(5).told()
+    day.at(60).fold(published("routing", routing(chain(ChainStep(wait_s=60), ANNE, ANNE)), at=day.now))
+    assert day.at(545).told() == [("anne", "sms", "repeat")]
+    assert day.group.unanswered_at == START + 545_000
+
+
+def test_a_receiver_is_not_told_at_every_pass_though_a_large_cell_is() -> None:
+    many = {f"p{n}": Person(channels={"warning": ("app",)}, team="many") for n in range(60)}
+    large = chain(ChainStep(cell="many"), NINE_MINUTES)
+    day = Timeline(people(**many), published("routing", routing(large, route={"webhooks": ("sims",)})))
+    day.at(0).fires("w1")
+    assert [who for who, _, _ in day.at(5).told()] == ["webhook:sims"]
+    assert [told for turn in range(1, 20) for told in day.at(5 + turn * 540).told()] == []
+
+
+def test_a_receiver_hears_in_its_next_telling_what_ended_meanwhile() -> None:
+    day = Timeline(people(), published("routing", routing(route={"webhooks": ("sims",)})))
+    day.at(0).fires("w1", "w2")
+    day.at(5).told()
+    day.at(60).ends("w1")
+    day.at(70).fires("w3")
+    told = {each.person: set(each.alerts) for each in day.at(305).arrives()}
+    assert told == {"anne": {"w2", "w3"}, "webhook:sims": {"w1", "w2", "w3"}}
 
 
 # -- what is handed over
