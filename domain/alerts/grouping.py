@@ -20,7 +20,7 @@ from domain.alerts.holding import (
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.matching import Branch, branches, group_id, grouped, matches
 from domain.alerts.mute import Link, LinkKey, sides, silence_of
-from domain.alerts.notice import Entry, Group, HeldAlert, Kept, Past, Reason, Silence
+from domain.alerts.notice import Entry, Group, HeldAlert, Kept, NotTold, Past, Reason, Silence
 from domain.alerts.routing import Chain, Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
 from domain.alerts.telling import MOST_NAMED, WEBHOOK, Telling, again, stopped
@@ -347,6 +347,9 @@ class Grouping(Telling):
         if group is None:
             return
         if not tally:
+            if ended and group.status == "waiting" and not held.told:
+                self.note_telling((held.alert.id,), Entry(at=self.clock, what="not_told", text="over"))
+                group = self.hold_back(group, NotTold("over", self.clock))
             kept = self._kept(group, held) if ended else None
             group = replace(stopped(group), status="resolved", resolved_at=self.clock, kept=kept)
             self.put_group(self.tell_end(group) if ended and kept is None else group)

@@ -103,6 +103,8 @@ def test_an_alert_that_is_over_before_the_group_wait_tells_nobody() -> None:
     day = Timeline()
     day.at(0).fires("w1")
     day.at(4).ends("w1")
+    assert [(line.what, line.text) for line in day.lines["w1"]][-1] == ("not_told", "over")
+    assert day.group.not_told == (NotTold("over", START + 4_000),)
     assert day.at(DAY_S).told() == []
     assert day.group.status == "resolved"
 
