@@ -20,9 +20,9 @@ from domain.events import (
     AVAILABLE,
     AlertActed,
     AlertStepped,
-    ChannelChanged,
     Event,
     NoticeDelivered,
+    SystemMeasured,
     Tick,
 )
 from event_log.codec import encode
@@ -60,10 +60,11 @@ AGO_MS = 150_000
 
 
 def rules(hold_s: float) -> Ruleset:
-    """Return a rule on beds, whose condition must hold for so long, and one on channels."""
+    """Return a rule on beds, whose condition must hold for so long, and two on vigilits itself."""
     few = rule("peu", "available", "ward", Level("warning", below=2.0), hold_s=hold_s)
     mute = rule("muet", "channel_down", "channel", Level("critical", above=0.0), concern="system")
-    return Ruleset((few, mute))
+    late = rule("tard", "position_lag", "shard", Level("critical", above=1_000_000.0), concern="system")
+    return Ruleset((few, mute, late))
 
 
 def wards_of(region: Document) -> list[str]:
@@ -101,7 +102,7 @@ def alarmed(document: Document, *chains: str, otherwise: str = CHEF, hold_s: flo
     )
     root = Route(
         "tout",
-        group_by=("ward", "channel"),
+        group_by=("ward", "channel", "shard"),
         group_wait_s=1.0,
         group_interval_s=1.0,
         repeat_interval_s=LONG_S,
@@ -377,14 +378,15 @@ def _found_in_the_past(system: System) -> None:
         if NOTICES in publish.topics_of(name)
         for event in publish.parts(name, content, at)
     ]
-    down = [ChannelChanged(id=new_id(at), received_at=at, channel=name, up=False) for name in ("sms", "mssante")]
+    measured: dict[str, Any] = {"received_at": at, "measure": "position_lag", "value": 2_000_000.0}
+    late = [SystemMeasured(id=new_id(at), subject=f"capacity:ailleurs-{n}", **measured) for n in (1, 2)]
     later = at + 3_000
 
     async def found() -> None:
         async with KafkaLog(system.kafka.url) as log:
             partition = (await init_shard(log, f"notices:{PASSE}", at, NOTICES)).partition
             last = -1
-            for event in (*told, *down, Tick(id=new_id(later), received_at=later)):
+            for event in (*told, *late, Tick(id=new_id(later), received_at=later)):
                 last = await log.append(NOTICES, partition, PASSE.encode(), encode(event))
             told_then = notices_recount.of_fold(await recount.items_of(log, NOTICES, partition, last))
             first, _ = sorted(key.removeprefix("outbox/") for key in told_then.values if key.startswith("outbox/"))
