@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from realtime_api.app import now
+from realtime_api import app
+from realtime_api.app import CHECKS_EVERY_S, now
 from realtime_api.links import Links
 from realtime_api.push import messages
 from realtime_api.push.codecs import CODECS
@@ -251,8 +252,15 @@ async def test_who_has_no_right_here_is_closed_as_not_allowed(house: House) -> N
         assert (await socket.until_closed())[0] == 4403
 
 
-async def test_a_revoked_right_ends_its_socket_within_five_seconds(house: House) -> None:
-    async with house.socket("regulator") as socket, house.socket("crisis") as other:
+async def test_a_revoked_right_ends_its_socket_within_five_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "CHECKS_EVERY_S", CHECKS_EVERY_S)  # as it is outside of tests
+    async with (
+        open_house(tmp_path / "home") as house,
+        house.socket("regulator") as socket,
+        house.socket("crisis") as other,
+    ):
         await socket.subscribe()
         await other.subscribe()
         await house.revoke("regulator", "regulator", "ici")
