@@ -187,7 +187,7 @@ class Grouping(Telling):
         group = replace(group, severity=gravest(tally) or group.severity)
         worse = SEVERITIES.index(group.severity) > SEVERITIES.index(was)
         if news is not None and standing(held) == "open":
-            if group.kept is not None:
+            if group.kept is not None and news not in ("reopened", "unsilenced"):
                 group = self._back(group, group.kept, held, worse=worse)
             else:
                 group = self._hear(group, news, worse=worse, urgent=worse or held.alert.severity == "critical")

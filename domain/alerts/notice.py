@@ -180,7 +180,9 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of an alert's timeline: what happened, when, by whom."""
 
     at: int
-    what: str  # a lifecycle `What`, or seen, told, delivered, failed, not_told, escalated, unanswered, silenced…
+    what: (
+        str  # a lifecycle `What`, or seen, told, delivered, failed, not_told, escalated, unanswered, adrift, silenced…
+    )
     by: str | None = None
     to: str | None = None
     channel: str | None = None

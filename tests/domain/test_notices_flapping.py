@@ -94,6 +94,20 @@ def test_a_graver_one_beside_what_somebody_has_goes_down_the_chain_too() -> None
     assert told["paul escalated"] >= 2
 
 
+def test_what_is_opened_again_begins_its_chain_though_another_ended_moments_ago() -> None:
+    day = Timeline()
+    day.at(0).fires("base")
+    day.at(5).told()
+    day.at(60).takes("anne", "base")
+    day.at(70).fires("w2", severity="critical")
+    day.at(75).told()
+    day.at(620).told()
+    day.at(640).ends("w2")
+    assert day.group.status == "taken"
+    day.at(660).reopens("base")
+    assert day.at(665).told() == [("anne", "sms", "reopened")]
+
+
 def test_the_failing_word_that_it_is_worse_brings_the_next_person_at_once() -> None:
     day = Timeline()
     day.at(0).fires("w1")
