@@ -5,8 +5,22 @@ const OFFLINE = "offline-1";
 const OFFLINE_FILES = ["/offline.html", "/offline.css", "/icon-192.png"];
 const FRENCH = (navigator.language || "fr").startsWith("fr");
 const WORDS = FRENCH
-  ? { seen: "Vu", open: "Ouvrir", unknown: "Une alerte vous attend", failed: "« Vu » n’a pas été transmis : ouvrez l’alerte" }
-  : { seen: "Seen", open: "Open", unknown: "An alert waits for you", failed: "“Seen” was not sent: open the alert" };
+  ? {
+      seen: "Vu",
+      open: "Ouvrir",
+      unknown: "Une alerte vous attend",
+      failed: "« Vu » n’a pas été transmis : ouvrez l’alerte",
+      lost: "Cet appareil n’est plus prévenu",
+      lostWhy: "Ouvrez vigilits et connectez-vous : les notifications reprennent alors.",
+    }
+  : {
+      seen: "Seen",
+      open: "Open",
+      unknown: "An alert waits for you",
+      failed: "“Seen” was not sent: open the alert",
+      lost: "This device is no longer told",
+      lostWhy: "Open vigilits and sign in: notifications go on then.",
+    };
 const SHAKES = { critical: [300, 120, 300, 120, 300], warning: [200, 120, 200], info: [80] };
 
 self.addEventListener("install", (event) => {
@@ -65,7 +79,7 @@ function ownUrl(url) {
 
 self.addEventListener("push", (event) => {
   const told = event.data ? read(event.data) : {};
-  const severity = SHAKES[told.severity] ? told.severity : "warning";
+  const severity = Object.hasOwn(SHAKES, told.severity) ? told.severity : "warning";
   const actions = [{ action: "open", title: WORDS.open }];
   if (told.seen) actions.unshift({ action: "seen", title: WORDS.seen });
   event.waitUntil(
@@ -86,17 +100,31 @@ self.addEventListener("push", (event) => {
   );
 });
 
+const ANSWERS_WITHIN_MS = 500;
+
+/* Whether a page goes there by itself: its socket and its picture stay then. One that loads or signs in does not answer. */
+function goes(page, url) {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => resolve(true);
+    setTimeout(() => resolve(false), ANSWERS_WITHIN_MS);
+    page.postMessage({ type: "open", url }, [port2]);
+  });
+}
+
 async function openAlert(url) {
-  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const all = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const pages = all.filter((page) => new URL(page.url).pathname !== "/seen");
   for (const page of pages) {
-    if (new URL(page.url).pathname === "/seen") continue;
+    // Brought to the front once it is known to go: a worker may do so once a tap.
+    if (await goes(page, url)) return void (await page.focus().catch(() => undefined));
+  }
+  for (const page of pages) {
     try {
-      await page.focus();
-      // The page goes there by itself: its socket and its picture stay.
-      page.postMessage({ type: "open", url });
-      return;
+      const there = await page.navigate(url);
+      if (there) return void (await there.focus().catch(() => undefined));
     } catch {
-      // a page that may not be focused
+      // a page that this worker does not control
     }
   }
   await self.clients.openWindow(url);
@@ -148,14 +176,26 @@ self.addEventListener("pushsubscriptionchange", (event) => {
         event.oldSubscription ? event.oldSubscription.options : { userVisibleOnly: true, applicationServerKey: await ownKey() },
       ));
     const { endpoint, keys } = held.toJSON();
-    await fetch("/api/v1/me/push-subscriptions", {
+    const response = await fetch("/api/v1/me/push-subscriptions", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ endpoint, keys }),
       credentials: "same-origin",
     });
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
   };
-  event.waitUntil(renew());
+  // The session may be over: then only its owner can mend it, and must know.
+  const say = () =>
+    self.registration.showNotification(WORDS.lost, {
+      body: WORDS.lostWhy,
+      tag: "push-lost",
+      requireInteraction: true,
+      icon: "/icon-192.png",
+      badge: "/badge-96.png",
+      lang: FRENCH ? "fr" : "en",
+      data: { url: ownUrl("/alerts?settings"), seen: null, severity: "warning" },
+    });
+  event.waitUntil(renew().catch(say));
 });
 
 async function ownKey() {

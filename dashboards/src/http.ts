@@ -43,6 +43,7 @@ export const api = {
   signIn: (link: string) =>
     ask<Session>("/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ link }) }),
   signOut: () => ask<void>("/session", { method: "DELETE" }),
+  dropPush: (id: string) => ask<void>(`/me/push-subscriptions/${encodeURIComponent(id)}`, { method: "DELETE" }),
   directory: (code: string) => ask<Directory>(region(code), { cache: "no-cache" }),
   boundaries: (code: string) => ask<Outlines>(`${region(code)}/boundaries`, { cache: "no-cache" }),
   capacity: (code: string) => ask<Capacity>(`${region(code)}/capacity`, { cache: "no-store" }),

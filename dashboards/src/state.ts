@@ -225,9 +225,8 @@ function refused(error: unknown): boolean {
   const status = error instanceof Problem ? error.status : 0;
   if (status === 401) {
     const url = error instanceof Problem ? error.body.sign_in : null;
-    // Only a door of this origin: where it sends people is the server's to say. It brings them back to this page.
-    const back = encodeURIComponent(location.pathname + location.search);
-    signInUrl.value = typeof url === "string" && /^\/[^/]/.test(url) ? `${url}?to=${back}` : null;
+    // Only a door of this origin: where it sends people is the server's to say.
+    signInUrl.value = typeof url === "string" && /^\/[^/]/.test(url) ? url : null;
     phase.value = "sign-in";
   } else if (status === 403) phase.value = "forbidden";
   else return false;
@@ -342,7 +341,10 @@ export async function signOut(): Promise<void> {
 async function forgetPush(): Promise<void> {
   const worker = await navigator.serviceWorker?.getRegistration();
   const held = await worker?.pushManager?.getSubscription();
-  await held?.unsubscribe(); // the push service tells the server so, with the next message
+  const id = remembered("push-id");
+  // While the session still says whose it is; else the push service tells the server, with the next message.
+  if (id) await api.dropPush(id).catch(() => undefined);
+  await held?.unsubscribe();
   remember("push-id", "");
 }
 

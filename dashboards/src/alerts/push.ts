@@ -67,11 +67,14 @@ function bytesOf(base64url: string): Uint8Array<ArrayBuffer> {
 
 /** Goes where a tapped notification points, when this page is the one that it brought to the front. */
 export function followWorker(): void {
-  navigator.serviceWorker?.addEventListener("message", ({ data }: MessageEvent<{ type?: string; url?: string }>) => {
+  navigator.serviceWorker?.addEventListener("message", ({ data, ports }: MessageEvent<{ type?: string; url?: string }>) => {
     if (data?.type !== "open" || !data.url) return;
     const { origin, pathname, search } = new URL(data.url, location.href);
-    if (origin === location.origin) go(pathname + search);
+    if (origin !== location.origin) return;
+    ports[0]?.postMessage("going"); // else the worker takes the page there itself
+    go(pathname + search);
   });
+  navigator.serviceWorker?.startMessages();
 }
 
 /** Asks for permission and subscribes this device; throws what went wrong. */

@@ -1,11 +1,14 @@
 /** What stands before the picture: loading, signing in, no right, no answer. */
+import { query } from "../route";
 import { linkExpired, phase, session, signInUrl, signOut } from "../state";
 import { t } from "../words";
 import { Corner } from "./corner";
 
 export function Gate() {
   const words = t.value;
-  const url = signInUrl.value;
+  // Back to what is asked for when one signs in: a tapped notification may have led somewhere else meanwhile.
+  query.value;
+  const url = signInUrl.value && `${signInUrl.value}?to=${encodeURIComponent(location.pathname + location.search)}`;
   return (
     <div class="gate">
       <div class="gate-corner">
