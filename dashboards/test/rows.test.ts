@@ -191,6 +191,16 @@ describe("what sounds", () => {
     expect(sounding(new Map(), row("info"), none)).toBe("info");
   });
 
+  it("is another critical alert in the same group, and nobody's answering; but not each warning that joins", () => {
+    const one = alert({ severity: "critical" });
+    const two = alert({ severity: "critical" });
+    const before = heardOf(picture({ g: { of: [one] } }));
+    expect(sounding(before, picture({ g: { of: [one] } }), none)).toBeNull();
+    expect(sounding(before, picture({ g: { of: [one, two] } }), none)).toBe("critical");
+    expect(sounding(before, picture({ g: { of: [one, alert()] } }), none)).toBeNull();
+    expect(sounding(before, picture({ g: { of: [one], status: "unanswered", unanswered_at: 9 } }), none)).toBe("critical");
+  });
+
   it("is the gravest only, and nothing that is muted", () => {
     const rows = picture({ a: { of: [alert()] }, b: { of: [alert({ severity: "critical" })] } });
     expect(sounding(new Map(), rows, none)).toBe("critical");

@@ -4,14 +4,13 @@ import type { RuleWorth } from "../src/alerts/wire";
 
 const rule = (of: Partial<RuleWorth>): RuleWorth => ({
   rule: "r", title: null, raised: 10, notified: 10, taken: 5, p50_s: null, p90_s: null, escalated: 0,
-  acted: 0, no_action_needed: 0, wrong: 0, actionable: null, proposed: false, ...of,
+  acted: 0, no_action_needed: 0, wrong: 0, unsaid: 0, actionable: null, proposed: false, ...of,
 });
 
 describe("what came of alarms", () => {
-  it("counts those of which nobody said anything, by the share that the server gives", () => {
-    expect(verdicts(rule({ acted: 9, no_action_needed: 31, wrong: 11, actionable: 9 / 91 }))).toEqual({ all: 91, unsaid: 40 });
-    expect(verdicts(rule({ acted: 3, actionable: 1 }))).toEqual({ all: 3, unsaid: 0 });
-    expect(verdicts(rule({ no_action_needed: 4, actionable: 0 }))).toEqual({ all: 10, unsaid: 6 });
+  it("counts those of which nobody said anything, and none that still goes on", () => {
+    expect(verdicts(rule({ acted: 9, no_action_needed: 31, wrong: 11, unsaid: 40, actionable: 0.1 }))).toEqual({ all: 91, unsaid: 40 });
+    expect(verdicts(rule({ no_action_needed: 4, actionable: 0 }))).toEqual({ all: 4, unsaid: 0 });
     expect(verdicts(rule({}))).toEqual({ all: 0, unsaid: 0 });
   });
 });

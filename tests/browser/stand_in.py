@@ -10,7 +10,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -239,10 +239,14 @@ class StandIn:
 
     def cut(self, code: int = 1006, reason: str = "") -> None:
         """Close every socket with a code."""
-        self._do(self._cut(code, reason))
+        self._do(self._cut(self.sockets, code, reason))
 
-    async def _cut(self, code: int, reason: str) -> None:
-        for one in list(self.sockets):
+    def cut_alerts(self, code: int) -> None:
+        """Close the sockets by which alerts are heard, and no other."""
+        self._do(self._cut(self.alerts.hearers, code, ""))
+
+    async def _cut(self, sockets: Collection[WebSocket], code: int, reason: str) -> None:
+        for one in list(sockets):
             with contextlib.suppress(RuntimeError):
                 await one.close(1011 if code == 1006 else code, reason)
 

@@ -95,7 +95,7 @@ class StandInAlerts:
         self.subscriptions: list[dict[str, Any]] = []
         self.acts: list[dict[str, Any]] = []
         self.seen_links: list[str] = []
-        self.links = {"a-link"}
+        self.links = {"a-link", "another-link"}
         self.hearers: dict[WebSocket, tuple[str, str]] = {}  # whose socket, and by which channel
         self.act_slowly = 0.0  # s
         self._held: dict[WebSocket, dict[tuple[str, str], Any]] = {}  # what each socket was told, by map and key
@@ -526,7 +526,7 @@ class StandInAlerts:
         if link not in self.links:
             return problem(410, "link-over")
         return JSONResponse(
-            {"title": {"fr": "Réanimation à 98 % · Haute-Garonne", "en": "Intensive care"}, "seen": True}
+            {"title": {"fr": "Réanimation à 98 % · Haute-Garonne", "en": "Intensive care"}, "seen": True, "group": "g1"}
         )
 
 
@@ -564,6 +564,7 @@ def rule_worth(
         "acted": acted,
         "no_action_needed": no_action_needed,
         "wrong": wrong,
+        "unsaid": unsaid,
         "actionable": actionable,
         "proposed": actionable is not None and actionable < 0.3,
     }

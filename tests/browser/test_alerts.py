@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.stand_in import SECRET, StandIn
+from tests.browser.stand_in_alerts import ROLES
 from tests.browser.test_screens import overflow, serious
 
 pytestmark = pytest.mark.browser
@@ -30,16 +31,19 @@ def visit(browser: Browser, stand_in: StandIn) -> Iterator[Visit]:
         night: bool = False,
         tongue: str = "fr-FR",
         signs_in: bool = True,
+        touches: bool | None = None,
         refused: int = 0,
     ) -> Page:
         context = browser.new_context(
             viewport={"width": screen.width, "height": screen.height},
             color_scheme="dark" if night else "light",
             locale=tongue,
-            has_touch=screen.is_narrow,
+            has_touch=screen.is_narrow if touches is None else touches,
             reduced_motion="reduce",
         )
         contexts.append(context)
+        # Whatever Playwright asks of a page counts as its having been touched.
+        context.add_init_script("Object.defineProperty(navigator, 'userActivation', { value: undefined })")
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
 
@@ -135,6 +139,13 @@ def test_what_one_takes_the_other_sees_within_a_second_and_is_told_who_was_first
     expect(said).to_have_text(re.compile(r"^Pris en charge (à l’instant|il y a \d+ s) par Camille Roux$"))
     expect(row(theirs, "g2")).to_contain_text("Camille Roux l’a")
 
+    # Whoever has it may have fallen silent: the cell can give it to itself.
+    row(theirs, "g2").locator(".row-head").click()
+    row(theirs, "g2").get_by_role("button", name="Passer la main").click()
+    theirs.get_by_label("À qui").select_option(label="Maxime Soler (vous) · cellule regionale")
+    theirs.get_by_role("button", name="Envoyer").click()
+    expect(row(theirs, "g2")).to_contain_text("vous l’avez")
+
 
 def test_an_act_is_not_shown_as_done_before_it_is(visit: Visit, stand_in: StandIn) -> None:
     stand_in.alerts.fire("rea", group="g1")
@@ -153,7 +164,9 @@ def test_the_keyboard_alone_takes_passes_on_and_closes(visit: Visit, stand_in: S
     page = visit()
     expect(row(page, "g3")).to_be_visible()
     press = page.keyboard.press
+    expect(page.locator(".sound-off")).to_have_text("Touchez la page une fois pour entendre les alertes")
     press("j")
+    expect(page.locator(".sound-off")).to_have_count(0)
     press("j")
     expect(row(page, "g2").locator(".row-head")).to_be_focused()
     press("v")
@@ -162,6 +175,7 @@ def test_the_keyboard_alone_takes_passes_on_and_closes(visit: Visit, stand_in: S
     expect(row(page, "g2").locator(".timeline")).to_contain_text("déclenchée")
     press("t")
     expect(row(page, "g2")).to_contain_text("vous l’avez")
+    expect(row(page, "g2")).to_have_attribute("aria-busy", "false")
     press("p")
     expect(page.get_by_label("À qui")).to_be_focused()
     page.keyboard.type("Maxime")  # a list takes the first that begins so
@@ -178,14 +192,27 @@ def test_the_keyboard_alone_takes_passes_on_and_closes(visit: Visit, stand_in: S
     assert acts_of(stand_in) == [("stand-in", act) for act in ("seen", "take", "hand_over", "resolve")]
     assert stand_in.alerts.acts[-1]["outcome"] == "acted"
 
-    press("Escape")
-    press("a")
-    expect(page.locator(".tools-bulk")).to_contain_text("2 choisies")
-    press("x")
+    # What stands open is not what has the focus; and a form gives the focus back to its own row.
+    expect(row(page, "g2")).to_have_class(re.compile("unfolded"))
+    press("t")
+    row(page, "g3").locator(".row-head").focus()
+    press("a")  # what waits for somebody, and not what somebody has
+    expect(page.locator(".tools-bulk")).to_contain_text("1 choisie")
     press("Escape")
     press("?")
     expect(page.locator("dialog.keys")).to_contain_text("Je prends en charge")
     press("Escape")
+    expect(page.locator("dialog.keys")).to_have_count(0)
+    press("m")
+    expect(page.get_by_label("Commentaire")).to_be_focused()
+    page.keyboard.type("On rappelle")
+    press("Enter")
+    expect(row(page, "g3").locator(".row-head")).to_be_focused()
+    press("m")
+    press("Escape")
+    press("t")
+    expect(row(page, "g3")).to_contain_text("vous l’avez")
+    assert acts_of(stand_in)[4:] == [("stand-in", "comment"), ("stand-in", "take")]
 
 
 def test_many_are_taken_at_once(visit: Visit, stand_in: StandIn) -> None:
@@ -207,6 +234,7 @@ def test_the_filter_is_in_the_address(visit: Visit, stand_in: StandIn) -> None:
     page.get_by_role("group", name="Sujet").get_by_role("button", name="Données").click()
     expect(page).to_have_url(re.compile(r"/alerts\?concern=data$"))
     expect(page.locator("[data-group]")).to_have_count(2)
+    expect(page.get_by_role("button", name="2 critiques hors filtre")).to_be_visible()
     page.get_by_label("Département").select_option("12")
     expect(page.locator("[data-group]")).to_have_count(1)
     page.reload()
@@ -238,8 +266,18 @@ def test_what_is_critical_pins_at_once_and_moves_nothing_under_the_hand(visit: V
     assert pointed.bounding_box() == where
     assert shown_order(page)[:3] == order
     shot(page, "alerts-critical-pinned")
+
+    # The next one moves neither what was pinned first, nor the rows that came since.
+    take = strip.get_by_role("button", name="Je prends")
+    take.hover()
+    stand_in.with_alerts(lambda alerts: alerts.fire("rea", "82", "critical", 97, group="next"))
+    expect(strip).to_contain_text("+ 1")
+    assert shown_order(page) == [*order, "worst", "next"]
+    take.click()
+    expect(row(page, "worst")).to_contain_text("vous l’avez")
+    expect(strip).to_contain_text("Réanimation à 97 % · Tarn-et-Garonne")
     page.mouse.move(1300, 700)  # the hand leaves
-    expect(page.locator("[data-group]").first).to_have_attribute("data-group", "worst")
+    expect(page.locator("[data-group]").first).to_have_attribute("data-group", "next")
     expect(strip).to_have_count(0)
 
 
@@ -249,7 +287,7 @@ def test_a_silence_is_made_from_an_alert_and_ended(visit: Visit, stand_in: Stand
     row(page, "g1").locator(".row-head").focus()
     page.keyboard.press("s")
     form = page.locator(".row-form")
-    expect(form.get_by_label("règle rea-departement")).to_be_checked()
+    expect(form.get_by_label("règle rea departement")).to_be_checked()
     expect(form.get_by_label("département Haute-Garonne")).to_be_checked()
     expect(form.get_by_role("button", name="Envoyer")).to_be_disabled()  # it says why, or it is not made
     form.get_by_label("Raison").fill("Travaux connus")
@@ -257,6 +295,7 @@ def test_a_silence_is_made_from_an_alert_and_ended(visit: Visit, stand_in: Stand
     form.get_by_role("button", name="Envoyer").click()
     expect(row(page, "g1")).to_have_attribute("data-standing", "hushed")
     expect(row(page, "g1")).to_contain_text("en silence jusqu’à")
+    expect(page.locator(".strip")).to_contain_text(re.compile("Rien n’attend.*1 en silence"))  # which is not calm
     (made,) = stand_in.alerts.silences.values()
     assert made.matchers == {"rule": ("rea-departement",), "departement": ("31",)}
     assert abs(made.until - stand_in.clock - 4 * 3_600_000) < 60_000
@@ -271,7 +310,7 @@ def test_somebody_stands_in_on_call(visit: Visit, stand_in: StandIn) -> None:
     page = visit()
     page.locator(".schedule", has_text="cellule").get_by_role("button", name="Remplacer").click()
     form = page.get_by_role("form", name="Remplaçant, cellule")
-    form.get_by_label("Qui").select_option(label="Maxime Soler · cellule-regionale")
+    form.get_by_label("Qui").select_option(label="Maxime Soler · cellule regionale")
     form.get_by_role("button", name="Mettre en place").click()
     expect(page.locator(".schedule", has_text="cellule")).to_contain_text("Maxime Soler")
     expect(page.locator(".schedule", has_text="exploitation")).to_contain_text("l’agenda n’a pas pu être lu")
@@ -312,6 +351,29 @@ def test_the_phones_feed_is_for_one_thumb_and_for_whom_it_concerns(visit: Visit,
     expect(nurse.get_by_role("link", name="Région")).to_have_count(0)
 
 
+def test_who_is_told_of_nothing_reads_how_much_waits_in_the_region(visit: Visit, stand_in: StandIn) -> None:
+    """On a phone; a narrow window of a desk has the desk's alerts, as ever."""
+    stand_in.alerts.fire("rea", "31", "critical", group="g1")
+    page = visit(screen=Screen("window", 990, 800), touches=False)
+    expect(page.locator(".alert-card")).to_have_count(1)
+    page.set_viewport_size({"width": PHONE.width, "height": PHONE.height})
+    expect(page.locator(".calm")).to_contain_text("Rien ne vous attend, vous.")
+    page.get_by_role("link", name="1 alerte de la région attend quelqu’un").click()
+    expect(page.locator(".alert-card")).to_have_count(1)
+
+
+def test_whose_right_to_the_desk_ends_keeps_what_is_their_own(
+    visit: Visit, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.alerts.invent()
+    page = visit(refused=403)
+    expect(page.get_by_role("link", name="Utilité")).to_be_visible()
+    monkeypatch.setitem(ROLES, "stand-in", "nurse")
+    stand_in.cut_alerts(4403)
+    expect(page.locator(".alert-card")).to_have_count(2)
+    expect(page.get_by_role("link", name="Utilité")).to_have_count(0)
+
+
 def test_a_messages_link_marks_seen_only_when_the_button_is_pressed(visit: Visit, stand_in: StandIn) -> None:
     """Nobody is signed in: link scanners open such pages, and must change nothing."""
     page = visit("/seen#a-link", screen=PHONE, signs_in=False, refused=410)
@@ -328,8 +390,8 @@ def test_a_messages_link_marks_seen_only_when_the_button_is_pressed(visit: Visit
     expect(page.locator(".seen-title")).to_have_text("Réanimation à 98 % · Haute-Garonne")
     assert stand_in.alerts.seen_links == ["a-link"]
     assert "a-link" not in page.url
-    page.goto(f"{stand_in.url}/seen#an-old-one")
-    page.reload()
+    expect(page.get_by_role("link", name="Ouvrir l’alerte")).to_have_attribute("href", "/alerts?group=g1")
+    page.evaluate("location.hash = 'an-old-one'")  # another message's link, in the same tab
     button.click()
     expect(page.get_by_role("alert")).to_have_text("Ce lien n’est plus valable.")
 
@@ -341,10 +403,24 @@ PUSH = """{"title": "Réanimation à 98 % · Haute-Garonne", "body": "Confirmer 
 def test_a_push_is_shown_and_marked_seen_from_the_lock_screen(visit: Visit, stand_in: StandIn) -> None:
     """Through the browser's own hooks: the message as a push service hands it over, the click as the shade does."""
     stand_in.alerts.fire("rea", "31", "critical", 98, group="g1", ago_min=3)
-    page = visit("/alerts?mine", screen=PHONE)
+    page = visit("/alerts?mine", screen=PHONE, refused=401)
     context = page.context
     context.grant_permissions(["notifications"], origin=stand_in.url)
+    stand_in.alerts.choices = {"info": ["app"], "warning": ["app"], "critical": ["app", "mssante"]}
     page.get_by_role("link", name="Réglages").click()
+    # MSSanté is chosen without an address: the application is the last that reaches them.
+    expect(page.get_by_label("application, Critique")).to_be_disabled()
+    page.evaluate(
+        """() => {
+            const toJSON = () => ({ endpoint: "https://push.example/1", keys: {} });
+            const held = { toJSON, unsubscribe: async () => true };
+            PushManager.prototype.subscribe = async () => held;
+            PushManager.prototype.getSubscription = async () => null;
+        }"""
+    )
+    page.get_by_role("button", name="Activer").click()
+    expect(page.locator("[data-push=on]")).to_contain_text("Cet appareil est prévenu : critique, avertissement.")
+    assert stand_in.alerts.choices["warning"] == ["app", "push"]
     worker = context.service_workers[0] if context.service_workers else context.wait_for_event("serviceworker")
     page.evaluate("navigator.serviceWorker.ready")
     with_cdp = context.new_cdp_session(page)
@@ -415,6 +491,21 @@ def test_a_push_is_shown_and_marked_seen_from_the_lock_screen(visit: Visit, stan
     )
     (renewed,) = stand_in.alerts.subscriptions
     assert renewed["asked"]["endpoint"] == "https://push.example/renewed"
+
+    # A tap leads to the alert, by the page that is there, or by where it signs in; signing out ends the subscription.
+    deliver(PUSH)
+    assert worker.evaluate(shown)["tag"] == "g1"
+    worker.evaluate(click, "open")
+    expect(page.locator('[data-group="g1"].unfolded')).to_be_visible()
+    page.goto(f"{stand_in.url}/alerts?settings")
+    page.get_by_role("button", name="Se déconnecter").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Se connecter")
+    assert stand_in.alerts.subscriptions == []
+    page.goto(f"{stand_in.url}/")
+    deliver(PUSH)
+    assert worker.evaluate(shown)["tag"] == "g1"
+    worker.evaluate(click, "open")
+    expect(page).to_have_url(re.compile(r"/alerts\?group=g1$"))
 
 
 def test_who_is_not_signed_in_is_asked_to(visit: Visit) -> None:

@@ -1,6 +1,8 @@
 /** Makes what is heard and felt of alerts, and keeps what is muted; the sounds are made here, no file is played. */
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
+import { soundBlocked } from "../bell";
 import { remember, remembered } from "../remember";
+import { SEVERITIES } from "./rows";
 import { SHAKES, TUNES } from "./sound";
 import type { Severity } from "./wire";
 
@@ -8,8 +10,23 @@ const SILENT_AT_FIRST = "info";
 export const muted = signal<ReadonlySet<Severity>>(
   new Set((remembered("muted") ?? SILENT_AT_FIRST).split(",").filter(Boolean) as Severity[]),
 );
-/** An alert came that could not be heard, since browsers let a page sound only once it was touched. */
-export const soundBlocked = signal(false);
+const touched = signal(navigator.userActivation?.hasBeenActive ?? false);
+// Not before a press is over: what it says goes then, and nothing may move between a press and its end.
+const TOUCHES = ["click", "keydown"] as const;
+
+function onTouch(event: Event): void {
+  if (!(navigator.userActivation?.hasBeenActive ?? event.isTrusted)) return;
+  touched.value = true;
+  for (const touch of TOUCHES) removeEventListener(touch, onTouch, true);
+}
+
+/** Says from the start that nothing will be heard before the page is touched, where something should be. */
+export function followTouch(): void {
+  for (const touch of TOUCHES) addEventListener(touch, onTouch, true);
+  effect(() => {
+    soundBlocked.value = !touched.value && muted.value.size < SEVERITIES.length;
+  });
+}
 
 let context: AudioContext | null = null;
 const LOUD = 0.22;
@@ -24,12 +41,7 @@ export function mute(severity: Severity, isMuted: boolean): void {
 
 /** Sounds and shakes for a severity. */
 export function ring(severity: Severity): void {
-  if (!navigator.userActivation?.hasBeenActive) {
-    soundBlocked.value = true;
-    addEventListener("pointerdown", () => (soundBlocked.value = false), { once: true });
-    return;
-  }
-  soundBlocked.value = false;
+  if (!touched.value) return; // the page says so
   navigator.vibrate?.(SHAKES[severity]);
   context ??= new AudioContext();
   void context.resume().then(() => play(context!, severity));

@@ -26,7 +26,8 @@ export interface Next {
 export interface Teller {
   person: string;
   at: Instant;
-  channels: { channel: string; got: "delivered" | "failed" | "sent"; at: Instant; why: string }[];
+  /** `shown` is what waits in the app for whoever opens it: nothing says that it reached anybody. */
+  channels: { channel: string; got: "delivered" | "shown" | "failed" | "sent"; at: Instant; why: string }[];
 }
 
 export interface Row {
@@ -153,7 +154,8 @@ function tellersOf(group: Group | null): Teller[] {
     tellers.set(told.person, teller);
     // Only the last message by each channel: what it says is whether that channel reaches them now.
     if (teller.channels.some(({ channel }) => channel === told.channel)) continue;
-    const got = told.delivered_at != null ? "delivered" : told.failed_at != null ? "failed" : "sent";
+    const arrived = told.channel === "app" ? "shown" : "delivered";
+    const got = told.delivered_at != null ? arrived : told.failed_at != null ? "failed" : "sent";
     teller.channels.push({ channel: told.channel, got, at: told.delivered_at ?? told.failed_at ?? told.at, why: told.why ?? "" });
   }
   return [...tellers.values()];
@@ -183,6 +185,23 @@ export function inOrder(rows: readonly Row[]): Row[] {
 
 /** Whether nobody has it yet, and somebody should. */
 export const needsSomebody = (row: Row): boolean => BAND[row.standing] === 0;
+
+/** What goes on and asks nobody: somebody has it, nobody is told of it, or another one covers it. */
+export interface Besides {
+  taken: number;
+  hushed: number;
+  covered: number;
+}
+
+/** Returns how many rows go on without asking anybody, by why. */
+export function goesOn(rows: readonly Row[]): Besides {
+  const count = (is: (row: Row) => boolean) => rows.filter(is).length;
+  return {
+    taken: count(({ standing }) => standing === "taken"),
+    hushed: count(({ standing, hush }) => standing === "hushed" && hush?.why !== "inhibited"),
+    covered: count(({ standing, hush }) => standing === "hushed" && hush?.why === "inhibited"),
+  };
+}
 
 /** Whether a row must be seen at once, wherever the hand is. */
 export const isPressing = (row: Row): boolean => row.severity === "critical" && needsSomebody(row);

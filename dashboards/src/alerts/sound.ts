@@ -31,21 +31,40 @@ export const SHAKES: Record<Severity, number[]> = {
   info: [80],
 };
 
-/** What each row was last heard at: its severity, or null where it asked nothing of anybody. */
-export type Heard = ReadonlyMap<string, Severity | null>;
+/** What a row that asks for somebody was last heard at, to be compared with next time. */
+interface Asking {
+  severity: Severity;
+  unanswered: boolean;
+  critical: ReadonlySet<string>;
+}
 
-/** Returns what the rows ask for now, to be compared with next time. */
-export function heardOf(rows: readonly Row[]): Map<string, Severity | null> {
-  return new Map(rows.map((row) => [row.id, needsSomebody(row) ? row.severity : null]));
+/** By row; one that asked nothing of anybody is not among them. */
+export type Heard = ReadonlyMap<string, Asking>;
+
+const criticalOf = (row: Row): string[] =>
+  row.open.flatMap(({ alert }) => (alert.severity === "critical" && alert.status === "firing" ? alert.id : []));
+
+/** Returns what the rows ask for now. */
+export function heardOf(rows: readonly Row[]): Map<string, Asking> {
+  return new Map(
+    rows
+      .filter(needsSomebody)
+      .map((row) => [row.id, { severity: row.severity, unanswered: row.standing === "unanswered", critical: new Set(criticalOf(row)) }]),
+  );
+}
+
+/** Whether a row asks for more than it did: it is new or graver, nobody answered, or another critical alert joined it. */
+function asksMore(was: Asking | undefined, row: Row): boolean {
+  if (was === undefined || WEIGHT[was.severity] < WEIGHT[row.severity]) return true;
+  // Where many warnings join a group one by one, one sound is enough.
+  return (row.standing === "unanswered" && !was.unanswered) || criticalOf(row).some((id) => !was.critical.has(id));
 }
 
 /** Returns the gravest severity that came or rose since then, null where nothing did; what is muted makes no sound. */
 export function sounding(before: Heard, rows: readonly Row[], muted: ReadonlySet<Severity>): Severity | null {
   let gravest: Severity | null = null;
   for (const row of rows) {
-    if (!needsSomebody(row) || muted.has(row.severity)) continue;
-    const was = before.get(row.id) ?? null;
-    if (was !== null && WEIGHT[was] >= WEIGHT[row.severity]) continue;
+    if (!needsSomebody(row) || muted.has(row.severity) || !asksMore(before.get(row.id), row)) continue;
     if (gravest === null || WEIGHT[row.severity] > WEIGHT[gravest]) gravest = row.severity;
   }
   return gravest;

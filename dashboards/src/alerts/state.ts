@@ -1,13 +1,13 @@
 /** What the page knows of alerts and what its reader asks of them, as signals; and the one place that alters them. */
-import { batch, computed, effect, signal, type Signal } from "@preact/signals";
-import { tally } from "../bell";
+import { batch, computed, effect, signal, untracked, type Signal } from "@preact/signals";
+import { soundBlocked, tally } from "../bell";
 import { Channel } from "../channel";
-import { Problem } from "../http";
+import { api, Problem } from "../http";
 import { Pulse } from "../pulse";
 import { page, query } from "../route";
 import { departementName, phase, region, regions, session } from "../state";
 import { read, write, type Asked } from "./address";
-import { ring, soundBlocked, muted } from "./bells";
+import { followTouch, muted, ring } from "./bells";
 import { doors, type ActWords } from "./http";
 import { AlertsMirror, type Held } from "./mirror";
 import { followWorker } from "./push";
@@ -65,6 +65,8 @@ export const shape = signal<Asked["shape"]>(first.shape);
 export const unfolded = signal<string | null>(first.group);
 /** Whether the screen is a phone's, one column at a time; or a desk so narrow that its rows have no room for every act. */
 export const isNarrow = whether("(max-width: 999px)");
+/** Whether somebody holds it in their hands: then what concerns them comes first. A narrow window of a desk is no phone. */
+export const isHandheld = whether("(max-width: 699px), (max-width: 999px) and (pointer: coarse)");
 export const isTight = whether("(min-width: 1000px) and (max-width: 1279px)");
 
 function whether(query: string): Signal<boolean> {
@@ -77,7 +79,7 @@ function whether(query: string): Signal<boolean> {
 /** Whether the phone's cards are drawn: on narrow screens, for who asks for them, and for people without the desk. */
 export const asCards = computed(() => shape.value === "mine" || shape.value === "settings" || isNarrow.value || !hasDesk.value);
 /** Whether only what concerns the reader is shown. */
-export const onlyMine = computed(() => !hasDesk.value || shape.value === "mine" || shape.value === "settings" || (isNarrow.value && shape.value !== "desk"));
+export const onlyMine = computed(() => !hasDesk.value || shape.value === "mine" || shape.value === "settings" || (isHandheld.value && shape.value !== "desk"));
 
 const inScope = computed<Filter>(() => ({ ...filter.value, mine: hasDesk.value && onlyMine.value }));
 /** The rows to draw. An unfolded one is always among them: it is what the reader holds in their hands. */
@@ -122,12 +124,16 @@ function followAddress(): void {
 
 let heard: Heard | null = null;
 
+/** Returns the rows that may be heard: on a phone, those that concern its owner. */
+const audible = (): Row[] =>
+  onlyMine.value ? filtered(rows.value, { ...inScope.value, over: false }, me.value, departementName) : rows.value;
+
 /** A picture changed: what depends on it is drawn anew, and what came is heard. */
 function moved(): void {
   version.value += 1;
   rebuilding.value = mirror.rebuilding;
   tally.value = tallied(rows.value);
-  const mine = onlyMine.value ? filtered(rows.value, { ...inScope.value, over: false }, me.value, departementName) : rows.value;
+  const mine = audible();
   // What was there when the page opened is seen, not heard.
   const sound = heard === null ? null : sounding(heard, mine, muted.value);
   heard = heardOf(mine);
@@ -141,6 +147,7 @@ function apply(frame: AlertsFrame): void {
       if (pulse.advance.value !== null && frame.data.at < pulse.advance.value.at) pulse.startAnew();
       pulse.hear(frame.data.at);
       refusal.value = null;
+      denied.value = false;
       if (differs || !arrived.value) moved();
       arrived.value = true;
       break;
@@ -151,8 +158,7 @@ function apply(frame: AlertsFrame): void {
       refusal.value = null;
       break;
     case "reset":
-      pulse.startAnew();
-      heard = null;
+      pulse.startAnew(); // what was heard stays so: what fires meanwhile is heard when the picture comes
       break;
     case "live":
       pulse.hear(frame.at);
@@ -168,6 +174,7 @@ function apply(frame: AlertsFrame): void {
 let channel: Channel<AlertsFrame> | null = null;
 let following = false;
 const AGAIN_MS = 3_000;
+const AGAIN_AFTER_DENIAL_MS = 60_000;
 
 /** Opens the alerts of a region: what is there now, and the channel that tells what changes. */
 export function start(code: string): void {
@@ -175,7 +182,13 @@ export function start(code: string): void {
     following = true;
     followAddress();
     followTab();
+    followTouch();
     followWorker();
+    effect(() => {
+      // Another scope of the same picture is what its reader asked for: nothing in it came just now.
+      onlyMine.value;
+      if (heard !== null) heard = heardOf(untracked(audible));
+    });
     effect(() => {
       // Whose session ended must not go on hearing.
       if (phase.value === "sign-in" || phase.value === "forbidden") stop();
@@ -201,20 +214,56 @@ function stop(): void {
   channel?.stop();
   channel = null;
   tally.value = null;
+  heard = null;
+}
+
+const channelName = (code: string): string => (hasDesk.peek() ? `alerts:${code}` : `alerts:me:${code}`);
+
+/** Forgets a picture to which there is no right any more. */
+function forgetPicture(): void {
+  mirror.snapshot({ at: 0 }, null);
+  mirror.held.on_call.clear();
+  mirror.token = null;
+  arrived.value = false;
+  heard = null;
+  moved();
+  heard = null;
+  tally.value = null;
+}
+
+/** A right ended: what is left is asked for anew, at once and then now and again. */
+async function lookAgain(code: string, had: string): Promise<void> {
+  try {
+    session.value = await api.session();
+  } catch (error) {
+    // The page's own channel says where to sign in.
+    if (error instanceof Problem && error.status === 401) return;
+  }
+  if (channel !== null || phase.peek() === "sign-in") return;
+  const left = channelName(code);
+  if (left !== had) {
+    batch(forgetPicture);
+    listen(code);
+    return;
+  }
+  batch(() => {
+    denied.value = true;
+    forgetPicture();
+  });
+  setTimeout(() => channel === null && phase.peek() !== "sign-in" && listen(code), AGAIN_AFTER_DENIAL_MS);
 }
 
 function listen(code: string): void {
   channel?.stop();
+  const name = channelName(code);
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-  channel = new Channel<AlertsFrame>(url, hasDesk.peek() ? `alerts:${code}` : `alerts:me:${code}`, {
+  channel = new Channel<AlertsFrame>(url, name, {
     frame: (frame) => batch(() => apply(frame)),
     open: (isOpen) => pulse.opened(isOpen),
     refused: (why) => {
       channel = null;
-      if (why === "forbidden") {
-        denied.value = true;
-        tally.value = null;
-      } else setTimeout(() => phase.peek() !== "sign-in" && session.peek() !== null && listen(code), AGAIN_MS);
+      if (why === "forbidden") void lookAgain(code, name);
+      else setTimeout(() => phase.peek() !== "sign-in" && session.peek() !== null && listen(code), AGAIN_MS);
     },
     token: () => mirror.token,
     forgetToken: () => {

@@ -193,6 +193,8 @@ export interface RuleWorth {
   acted: number;
   no_action_needed: number;
   wrong: number;
+  /** Over without a word of anybody. */
+  unsaid: number;
   actionable: number | null;
   proposed: boolean;
 }

@@ -20,12 +20,9 @@ export interface Verdicts {
   unsaid: number;
 }
 
-/** Returns what came of a rule's alarms, from the share that counts those of which nobody said anything too. */
-export function verdicts(rule: RuleWorth): Verdicts {
-  const said = rule.acted + rule.no_action_needed + rule.wrong;
-  if (rule.actionable === null) return { all: 0, unsaid: 0 };
-  const all = rule.actionable > 0 ? Math.max(said, Math.round(rule.acted / rule.actionable)) : Math.max(said, rule.raised);
-  return { all, unsaid: all - said };
+/** Returns what came of a rule's alarms that are over, those of which nobody said anything too. */
+export function verdicts({ acted, no_action_needed, wrong, unsaid }: RuleWorth): Verdicts {
+  return { all: acted + no_action_needed + wrong + unsaid, unsaid };
 }
 
 /** Returns the rules as they are read: those proposed for change first, then those that called people most often. */

@@ -7,8 +7,8 @@ import { heldStill, moves } from "../order";
 /** After a finger leaves, the list waits this long before it moves. */
 const AFTER_TOUCH_MS = 2_500;
 
-/** Returns whether the element is being pointed at, touched, or holds a visible focus. */
-export function useHold(element: RefObject<HTMLElement>): ReadonlySignal<boolean> {
+/** Returns whether the element is being pointed at, touched, or holds a visible focus (in those of its parts named). */
+export function useHold(element: RefObject<HTMLElement>, parts = "*"): ReadonlySignal<boolean> {
   const held = useMemo(() => signal(false), []);
   useEffect(() => {
     const list = element.current;
@@ -29,7 +29,7 @@ export function useHold(element: RefObject<HTMLElement>): ReadonlySignal<boolean
       say();
     };
     const focusIn = (event: FocusEvent) => {
-      focused = event.target instanceof Element && event.target.matches(":focus-visible");
+      focused = event.target instanceof Element && event.target.matches(":focus-visible") && event.target.closest(parts) !== null;
       say();
     };
     const focusOut = (event: FocusEvent) => {
@@ -50,7 +50,7 @@ export function useHold(element: RefObject<HTMLElement>): ReadonlySignal<boolean
       list.removeEventListener("focusin", focusIn);
       list.removeEventListener("focusout", focusOut);
     };
-  }, [element, held]);
+  }, [element, held, parts]);
   return held;
 }
 
@@ -61,6 +61,8 @@ export function useStillOrder(fresh: string[], held: boolean, list: string): { o
   // Another list (another kind, another sort) is what the reader just asked for: no reason to hold it back.
   if (!held || kept.current.list !== list) kept.current = { list, order: fresh };
   const order = heldStill(kept.current.order, fresh);
+  // What came has its place now too: the next one to come goes behind it, and not before it.
+  kept.current = { list, order };
   return {
     order,
     waiting: held ? moves(order, fresh) : 0,

@@ -1,7 +1,7 @@
 /** The keys of a screen, and the switch for those that are a single letter (WCAG 2.1.4). */
 import { signal } from "@preact/signals";
 import { X } from "lucide-preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { remember } from "../remember";
 import { oneKey } from "../state";
 import { t } from "../words";
@@ -11,7 +11,7 @@ export const keysShown = signal(false);
 export function Keys({ list }: { list: [string, string][] }) {
   const words = t.value;
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} class="keys" aria-labelledby="keys-title" onClose={() => (keysShown.value = false)}>
       <header>

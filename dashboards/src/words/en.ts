@@ -186,6 +186,7 @@ export const en: Dictionary = {
   sources: "Sources",
 
   alerts: "Alerts",
+  soundBlocked: "Touch the page once to hear alerts",
   bellOf: (parts) => (parts ? `Alerts that nobody has: ${parts}` : "Alerts: none waits for anybody"),
   severities: { critical: "critical", warning: "warning", info: "information" },
   severitiesOf: {

@@ -194,6 +194,7 @@ export const fr = {
 
   // The bell
   alerts: "Alertes",
+  soundBlocked: "Touchez la page une fois pour entendre les alertes",
   bellOf: (parts: string) => (parts ? `Alertes sans personne : ${parts}` : "Alertes : aucune n’attend quelqu’un"),
   severities: { critical: "critique", warning: "avertissement", info: "information" },
   severitiesOf: {

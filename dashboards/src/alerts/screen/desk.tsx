@@ -8,7 +8,7 @@ import { useHold, useStillOrder } from "../../screen/hold";
 import { keysShown } from "../../screen/keys";
 import { Pending } from "../../screen/pending";
 import { say, t } from "../../words";
-import { CONCERNS, EVERYTHING, isPressing, needsSomebody, SEVERITIES, tallied, type Row } from "../rows";
+import { CONCERNS, EVERYTHING, goesOn, isPressing, needsSomebody, SEVERITIES, tallied, type Row } from "../rows";
 import {
   act,
   actOnAll,
@@ -27,7 +27,7 @@ import {
 import type { Concern } from "../wire";
 import { ta } from "../words";
 import { Detail } from "./detail";
-import { form, RowForm } from "./forms";
+import { closeForm, form, headOf, RowForm } from "./forms";
 import {
   ActButton,
   LiveValue,
@@ -49,8 +49,9 @@ const chosen = signal<ReadonlySet<string>>(new Set());
 
 export function Desk() {
   const words = ta.value;
-  const list = useRef<HTMLDivElement>(null);
-  const held = useHold(list);
+  // The strip is held with the list: whoever leaves the list for what is pinned must find it there.
+  const main = useRef<HTMLElement>(null);
+  const held = useHold(main, ".strip, .desk-list");
   const fresh = shown.value;
   const byId = new Map(fresh.map((row) => [row.id, row]));
   const asked = filter.value;
@@ -62,15 +63,17 @@ export function Desk() {
   // What pressed when the hand came is in its place; what presses since then is pinned above, where nothing moves for it.
   const settled = useRef<ReadonlySet<string>>(new Set());
   if (!held.value || waiting === 0) settled.current = new Set(fresh.filter(isPressing).map(({ id }) => id));
-  const pinned = held.value ? fresh.filter((row) => isPressing(row) && !settled.current.has(row.id)) : [];
+  // In the order in which they came: the next one does not take the place of the one that a hand is about to press.
+  const pinned = held.value ? order.map((id) => byId.get(id)!).filter((row) => isPressing(row) && !settled.current.has(row.id)) : [];
+  const unseen = rows.value.filter((row) => isPressing(row) && !byId.has(row.id)).length;
   const ticked = [...chosen.value].filter((id) => byId.has(id));
   useDeskKeys(order, byId);
   return (
     <main class="desk">
-      <section class="desk-main" aria-label={words.desk}>
-        <Strip pinned={pinned} waiting={waiting} apply={apply} />
+      <section class="desk-main" aria-label={words.desk} ref={main}>
+        <Strip pinned={pinned} unseen={unseen} waiting={waiting} apply={apply} />
         <Tools ticked={ticked} />
-        <div class="desk-list" ref={list} id="alerts">
+        <div class="desk-list" id="alerts">
           {!arrived.value && <p class="sum empty">{words.arriving}</p>}
           {isGone.value && (
             <p class="sum empty" role="status">
@@ -99,12 +102,15 @@ export function Desk() {
   );
 }
 
-/** The line above the list: how much waits, or what is critical and came while the list was held still. */
-function Strip({ pinned, waiting, apply }: { pinned: Row[]; waiting: number; apply(): void }) {
+/** The line above the list: how much waits, or what is critical and came while the list was held still; `unseen` is filtered out. */
+function Strip({ pinned, unseen, waiting, apply }: { pinned: Row[]; unseen: number; waiting: number; apply(): void }) {
   const words = ta.value;
   const first = pinned[0];
   const tally = tallied(rows.value);
   const unanswered = rows.value.filter(({ standing }) => standing === "unanswered").length;
+  const quiet = SEVERITIES.every((severity) => tally[severity] === 0);
+  // What goes on and asks nobody, since somebody has it or nobody is told: not the same as nothing.
+  const besides = words.besides(goesOn(rows.value));
   const show = () => {
     apply();
     unfolded.value = first!.id;
@@ -136,7 +142,8 @@ function Strip({ pinned, waiting, apply }: { pinned: Row[]; waiting: number; app
               <span>{t.value.severitiesOf[severity](tally[severity]).replace(/^\d+\s*/, "")}</span>
             </span>
           ))}
-          {SEVERITIES.every((severity) => tally[severity] === 0) && <span class="strip-calm">{words.allQuiet}</span>}
+          {quiet && besides.length === 0 && <span class="strip-calm">{words.allQuiet}</span>}
+          {quiet && besides.length > 0 && <span>{words.noneWaits}</span>}
           {unanswered > 0 && (
             <span class="strip-count unanswered">
               <X size={18} aria-hidden="true" />
@@ -144,7 +151,14 @@ function Strip({ pinned, waiting, apply }: { pinned: Row[]; waiting: number; app
               <span>{words.unanswered}</span>
             </span>
           )}
+          {besides.length > 0 && <span class="strip-besides">{(quiet ? "· " : "+ ") + besides.join(" · ")}</span>}
         </>
+      )}
+      {unseen > 0 && (
+        <button type="button" class="strip-unseen" onClick={() => (filter.value = { ...EVERYTHING, over: filter.value.over })}>
+          <SeverityGlyph severity="critical" size={15} />
+          {words.outsideFilter(unseen)}
+        </button>
       )}
       <span class="grow" />
       <Pending waiting={waiting} apply={apply} />
@@ -158,12 +172,13 @@ function Tools({ ticked }: { ticked: string[] }) {
   const departements = directory.value?.departements ?? [];
   const toggle = <T extends string>(among: readonly T[], one: T): T[] => (among.includes(one) ? among.filter((other) => other !== one) : [...among, one]);
   if (ticked.length > 0) {
+    const takes = rows.value.filter((row) => ticked.includes(row.id) && can("take", row)).length;
     return (
       <div class="tools tools-bulk" role="group" aria-label={words.chosen(ticked.length)}>
         <strong>{words.chosen(ticked.length)}</strong>
-        <button type="button" class="act main" data-bulk="take" disabled={busy.value.size > 0} onClick={() => void bulk("take", ticked)}>
+        <button type="button" class="act main" data-bulk="take" disabled={busy.value.size > 0 || takes === 0} onClick={() => void bulk("take", ticked)}>
           <Hand size={18} aria-hidden="true" />
-          {busy.value.size > 0 ? words.busy : words.takeAll(ticked.length)}
+          {busy.value.size > 0 ? words.busy : words.takeAll(takes)}
         </button>
         <button type="button" class="act" data-bulk="seen" disabled={busy.value.size > 0} onClick={() => void bulk("seen", ticked)}>
           {words.acts.seen}
@@ -306,21 +321,20 @@ function DeskRow({ row }: { row: Row }) {
   );
 }
 
-const headOf = (id: string): HTMLElement | null => document.querySelector<HTMLElement>(`[data-group="${CSS.escape(id)}"] .row-head`);
-
 /** The desk's keys; those of a single letter can be turned off. */
 function useDeskKeys(order: string[], byId: Map<string, Row>): void {
   const latest = useRef({ order, byId });
   latest.current = { order, byId };
   useEffect(() => {
+    // What is acted upon is what has the focus, and nothing else that merely stands open.
     const current = (): Row | undefined => {
-      const at = document.activeElement?.closest<HTMLElement>("[data-group]")?.dataset.group ?? unfolded.peek() ?? undefined;
+      const at = document.activeElement?.closest<HTMLElement>("[data-group]")?.dataset.group;
       return at === undefined ? undefined : latest.current.byId.get(at);
     };
     const step = (by: number) => {
       const { order } = latest.current;
-      const at = current();
-      const from = at ? order.indexOf(at.id) : by > 0 ? -1 : order.length;
+      const at = order.indexOf(current()?.id ?? unfolded.peek() ?? "");
+      const from = at >= 0 ? at : by > 0 ? -1 : order.length;
       const to = order[Math.max(0, Math.min(order.length - 1, from + by))];
       if (to !== undefined) headOf(to)?.focus();
     };
@@ -330,8 +344,10 @@ function useDeskKeys(order: string[], byId: Map<string, Row>): void {
     };
     const doOrAll = (what: "take" | "seen") => () => {
       const ticked = [...chosen.peek()].filter((id) => latest.current.byId.has(id));
-      if (ticked.length > 0) void bulk(what, ticked);
-      else onRow((row) => void act(what, row))();
+      const row = current();
+      // Whoever stands on a row that is not ticked means that row.
+      if (row && !ticked.includes(row.id)) void act(what, row);
+      else if (ticked.length > 0) void bulk(what, ticked);
     };
     const ask = (is: "hand_over" | "resolve" | "comment" | "silence") =>
       onRow((row) => {
@@ -347,7 +363,7 @@ function useDeskKeys(order: string[], byId: Map<string, Row>): void {
       m: ask("comment"),
       s: ask("silence"),
       x: onRow((row) => pick(row.id)),
-      a: () => (chosen.value = chosen.peek().size > 0 ? new Set() : new Set(latest.current.order)),
+      a: () => (chosen.value = chosen.peek().size > 0 ? new Set() : new Set(latest.current.order.filter((id) => needsSomebody(latest.current.byId.get(id)!)))),
       "/": () => document.getElementById("find")?.focus(),
     };
     const onKeyDown = (event: KeyboardEvent) => {
@@ -355,7 +371,7 @@ function useDeskKeys(order: string[], byId: Map<string, Row>): void {
       const at = event.target instanceof Element ? event.target : null;
       if (at?.matches("input:not([type=checkbox]), textarea, select, input[type=radio]")) return;
       if (event.key === "Escape") {
-        if (form.value) form.value = null;
+        if (form.value) closeForm();
         else if (chosen.value.size > 0) chosen.value = new Set();
         else unfolded.value = null;
         return;

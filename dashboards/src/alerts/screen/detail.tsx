@@ -8,7 +8,7 @@ import { SeverityGlyph } from "../../screen/glyphs";
 import { say, t } from "../../words";
 import { doors } from "../http";
 import type { Row } from "../rows";
-import { can, isTight, map, now, people } from "../state";
+import { asCards, can, isTight, map, now, people } from "../state";
 import type { Entry, HeldAlert } from "../wire";
 import { ta } from "../words";
 import { ActButton, LiveValue, mainActs, NO_ADDRESS, sinceText, SilenceButton, Ticking, who } from "./parts";
@@ -19,6 +19,8 @@ export function Detail({ row }: { row: Row }) {
   const words = ta.value;
   const first = row.alerts[0]!.alert;
   const chosen = useSignal(first.id);
+  // A card has a heading of its own above these.
+  const Head = asCards.value ? "h3" : "h2";
   const held = row.alerts.find(({ alert }) => alert.id === chosen.value) ?? row.alerts[0]!;
   // The main acts stay where they are; here are the others, and those that a narrow desk has no room for.
   const beside = (["seen", "take", "hand_over", "resolve", "comment"] as const).filter(
@@ -65,7 +67,7 @@ export function Detail({ row }: { row: Row }) {
         </div>
       </div>
       <div class="detail-told">
-        <h3>{words.toldHead}</h3>
+        <Head>{words.toldHead}</Head>
         {row.told.length === 0 && <p class="sum">{words.toldNone}</p>}
         <ul class="told-list">
           {row.told.map(({ person, channels }) => (
@@ -74,7 +76,7 @@ export function Detail({ row }: { row: Row }) {
               <ul>
                 {channels.map(({ channel, got, at, why }) => (
                   <li key={channel} class={why === NO_ADDRESS ? "sum" : `receipt-${got}`}>
-                    {words.channels[channel] ?? channel} · {words.got[got]} <time>{timeOfDay(at, zone.value, t.value, true)}</time>
+                    {got === "shown" ? words.shownInApp : `${words.channels[channel] ?? channel} · ${words.got[got]}`} <time>{timeOfDay(at, zone.value, t.value, true)}</time>
                     {why && <small> {words.whys[why] ?? why}</small>}
                   </li>
                 ))}
@@ -84,7 +86,7 @@ export function Detail({ row }: { row: Row }) {
         </ul>
         {(row.group?.not_told?.length ?? 0) > 0 && (
           <>
-            <h3>{words.notToldHead}</h3>
+            <Head>{words.notToldHead}</Head>
             <ul class="told-list">
               {row.group!.not_told!.slice(-5).reverse().map((one, i) => (
                 <li key={i}>
@@ -96,10 +98,19 @@ export function Detail({ row }: { row: Row }) {
             </ul>
           </>
         )}
-        <Timeline id={held.alert.id} moved={`${held.alert.changed_at}/${row.group?.told?.length}/${held.comments}/${row.seen.length}`} />
+        <Timeline
+          id={held.alert.id}
+          Head={Head}
+          moved={`${held.alert.changed_at}/${lastTold(row)}/${row.group?.not_told?.at(-1)?.at}/${held.comments}/${row.seen.length}`}
+        />
       </div>
     </div>
   );
+}
+
+/** Returns when a message last went or came through: their number says nothing, as only so many are kept. */
+function lastTold({ group }: Row): number {
+  return Math.max(0, ...(group?.told ?? []).map(({ at, delivered_at, failed_at }) => Math.max(at, delivered_at ?? 0, failed_at ?? 0)));
 }
 
 function Each({ held, chosen, choose }: { held: HeldAlert; chosen: boolean; choose(): void }) {
@@ -151,7 +162,7 @@ function Said({ line }: { line: Entry }) {
 }
 
 /** A picture says how things are; the timeline how they came to be: it is asked for when someone looks. */
-function Timeline({ id, moved }: { id: string; moved: string }) {
+function Timeline({ id, Head, moved }: { id: string; Head: "h2" | "h3"; moved: string }) {
   const words = ta.value;
   const entries = useSignal<Entry[] | "failed" | null>(null);
   const code = region.value;
@@ -170,7 +181,7 @@ function Timeline({ id, moved }: { id: string; moved: string }) {
   if (lines === null) return null;
   return (
     <>
-      <h3>{words.timeline}</h3>
+      <Head>{words.timeline}</Head>
       {lines === "failed" ? (
         <p class="sum failed">{words.timelineFailed}</p>
       ) : (

@@ -4,9 +4,10 @@ import { useRef } from "preact/hooks";
 import { SeverityGlyph } from "../../screen/glyphs";
 import { useHold, useStillOrder } from "../../screen/hold";
 import { Pending } from "../../screen/pending";
+import { onLink } from "../../route";
 import { say, t } from "../../words";
 import { needsSomebody, type Row } from "../rows";
-import { arrived, busy, isGone, isNarrow, me, narrow, filter, onlyMine, overCount, shown, soundBlocked, unfolded } from "../state";
+import { arrived, busy, filter, hasDesk, isGone, isNarrow, me, narrow, onlyMine, overCount, rows, shown, soundBlocked, unfolded } from "../state";
 import { ta } from "../words";
 import { Detail } from "./detail";
 import { RowForm } from "./forms";
@@ -29,7 +30,7 @@ export function Feed() {
       <div class="cards" ref={list}>
         {soundBlocked.value && (
           <p class="sound-blocked" role="status">
-            <VolumeX size={18} aria-hidden="true" /> {words.soundBlocked}
+            <VolumeX size={18} aria-hidden="true" /> {t.value.soundBlocked}
           </p>
         )}
         <div class="cards-head">
@@ -44,6 +45,7 @@ export function Feed() {
         {arrived.value && order.length === 0 && (
           <div class="calm">
             <p>{onlyMine.value ? words.noneMine : words.none}</p>
+            <RegionWaits />
           </div>
         )}
         <ul aria-label={words.listLabel}>
@@ -59,6 +61,17 @@ export function Feed() {
       </div>
       {!isNarrow.value && <Settings />}
     </main>
+  );
+}
+
+/** Nothing for oneself is not nothing: how many wait for somebody of the region, and the way to them. */
+function RegionWaits() {
+  const waiting = rows.value.filter(needsSomebody).length;
+  if (!onlyMine.value || !hasDesk.value || waiting === 0) return null;
+  return (
+    <a class="region-waits" href="/alerts?desk" onClick={onLink}>
+      {ta.value.regionWaits(waiting)}
+    </a>
   );
 }
 
@@ -96,7 +109,7 @@ function Card({ row }: { row: Row }) {
         <Standing row={row} />
         {row.standing === "taken" && row.next && <NextDown next={row.next} />}
         {row.standing !== "taken" && row.standing !== "over" && others.length > 0 && (
-          <span>{words.alsoOn(others.slice(0, 3).map(who).join(", ") + (others.length > 3 ? ` ${words.more(others.length - 3)}` : ""))}</span>
+          <span>{(others.length < row.told.length ? words.alsoOn : words.toldOn)(others.slice(0, 3).map(who).join(", ") + (others.length > 3 ? ` ${words.more(others.length - 3)}` : ""))}</span>
         )}
         <SeenBy row={row} />
       </p>

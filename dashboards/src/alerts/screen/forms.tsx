@@ -1,7 +1,7 @@
 /** What an act asks for before it is done: to whom, with which outcome, a word; and what a silence covers. */
 import { signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Problem } from "../../http";
 import { departementName, kindOf, region } from "../../state";
 import { say } from "../../words";
@@ -12,8 +12,25 @@ import type { Act, Outcome } from "../wire";
 import { ta } from "../words";
 
 export type Form = "hand_over" | "resolve" | "comment" | "silence";
+interface OpenForm {
+  row: string;
+  is: Form;
+}
 /** The one form that is open, and the row that it belongs to. */
-export const form = signal<{ row: string; is: Form } | null>(null);
+export const form = signal<OpenForm | null>(null);
+
+/** Returns what takes the focus of a row or card. */
+export const headOf = (id: string): HTMLElement | null =>
+  document.querySelector<HTMLElement>(`[data-group="${CSS.escape(id)}"]`)?.querySelector<HTMLElement>(".row-head, .unfold") ?? null;
+
+/** Closes the form, or only that one if it is still open; the focus goes back to its row, unless it went elsewhere by itself: keys act on what has it. */
+export function closeForm(only: OpenForm | null = form.peek()): void {
+  const was = form.peek();
+  if (was !== only) return; // another one was opened before the answer came
+  const at = document.activeElement;
+  form.value = null;
+  if (was && (at === null || at === document.body || at.closest(".row-form"))) headOf(was.row)?.focus({ preventScroll: true });
+}
 
 export function RowForm({ row }: { row: Row }) {
   const is = form.value?.row === row.id ? form.value.is : null;
@@ -26,7 +43,7 @@ function Shell({ onSend, busy: isBusy, ready, children }: { onSend(): void; busy
   const words = ta.value;
   const element = useRef<HTMLFormElement>(null);
   // Whoever opened it means to fill it in: by key or by finger, the first field is next.
-  useEffect(() => element.current?.querySelector<HTMLElement>("input, select, textarea")?.focus(), []);
+  useLayoutEffect(() => element.current?.querySelector<HTMLElement>("input, select, textarea")?.focus(), []);
   return (
     <form
       ref={element}
@@ -38,7 +55,7 @@ function Shell({ onSend, busy: isBusy, ready, children }: { onSend(): void; busy
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
         event.stopPropagation();
-        form.value = null;
+        closeForm();
       }}
     >
       {children}
@@ -46,7 +63,7 @@ function Shell({ onSend, busy: isBusy, ready, children }: { onSend(): void; busy
         <button type="submit" class="act main" disabled={!ready || isBusy}>
           {isBusy ? words.busy : words.send}
         </button>
-        <button type="button" class="act" onClick={() => (form.value = null)}>
+        <button type="button" class="act" onClick={() => closeForm()}>
           {words.cancel}
         </button>
       </div>
@@ -66,12 +83,13 @@ function ActForm({ row, is }: { row: Row; is: Exclude<Form, "silence"> }) {
     const more: ActWords = { ...(text.value.trim() ? { text: text.value.trim() } : {}) };
     if (is === "hand_over") more.to = to.value;
     if (is === "resolve") more.outcome = outcome.value!;
-    if (await act(is as Act, row, more)) form.value = null;
+    const sent = form.peek();
+    if (await act(is as Act, row, more)) closeForm(sent);
   };
   return (
     <Shell onSend={() => void send()} busy={busy.value.has(row.id)} ready={ready}>
       {is === "hand_over" && (
-        <PersonChoice label={words.handTo} value={to.value} onChange={(subject) => (to.value = subject)} without={me.value} />
+        <PersonChoice label={words.handTo} value={to.value} onChange={(subject) => (to.value = subject)} without={row.takenBy === me.value ? me.value : undefined} />
       )}
       {is === "resolve" && (
         <fieldset class="choices">
@@ -109,7 +127,8 @@ export function PersonChoice(props: { label: string; value: string; onChange(sub
         {known.map(({ subject, name, team }) => (
           <option key={subject} value={subject}>
             {name ?? subject}
-            {team ? ` · ${team}` : ""}
+            {subject === me.value ? ` (${words.me})` : ""}
+            {team ? ` · ${spelled(team)}` : ""}
           </option>
         ))}
       </select>
@@ -129,6 +148,9 @@ function labelsOf(row: Row): [string, string[]][] {
   });
 }
 
+/** Returns a name that is written for programs as people read it: rules, teams and schedules have no other. */
+export const spelled = (slug: string): string => slug.replace(/[-_]+/g, " ");
+
 /** Returns a label's value in the words of the place. */
 export function valueText(label: string, value: string): string {
   const words = ta.value;
@@ -139,6 +161,7 @@ export function valueText(label: string, value: string): string {
   }
   if (label === "concern") return words.concerns[value as keyof typeof words.concerns] ?? value;
   if (label === "severity") return words.soundOf[value as keyof typeof words.soundOf]?.toLowerCase() ?? value;
+  if (label === "rule") return spelled(value);
   return value;
 }
 
@@ -154,6 +177,7 @@ function SilenceForm({ row }: { row: Row }) {
   const matchers = Object.fromEntries(labels.filter(([label]) => kept.value.has(label)));
   const ready = reason.value.trim() !== "" && Object.keys(matchers).length > 0;
   const send = async () => {
+    const sent = form.peek();
     isBusy.value = true;
     problem.value = "";
     try {
@@ -162,7 +186,7 @@ function SilenceForm({ row }: { row: Row }) {
         until: (now.peek() ?? Date.now()) + minutes.value * 60_000,
         reason: reason.value.trim(),
       });
-      form.value = null;
+      closeForm(sent);
     } catch (error) {
       problem.value = error instanceof Problem && error.status ? words.refusedWhy(error.message) : words.failed;
     }

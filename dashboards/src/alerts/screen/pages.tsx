@@ -168,10 +168,14 @@ function Announcer() {
   const known = useRef<Set<string> | null>(null);
   const pressing = rows.value.filter(isPressing);
   useEffect(() => {
+    // What was there when the page opened is read, not announced.
+    if (!arrived.value) return;
     const fresh = known.current ? pressing.filter(({ id }) => !known.current!.has(id)) : [];
     known.current = new Set(pressing.map(({ id }) => id));
-    if (fresh[0]) setText(ta.value.announce.came(t.value.severities[fresh[0].severity], say(fresh[0].title)));
-  }, [rows.value]);
+    if (!fresh[0]) return;
+    const said = ta.value.announce.came(t.value.severities[fresh[0].severity], say(fresh[0].title));
+    setText(fresh.length > 1 ? `${said}, ${ta.value.andOthers(fresh.length - 1)}` : said);
+  }, [rows.value, arrived.value]);
   return (
     <div class="hidden" role="status" aria-live="assertive" id="announcer">
       {text}

@@ -57,10 +57,16 @@ export function LiveValue({ alert }: { alert: Alert }) {
   // Figures of a channel that is not live are of no "now".
   if (!picture || beds == null || ofBeds.value.is === "lost") return null;
   const free = words.free(String(beds), beds >= 2);
+  // The title's figure is of when it was said: beside another one of now, it has to say so.
+  const then = /\d+(?:[.,]\d+)?\s*%/.exec(say(alert.title))?.[0];
+  const rate = picture.occupancy == null ? null : percent(picture.occupancy, picture.occupancy_is_bound, t.value);
+  const figure = (text: string) => text.replace(/[^\d.,]/g, "");
+  const differs = then !== undefined && rate !== null && figure(then) !== figure(rate);
   return (
     <span class={`now-is state-${picture.state ?? "unknown"}`}>
+      {differs && <span class="then">{words.firedWas(then)}, </span>}
       <Glyph state={picture.state ?? "unknown"} size={13} />
-      {picture.occupancy == null ? words.nowFree(free) : words.nowIs(percent(picture.occupancy, picture.occupancy_is_bound, t.value), free)}
+      {rate === null ? words.nowFree(free) : words.nowIs(rate, free)}
       {isStale(picture) && (
         <span class="stale">
           {" "}
@@ -155,6 +161,13 @@ export function Standing({ row }: { row: Row }) {
   return null;
 }
 
+const BEST = ["delivered", "sent", "shown"] as const;
+
+/** Returns the best that became of the messages to one person. */
+function gotOf(channels: Teller["channels"]): Teller["channels"][number]["got"] {
+  return BEST.find((wanted) => channels.some(({ got }) => got === wanted)) ?? "failed";
+}
+
 function Receipt({ got }: { got: Teller["channels"][number]["got"] }) {
   const words = ta.value;
   return (
@@ -180,7 +193,7 @@ export function Tellers({ tellers, most = 3 }: { tellers: Teller[]; most?: numbe
         <span key={person} class="teller">
           {i > 0 && ", "}
           {who(person)}
-          <Receipt got={channels.some(({ got }) => got === "delivered") ? "delivered" : channels.every(({ got }) => got === "failed") ? "failed" : "sent"} />
+          <Receipt got={gotOf(channels)} />
           <span class="by">
             {channels.filter(({ got, why }) => got === "failed" && why !== NO_ADDRESS).map(({ channel }) => ` ${words.channels[channel] ?? channel} ✗`).join("")}
           </span>

@@ -19,15 +19,29 @@ export function Seen() {
   const state = useSignal<State>("asked");
   const kept = useSignal(secret);
   const title = useSignal("");
+  const group = useSignal("");
   useTitle(`${words.seenButton} · vigilits`);
   useEffect(() => {
     performance.mark("usable");
+    // A second message's link, opened in the same tab, changes nothing but this.
+    const anew = () => {
+      const next = location.hash.slice(1);
+      if (next === "") return;
+      kept.value = next;
+      title.value = group.value = "";
+      state.value = "asked";
+    };
+    addEventListener("hashchange", anew);
+    return () => removeEventListener("hashchange", anew);
   }, []);
   const press = async () => {
     state.value = "busy";
     try {
-      const answer = await doors.seen(kept.value);
+      const link = kept.value;
+      const answer = await doors.seen(link);
+      if (kept.value !== link) return;
       title.value = say(answer.title);
+      group.value = answer.group ?? "";
       state.value = "seen";
       // It has done what it can: it need not stay where a browser keeps addresses.
       history.replaceState(null, "", "/seen");
@@ -51,7 +65,7 @@ export function Seen() {
             <h1 role="status">{words.seenDone}</h1>
             {title.value && <p class="seen-title">{title.value}</p>}
             <p>{words.seenAgain}</p>
-            <a class="seen-open" href="/alerts?mine">
+            <a class="seen-open" href={group.value ? `/alerts?group=${encodeURIComponent(group.value)}` : "/alerts?mine"}>
               {words.seenOpen}
             </a>
           </>

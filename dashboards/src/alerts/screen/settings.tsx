@@ -1,5 +1,5 @@
 /** How one is told: this device's notifications, sounds by severity, channels by severity. */
-import { useSignal } from "@preact/signals";
+import { signal, useSignal } from "@preact/signals";
 import { Download, Play } from "lucide-preact";
 import { useEffect } from "preact/hooks";
 import { region, signOut } from "../../state";
@@ -10,6 +10,41 @@ import { installPrompt, isApple, isInstalled, pushState, subscribe, tryPush, uns
 import { SEVERITIES } from "../rows";
 import type { MyChannels, Severity } from "../wire";
 import { ta } from "../words";
+
+/** By what the reader is told: what is chosen and what is known. */
+const mine = signal<MyChannels | null>(null);
+
+async function readMine(): Promise<void> {
+  mine.value = await doors.myChannels();
+}
+
+/** Subscribes this device, and lets it be told of what is grave: a device that is known and not chosen hears nothing. */
+async function subscribeAndChoose(): Promise<void> {
+  await subscribe();
+  if (pushState.peek() !== "on") return;
+  await readMine();
+  const { channels } = mine.peek()!;
+  if (Object.keys(channels).length === 0) return; // in nobody's contacts: the page says so
+  const lacking = (["critical", "warning"] as const).filter((severity) => !channels[severity]?.includes("push"));
+  if (lacking.length === 0) return;
+  const more = Object.fromEntries(lacking.map((severity) => [severity, [...(channels[severity] ?? []), "push"]]));
+  mine.value = await doors.choose({ ...channels, ...more });
+}
+
+async function unsubscribeHere(): Promise<void> {
+  await unsubscribe();
+  await readMine();
+}
+
+/** Returns what this subscribed device will be told of, or why of nothing. */
+function pushSays(): string {
+  const words = ta.value;
+  const channels = mine.value?.channels;
+  if (!channels) return "";
+  if (Object.keys(channels).length === 0) return words.pushUnknown;
+  const of = SEVERITIES.filter((severity) => channels[severity]?.includes("push"));
+  return of.length === 0 ? words.pushUnticked : words.pushOn(of.map((severity) => words.soundOf[severity].toLowerCase()).join(", "));
+}
 
 export function Settings() {
   const words = ta.value;
@@ -61,14 +96,14 @@ function Notifications() {
   return (
     <section aria-labelledby="push-title" data-push={state}>
       <h2 id="push-title">{words.notifications}</h2>
-      {state === "on" && <p>{words.pushOn}</p>}
+      {state === "on" && <p>{pushSays()}</p>}
       {state === "off" && <p>{words.pushOff}</p>}
       {state === "denied" && <p>{words.pushDenied}</p>}
       {state === "unsupported" && <p>{words.pushUnsupported}</p>}
       {state === "install-first" && <p>{words.pushInstallFirst}</p>}
       <div class="setting-acts">
         {state === "off" && (
-          <button type="button" class="act main" disabled={isBusy.value} onClick={() => run(subscribe)}>
+          <button type="button" class="act main" disabled={isBusy.value} onClick={() => run(subscribeAndChoose)}>
             {isBusy.value ? words.busy : words.pushSubscribe}
           </button>
         )}
@@ -78,7 +113,7 @@ function Notifications() {
               <Play size={16} aria-hidden="true" />
               {words.tryIt}
             </button>
-            <button type="button" class="act" disabled={isBusy.value} onClick={() => run(unsubscribe)}>
+            <button type="button" class="act" disabled={isBusy.value} onClick={() => run(unsubscribeHere)}>
               {words.pushUnsubscribe}
             </button>
           </>
@@ -118,23 +153,20 @@ function Load() {
   return notices.value === null ? null : <p class="sum load">{words.load(notices.value)}</p>;
 }
 
-/** Nobody can choose to miss what is critical: its last channel stays. */
-function isLast({ channels }: MyChannels, severity: Severity, channel: string): boolean {
+/** Nobody can choose to miss what is critical: the last channel by which they can be reached stays. */
+function isLast({ channels, known }: MyChannels, severity: Severity, channel: string): boolean {
+  const reaches = (one: string) => one === "app" || known.some((way) => way.channel === one);
   const held = channels[severity] ?? [];
-  return severity === "critical" && held.length === 1 && held[0] === channel;
+  return severity === "critical" && held.includes(channel) && !held.some((one) => one !== channel && reaches(one));
 }
 
 /** Ticking a box is saving it: it shows as ticked once the server has it. */
 function Channels() {
   const words = ta.value;
-  const mine = useSignal<MyChannels | null>(null);
   const said = useSignal("");
   const isBusy = useSignal(false);
   useEffect(() => {
-    doors.myChannels().then(
-      (answer) => (mine.value = answer),
-      () => undefined, // nothing is drawn of what can't be read
-    );
+    readMine().catch(() => undefined); // nothing is drawn of what can't be read
   }, []);
   const held = mine.value;
   if (!held) return null;

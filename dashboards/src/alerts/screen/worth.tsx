@@ -8,6 +8,7 @@ import { doors } from "../http";
 import { hasCell } from "../state";
 import type { RuleWorth, WorthPicture } from "../wire";
 import { ta } from "../words";
+import { spelled } from "./forms";
 import { byNeed, plainTitle, shareOfTime, verdicts } from "../worth";
 
 const PERIODS = [1, 7, 30];
@@ -35,7 +36,7 @@ export function Worth() {
         <div class="segments" role="group" aria-label={words.worthTitle}>
           {PERIODS.map((length) => (
             <button key={length} type="button" aria-pressed={days.value === length} onClick={() => (days.value = length)}>
-              {length === 1 ? t.value.hours(24) : words.worthDays(length)}
+              {length === 1 ? words.worthToday : words.worthDays(length)}
             </button>
           ))}
         </div>
@@ -66,7 +67,7 @@ function Picture({ held }: { held: WorthPicture }) {
             <ul>
               {held.teams!.map(({ team, people, notices }) => (
                 <li key={team}>
-                  <strong>{team}</strong> {words.teamOf(people, notices)}
+                  <strong>{spelled(team)}</strong> {words.teamOf(people, notices)}
                 </li>
               ))}
             </ul>
@@ -112,7 +113,7 @@ function RuleRow({ rule, most }: { rule: RuleWorth; most: number }) {
   return (
     <tr class={rule.proposed ? "proposed" : ""} data-rule={rule.rule}>
       <th scope="row">
-        {rule.title ? plainTitle(say(rule.title)) : rule.rule}
+        {rule.title ? plainTitle(say(rule.title)) : spelled(rule.rule)}
         {rule.title && <code>{rule.rule}</code>}
         {rule.proposed && (
           <>
