@@ -18,7 +18,7 @@ export function Bell() {
       {soundBlocked.value && (
         <span class="sound-off" role="status" title={words.soundBlocked}>
           <VolumeX size={16} aria-hidden="true" />
-          <span class="wide-only">{words.soundBlocked}</span>
+          <span>{words.soundBlocked}</span>
         </span>
       )}
       <a class="bell" id="bell" href="/alerts" aria-label={says} title={says} onClick={onLink}>

@@ -106,6 +106,7 @@ export const en: AlertWords = {
     unsilenced: "silence over",
     inhibited: "covered",
     uninhibited: "no longer covered",
+    adrift: "whoever it was handed to could not be reached",
   },
   reasons: { first: "", grew: "more alerts", worse: "worse", reopened: "reopened", escalated: "", repeat: "reminder", handed_over: "handed over", resolved: "over" },
   whys: {

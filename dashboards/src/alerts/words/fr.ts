@@ -110,6 +110,7 @@ export const fr = {
     unsilenced: "fin du silence",
     inhibited: "couverte",
     uninhibited: "plus couverte",
+    adrift: "à qui elle a été passée n’a pu être joint",
   } as Record<string, string>,
   /** Why a message was sent, as the timeline has it; none where its line says so already. */
   reasons: { first: "", grew: "d’autres alertes", worse: "aggravée", reopened: "rouverte", escalated: "", repeat: "rappel", handed_over: "main passée", resolved: "terminée" } as Record<string, string>,
