@@ -296,7 +296,8 @@ class AlertDoors:
             raise said
         if said is not None and said.outcome not in ("applied", "history"):
             raise Problem("refused", said.reason or said.outcome)
-        return json_answer(shapes.SeenShown(gravest.alert.title, seen=True), 202 if said is None else 200, NEVER)
+        status = 202 if said is None else 200
+        return json_answer(shapes.SeenShown(gravest.alert.title, seen=True, group=opened.group), status, NEVER)
 
     # -- what they have in common
 

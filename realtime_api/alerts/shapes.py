@@ -172,7 +172,8 @@ class Pushed(msgspec.Struct, frozen=True):
 
 
 class SeenShown(msgspec.Struct, frozen=True):
-    """What was marked as seen."""
+    """What was marked as seen: the gravest alert's title, and the group, which signing in shows."""
 
     title: Words
     seen: bool
+    group: str

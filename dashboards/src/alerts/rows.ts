@@ -57,11 +57,13 @@ export interface Pictures {
   silences: ReadonlyMap<string, Silence>;
 }
 
+/** Whether somebody has it: not where it was handed over to somebody whom nothing reached. */
+const isTaken = ({ alert: { status }, adrift }: HeldAlert): boolean => status === "acknowledged" && !adrift;
 export const isOpen = ({ alert: { status } }: HeldAlert): boolean => status === "firing" || status === "acknowledged";
 
 const byGravity = (a: HeldAlert, b: HeldAlert): number =>
   Number(isOpen(b)) - Number(isOpen(a)) ||
-  Number(a.alert.status === "acknowledged") - Number(b.alert.status === "acknowledged") ||
+  Number(isTaken(a)) - Number(isTaken(b)) ||
   WEIGHT[b.alert.severity] - WEIGHT[a.alert.severity] ||
   a.alert.since - b.alert.since ||
   (a.alert.id < b.alert.id ? -1 : 1);
@@ -90,7 +92,7 @@ function rowOf(id: string, group: Group | null, among: HeldAlert[], silences: Re
   const severity = said.reduce<Severity>((worst, { alert }) => (WEIGHT[alert.severity] > WEIGHT[worst] ? alert.severity : worst), "info");
   const hush = hushOf(group, open, silences);
   const standing = standingOf(group, open, hush);
-  const taken = open.find(({ alert }) => alert.status === "acknowledged")?.alert ?? (open.length === 0 ? first : undefined);
+  const taken = open.find(isTaken)?.alert ?? (open.length === 0 ? first : undefined);
   return {
     id,
     group,
@@ -114,7 +116,7 @@ function rowOf(id: string, group: Group | null, among: HeldAlert[], silences: Re
 
 function standingOf(group: Group | null, open: HeldAlert[], hush: Hush | null): Standing {
   if (open.length === 0) return "over";
-  if (open.every(({ alert }) => alert.status === "acknowledged")) return "taken";
+  if (open.every(isTaken)) return "taken";
   if (hush) return "hushed";
   return group?.status === "unanswered" || (group?.unanswered_at != null && group.status !== "taken") ? "unanswered" : "open";
 }

@@ -39,6 +39,8 @@ export interface HeldAlert {
   inhibited_by?: string | null;
   told?: string[];
   comments?: number;
+  /** Handed over to somebody whom nothing reached: it waits again. */
+  adrift?: boolean;
 }
 
 export interface Told {

@@ -225,7 +225,8 @@ async def test_a_link_marks_its_group_as_seen_by_its_person_and_nothing_else(des
     assert hub(desk).alerts[held.alert.id].seen_by == {}
     answer = await desk.http.post("/api/v1/seen", json={"link": secret})
     assert answer.status_code == 200
-    assert answer.json() == {"title": {"fr": held.alert.title.fr, "en": held.alert.title.en}, "seen": True}
+    title = {"fr": held.alert.title.fr, "en": held.alert.title.en}
+    assert answer.json() == {"title": title, "seen": True, "group": held.groups[0]}
     await desk.settled()
     after = hub(desk).alerts[held.alert.id]
     assert (set(after.seen_by), after.alert.status) == ({"physician"}, "firing")
