@@ -53,9 +53,10 @@ class Rooms(Mapping[str, Room]):
 
     @property
     def mirrors(self) -> Iterator[tuple[str, Mirror[Any]]]:
-        """Yield every mirror, with what it is called where it is told of."""
+        """Yield every mirror of a shard that there is, with what it is called where it is told of."""
         yield from (("region", hub) for hub in self.hubs.values())
-        yield from (("alerts of", hub) for hub in self.alerts.values())
+        founded = (hub for hub in self.alerts.values() if hub.build is not None or hub.shard in self._shards.by_name)
+        yield from (("alerts of", hub) for hub in founded)
 
     @property
     def wards(self) -> Mapping[str, WardPlace]:
@@ -97,11 +98,8 @@ class Rooms(Mapping[str, Room]):
             if region not in self.hubs:
                 hub = self.hubs[region] = Hub(region)
                 self._open(hub, hub.channel)
-        for name in self._shards.by_name:
-            kind, _, region = name.partition(":")
-            # Its grants are on the capacity shard: without one, alerts are nobody's to see.
-            if kind == "notices" and region in self.hubs and region not in self.alerts:
-                alerts = self.alerts[region] = AlertsHub(self.hubs[region])
+                # Its notices shard is founded after: who asks for alerts before waits for a picture of them.
+                alerts = self.alerts[region] = AlertsHub(hub)
                 self._open(alerts, alerts.channel, f"{MINE}:{region}")
 
     def _open(self, hub: Mirror[Any], *channels: str) -> None:

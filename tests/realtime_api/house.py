@@ -258,13 +258,18 @@ class House:
             await _end(task)
         self._folding = [asyncio.create_task(self.shard.run())]
         if self.has_alerts:
-            told = await init_shard(self.log, ALERTS, at or now(), NOTICES)
-            self.alerts = Shard(self.log, self.state, Notices(), ALERTS, told.partition, told.epoch)
-            self.shard.forward = self.alerts
-            await self.alerts.tick(at)
-            await self.alerts.step()
-            self._folding.append(asyncio.create_task(self.alerts.run()))
+            await self.found_notices(at)
         self._at = None
+
+    async def found_notices(self, at: int | None = None) -> None:
+        """Make the notices shard, and begin to fold it."""
+        self.has_alerts = True
+        told = await init_shard(self.log, ALERTS, at or now(), NOTICES)
+        self.alerts = Shard(self.log, self.state, Notices(), ALERTS, told.partition, told.epoch)
+        self.shard.forward = self.alerts
+        await self.alerts.tick(at)
+        await self.alerts.step()
+        self._folding.append(asyncio.create_task(self.alerts.run()))
 
     async def publish(self, name: str, content: bytes, on: Shard | None = None) -> None:
         """Publish a setting."""

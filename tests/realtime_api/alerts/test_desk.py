@@ -236,7 +236,15 @@ async def test_a_region_without_a_notices_shard_has_no_desk_and_is_ready(house: 
     assert (await house.http.get("/readyz")).status_code == 200
     async with house.socket("crisis") as socket:
         await socket.say(type="subscribe", channel=DESK)
-        assert (await socket.hear_a("error"))["code"] == "unknown"
+        assert (await socket.hear_a("error"))["code"] == "not-ready", "it may be founded at any moment"
+
+
+async def test_who_asks_for_the_desk_before_its_shard_is_founded_gets_it_then(house: House) -> None:
+    async with house.socket("crisis") as socket:
+        await socket.say(type="subscribe", channel=DESK)
+        await socket.hear_a("error")
+        await house.found_notices()
+        assert (await socket.hear_a("snapshot"))["data"]["alerts"] == {}
 
 
 async def test_while_notices_are_rebuilt_the_desk_says_so(desk: House) -> None:
