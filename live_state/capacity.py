@@ -7,27 +7,24 @@ import msgspec
 
 from domain.alerts.lifecycle import Alert
 from domain.capacity.figures import Row
-from domain.capacity.fold import APPLIED, CapacityState, Draft, HourlyTotal, Said, Told
+from domain.capacity.fold import CapacityState, Draft, HourlyTotal, Said, Told
 from domain.capacity.picture import WardPicture
 from domain.capacity.totals import Total
 from domain.capacity.watch import SourceSeen
 from domain.grants import Grant
 from domain.places import Region
+from live_state.hashes import hash_commands, pack, pack_each, raw, read_said, sorted_commands
 from live_state.state import Command, Position
 
 NAMES = ("meta", "wards", "totals", "settings", "grants", "offsets", "alerts", "sources", "dead_at", "ids:*")
-MOST_ARGUMENTS = 800  # Lua's unpack ends at some thousands; a commit refuses a command of more than 1,000
 BY_DIGEST_ONLY = ("region", "boundaries")  # settings too large for a feed entry: readers fetch them by their digest
 
-_pack = msgspec.msgpack.Encoder().encode
 _picture = msgspec.msgpack.Decoder(WardPicture).decode
 _total = msgspec.msgpack.Decoder(Total).decode
 _grants = msgspec.msgpack.Decoder(tuple[Grant, ...]).decode
-_said = msgspec.msgpack.Decoder(Said).decode
 _alert = msgspec.msgpack.Decoder(Alert).decode
 _source = msgspec.msgpack.Decoder(SourceSeen).decode
 _region = msgspec.msgpack.Decoder(Region).decode
-_PACKED_APPLIED = _pack(APPLIED)
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
@@ -80,13 +77,9 @@ def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> Capacit
     )
     for name, said in held.items():
         if name.startswith("ids:"):
-            state.remember(int(name.removeprefix("ids:")), {id_: _read_said(packed) for id_, packed in said.items()})
+            state.remember(int(name.removeprefix("ids:")), {id_: read_said(packed) for id_, packed in said.items()})
     state.settle()
     return state
-
-
-def _read_said(packed: bytes) -> Said:
-    return APPLIED if packed == _PACKED_APPLIED else _said(packed)
 
 
 class Packed(NamedTuple):
@@ -103,32 +96,28 @@ class Packed(NamedTuple):
 
 def packed(draft: Draft) -> Packed:
     """Return the draft's pictures, totals, grants and steps as they are stored and sent."""
-    steps = {f"{offset:020}/{n}": _pack(step) for offset, n, step in draft.steps}
-    return Packed(_each(draft.wards), _each(draft.totals), _each(draft.grants), steps)
-
-
-def _each(overlay: Mapping[str, object | None]) -> dict[str, bytes | None]:
-    return {key: None if value is None else _pack(value) for key, value in overlay.items()}
+    steps = {f"{offset:020}/{n}": pack(step) for offset, n, step in draft.steps}
+    return Packed(pack_each(draft.wards), pack_each(draft.totals), pack_each(draft.grants), steps)
 
 
 def writes(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> list[Command]:
     """Return the commands that make the stored state what the draft says; absolute, so harmless to repeat."""
     done = done or packed(draft)
     return [
-        *_hash("wards", done.wards),
-        *_hash("totals", done.totals),
-        *_hash("grants", done.grants),
-        *_hash("settings", draft.settings),
-        *_hash("offsets", {str(hour): _text(offset) for hour, offset in draft.first_offset_of.items()}),
-        *_hash("hours", {str(hour): _pack(totals) for hour, totals in draft.hours.items()}),
-        *_hash("hours", {str(hour): None for hour, offset in draft.first_offset_of.items() if offset is None}),
-        *_hash("alerts", _each(draft.book.changed)),
-        *_hash("sources", _each(draft.sources)),
-        *_hash("outbox", done.steps),
-        *_hash("dead_at", {str(offset): _text(at) for offset, at in draft.dead_at.items()}),
-        *_hash("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
+        *hash_commands("wards", done.wards),
+        *hash_commands("totals", done.totals),
+        *hash_commands("grants", done.grants),
+        *hash_commands("settings", draft.settings.changed),
+        *hash_commands("offsets", {str(hour): _text(offset) for hour, offset in draft.first_offset_of.items()}),
+        *hash_commands("hours", {str(hour): pack(totals) for hour, totals in draft.hours.items()}),
+        *hash_commands("hours", {str(hour): None for hour, offset in draft.first_offset_of.items() if offset is None}),
+        *hash_commands("alerts", pack_each(draft.book.changed)),
+        *hash_commands("sources", pack_each(draft.sources)),
+        *hash_commands("outbox", done.steps),
+        *hash_commands("dead_at", {str(offset): _text(at) for offset, at in draft.dead_at.items()}),
+        *hash_commands("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
         *(["DEL", f"ids:{hour}"] for hour in sorted(draft.forgotten_hours)),
-        *(command for hour, said in draft.said.items() for command in _hash(f"ids:{hour}", _each(said))),
+        *(command for hour, said in draft.said.items() for command in hash_commands(f"ids:{hour}", pack_each(said))),
         *_histories(draft),
         ["HSET", "meta", "clock", draft.clock, "rebuilding", int(rebuilding)],
     ]
@@ -138,24 +127,14 @@ def _text(number: int | None) -> bytes | None:
     return None if number is None else str(number).encode()
 
 
-def _hash(name: str, fields: Mapping[str, bytes | None]) -> Iterator[Command]:
-    pairs = [part for field, value in fields.items() if value is not None for part in (field, value)]
-    gone = [field for field, value in fields.items() if value is None]
-    for start in range(0, len(pairs), MOST_ARGUMENTS):
-        yield ["HSET", name, *pairs[start : start + MOST_ARGUMENTS]]
-    for start in range(0, len(gone), MOST_ARGUMENTS):
-        yield ["HDEL", name, *gone[start : start + MOST_ARGUMENTS]]
-
-
 def _histories(draft: Draft) -> Iterator[Command]:
     by_ward: dict[str, list[Told]] = {}
     for told in draft.history:
         by_ward.setdefault(told.ward, []).append(told)
     kept_from = draft.history_from if draft.trims else 0
     for ward, lines in by_ward.items():
-        members = [part for line in lines for part in (line.row.offset, _pack(HistoryEntry(line.row, line.stood)))]
-        for start in range(0, len(members), MOST_ARGUMENTS):
-            yield ["ZADD", f"history:{ward}", *members[start : start + MOST_ARGUMENTS]]
+        members = [part for line in lines for part in (line.row.offset, pack(HistoryEntry(line.row, line.stood)))]
+        yield from sorted_commands(f"history:{ward}", members)
     if kept_from > 0:
         for ward in draft.base.wards.keys() | draft.wards.keys():
             yield ["ZREMRANGEBYSCORE", f"history:{ward}", "-inf", f"({kept_from}"]
@@ -166,16 +145,12 @@ def feed(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> bytes
     changed: dict[str, Any] = {}
     if not draft.anew:
         done = done or packed(draft)
-        changed |= {f"ward/{id_}": _raw(picture) for id_, picture in done.wards.items()}
-        changed |= {f"total/{key}": _raw(total) for key, total in done.totals.items()}
-        changed |= {f"grant/{subject}": _raw(held) for subject, held in done.grants.items()}
-        changed |= {f"setting/{name}": value for name, value in _settings(draft.settings)}
+        changed |= {f"ward/{id_}": raw(picture) for id_, picture in done.wards.items()}
+        changed |= {f"total/{key}": raw(total) for key, total in done.totals.items()}
+        changed |= {f"grant/{subject}": raw(held) for subject, held in done.grants.items()}
+        changed |= {f"setting/{name}": value for name, value in _settings(draft.settings.changed)}
     entry: dict[str, Any] = {"from": draft.base.offset, "at": draft.clock, "set": changed, "outcomes": draft.outcomes}
-    return _pack(entry | {"rebuilding": rebuilding, "reload": draft.anew})
-
-
-def _raw(value: bytes | None) -> msgspec.Raw | None:
-    return None if value is None else msgspec.Raw(value)
+    return pack(entry | {"rebuilding": rebuilding, "reload": draft.anew})
 
 
 def _settings(changed: Mapping[str, bytes | None]) -> Iterator[tuple[str, Any]]:

@@ -21,13 +21,12 @@ from domain.alerts.notice import (
     Silence,
     Worth,
 )
-from domain.capacity.fold import APPLIED, Said
 from live_state.capacity import Change, read_feed
+from live_state.hashes import hash_commands, pack, pack_each, raw, read_said, sorted_commands
 from live_state.state import Command, Position
 
 __all__ = ["NAMES", "Change", "Packed", "feed", "load", "packed", "read_feed", "writes"]
 
-MOST_ARGUMENTS = 800  # Lua's unpack ends at some thousands; a commit refuses a command of more than 1,000
 
 # What is stored by key, and what each value is.
 KINDS: dict[str, Any] = {
@@ -51,7 +50,6 @@ NAMES = ("meta", "settings", *KINDS, "ids:*")
 # What readers are told of, and under which name each key stands in a feed entry.
 TOLD = {"alerts": "alert", "groups": "group", "silences": "silence", "overrides": "override", "channels": "channel"}
 
-_pack = msgspec.msgpack.Encoder().encode
 _decoders = {name: msgspec.msgpack.Decoder(kind).decode for name, kind in KINDS.items()}
 _held = msgspec.msgpack.Decoder(HeldAlert).decode
 _group = msgspec.msgpack.Decoder(Group).decode
@@ -63,9 +61,7 @@ _mark = msgspec.msgpack.Decoder(Mark).decode
 _past = msgspec.msgpack.Decoder(Past).decode
 _worth = msgspec.msgpack.Decoder(Worth).decode
 _load = msgspec.msgpack.Decoder(tuple[int, ...]).decode
-_said = msgspec.msgpack.Decoder(Said).decode
 _entry = msgspec.msgpack.Decoder(Entry).decode
-_PACKED_APPLIED = _pack(APPLIED)
 
 
 def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> NoticesState:
@@ -83,13 +79,9 @@ def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> Notices
     )
     for name, said in held.items():
         if name.startswith("ids:"):
-            state.remember(int(name.removeprefix("ids:")), {id_: _read_said(value) for id_, value in said.items()})
+            state.remember(int(name.removeprefix("ids:")), {id_: read_said(value) for id_, value in said.items()})
     state.settle()
     return state
-
-
-def _read_said(value: bytes) -> Said:
-    return APPLIED if value == _PACKED_APPLIED else _said(value)
 
 
 class Packed(NamedTuple):
@@ -100,44 +92,30 @@ class Packed(NamedTuple):
 
 def packed(draft: Draft) -> Packed:
     """Return all that changed as it is stored and sent."""
-    return Packed({name: _each(getattr(draft, name).changed) for name in KINDS})
-
-
-def _each(changed: Mapping[str, object | None]) -> dict[str, bytes | None]:
-    return {key: None if value is None else _pack(value) for key, value in changed.items()}
+    return Packed({name: pack_each(getattr(draft, name).changed) for name in KINDS})
 
 
 def writes(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> list[Command]:
     """Return the commands that make the stored state what the draft says; absolute, so harmless to repeat."""
     done = done or packed(draft)
     return [
-        *(command for name, values in done.values.items() for command in _hash(name, values)),
-        *_hash("settings", draft.settings.changed),
-        *_hash("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
+        *(command for name, values in done.values.items() for command in hash_commands(name, values)),
+        *hash_commands("settings", draft.settings.changed),
+        *hash_commands("dead", {str(offset): reason.encode() for offset, reason in draft.dead.items()}),
         *(["DEL", f"ids:{hour}"] for hour in sorted(draft.forgotten_hours)),
-        *(command for hour, said in draft.said.items() for command in _hash(f"ids:{hour}", _each(said))),
+        *(command for hour, said in draft.said.items() for command in hash_commands(f"ids:{hour}", pack_each(said))),
         *_timelines(draft.timeline),
         *(["DEL", f"timeline:{id_}"] for id_, past in draft.past.changed.items() if past is None),
         ["HSET", "meta", "clock", draft.clock, "rebuilding", int(rebuilding), "shard", draft.shard],
     ]
 
 
-def _hash(name: str, fields: Mapping[str, bytes | None]) -> Iterator[Command]:
-    pairs = [part for field, value in fields.items() if value is not None for part in (field, value)]
-    gone = [field for field, value in fields.items() if value is None]
-    for start in range(0, len(pairs), MOST_ARGUMENTS):
-        yield ["HSET", name, *pairs[start : start + MOST_ARGUMENTS]]
-    for start in range(0, len(gone), MOST_ARGUMENTS):
-        yield ["HDEL", name, *gone[start : start + MOST_ARGUMENTS]]
-
-
 def _timelines(lines: Iterable[tuple[str, int, Entry]]) -> Iterator[Command]:
     by_alert: dict[str, list[str | bytes | int]] = {}
     for alert, place, entry in lines:
-        by_alert.setdefault(alert, []).extend((place, _pack(entry)))
+        by_alert.setdefault(alert, []).extend((place, pack(entry)))
     for alert, members in by_alert.items():
-        for start in range(0, len(members), MOST_ARGUMENTS):
-            yield ["ZADD", f"timeline:{alert}", *members[start : start + MOST_ARGUMENTS]]
+        yield from sorted_commands(f"timeline:{alert}", members)
 
 
 def feed(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> bytes:
@@ -146,14 +124,10 @@ def feed(draft: Draft, done: Packed | None = None, *, rebuilding: bool) -> bytes
     if not draft.anew:
         done = done or packed(draft)
         for name, shown in TOLD.items():
-            changed |= {f"{shown}/{key}": _raw(value) for key, value in done.values[name].items()}
+            changed |= {f"{shown}/{key}": raw(value) for key, value in done.values[name].items()}
         changed |= {f"setting/{name}": value for name, value in _settings(draft.settings.changed)}
     entry: dict[str, Any] = {"from": draft.base.offset, "at": draft.clock, "set": changed, "outcomes": draft.outcomes}
-    return _pack(entry | {"rebuilding": rebuilding, "reload": draft.anew})
-
-
-def _raw(value: bytes | None) -> msgspec.Raw | None:
-    return None if value is None else msgspec.Raw(value)
+    return pack(entry | {"rebuilding": rebuilding, "reload": draft.anew})
 
 
 def _settings(changed: Mapping[str, bytes | None]) -> Iterator[tuple[str, Any]]:

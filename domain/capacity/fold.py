@@ -6,11 +6,10 @@ second is judged when that second is over, as it is then. So the outcome does no
 batches, and what waits to be judged need not be kept: to judge everything once more changes nothing.
 """
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,6 +34,7 @@ from domain.capacity.watch import (
     sources_of,
     turns,
 )
+from domain.documents import gather, put_in_force
 from domain.errors import Unreadable
 from domain.events import (
     AlertActed,
@@ -49,6 +49,7 @@ from domain.events import (
     Tick,
 )
 from domain.grants import Grant
+from domain.overlay import Overlay, absorb
 from domain.places import Region
 
 FOLD_VERSION = 2
@@ -62,10 +63,6 @@ MOST_TOLD = 1_000  # wards that one feed entry tells of
 MOST_ALERT_BYTES = 1 << 20  # of alerts that one record changes, lest beds wait: what is left is judged a second later
 NEVER = 2**62
 
-K = TypeVar("K")
-V = TypeVar("V")
-
-MOST_PARTS = 15  # of a setting, of half a MiB each: a commit of one record holds 8 MiB
 
 _read_region = msgspec.msgpack.Decoder(Region)
 _read_rules = msgspec.json.Decoder(Ruleset)
@@ -155,30 +152,22 @@ class CapacityState:
         self.offset, self.clock = draft.offset, draft.clock
         if draft.region is not self.region:
             self.region, self.members = draft.region, draft.members
-        _overlay(self.wards, draft.wards)
-        _overlay(self.totals, draft.totals)
-        _overlay(self.settings, draft.settings)
-        _overlay(self.grants, draft.grants)
+        absorb(self.wards, draft.wards)
+        absorb(self.totals, draft.totals)
+        absorb(self.settings, draft.settings.changed)
+        absorb(self.grants, draft.grants)
         for hour in draft.forgotten_hours:  # first, as an id that was forgotten may have been said anew since
             for id_ in self.said_in.pop(hour, ()):
                 self.said.pop(id_, None)
         for hour, said in draft.said.items():
             self.remember(hour, said)
-        _overlay(self.first_offset_of, draft.first_offset_of)
+        absorb(self.first_offset_of, draft.first_offset_of)
         self.next_due = draft.next_due
-        _overlay(self.alerts, draft.book.changed)
-        _overlay(self.sources, draft.sources)
-        _overlay(self.dead_at, draft.dead_at)
+        absorb(self.alerts, draft.book.changed)
+        absorb(self.sources, draft.sources)
+        absorb(self.dead_at, draft.dead_at)
         self.plan, self.unjudged, self.all_unjudged = draft.plan, draft.unjudged, draft.all_unjudged
         self.next_alert, self.next_turn = draft.book.next_due, draft.next_turn
-
-
-def _overlay(held: dict[K, V], changed: Mapping[K, V | None]) -> None:
-    for key, value in changed.items():
-        if value is None:
-            held.pop(key, None)
-        else:
-            held[key] = value
 
 
 class Draft:
@@ -193,7 +182,7 @@ class Draft:
         self.region, self.members = base.region, base.members
         self.wards: dict[str, WardPicture | None] = {}
         self.totals: dict[str, Total | None] = {}
-        self.settings: dict[str, bytes | None] = {}
+        self.settings: Overlay[str, bytes] = Overlay(base.settings)
         self.grants: dict[str, tuple[Grant, ...] | None] = {}
         self.said: dict[int, dict[str, Said]] = {}
         self.repeated: dict[str, Said] = {}
@@ -417,20 +406,12 @@ class Draft:
     # -- settings
 
     def _publish(self, event: SettingsPublished) -> Said:
-        if ":" in event.name:
-            return Said("refused", "a colon in the name")  # it is ours: digests and parts are kept beside under such
-        if not 0 <= event.part < event.parts <= MOST_PARTS:
-            return Said("refused", f"part {event.part} of {event.parts}")
-        self._drop_parts(event.name, but=event.digest)
-        self.settings[_part(event.name, event.digest, event.part)] = event.content
-        parts = [self._setting(_part(event.name, event.digest, place)) for place in range(event.parts)]
-        if any(part is None for part in parts):
+        whole = gather(self.settings, event)
+        if whole is None:
             return APPLIED  # more parts are to come
-        for place in range(event.parts):
-            self.settings[_part(event.name, event.digest, place)] = None
-        content = b"".join(part for part in parts if part is not None)
-        if hashlib.sha256(content).hexdigest() != event.digest:
-            return Said("refused", "the content does not match its digest")
+        if whole.refused:
+            return Said("refused", whole.refused)
+        content = whole.content
         if event.name == "region":
             try:
                 region = _read_region.decode(content)
@@ -443,19 +424,8 @@ class Draft:
                 return Said("refused", wrong)
         elif not _is_json(content):
             return Said("refused", "not JSON")
-        self.settings[event.name] = content
-        self.settings[f"{event.name}:digest"] = event.digest.encode()
+        put_in_force(self.settings, event, content)
         return APPLIED
-
-    def _drop_parts(self, name: str, but: str) -> None:
-        """Forget the parts of a publication that was broken off."""
-        for held in set(self.base.settings) | set(self.settings):
-            named, _, rest = held.partition(":")
-            if named == name and ":" in rest and not rest.startswith(f"{but}:"):
-                self.settings[held] = None
-
-    def _setting(self, name: str) -> bytes | None:
-        return self.settings[name] if name in self.settings else self.base.settings.get(name)
 
     def _redraw(self, region: Region) -> None:
         """Put a region directory in force: every picture and every total is drawn again by it."""
@@ -701,10 +671,6 @@ def _is_json(content: bytes) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return True
-
-
-def _part(name: str, digest: str, place: int) -> str:
-    return f"{name}:{digest}:{place}"
 
 
 def fold(state: CapacityState, items: Sequence[Item]) -> Draft:
