@@ -9,7 +9,10 @@ from typing import Literal
 import msgspec
 
 from domain.alerts.lifecycle import Step
-from domain.alerts.routing import Matchers
+from domain.alerts.routing import Matchers, Zone
+from domain.followup.crossing import Case, Count, Word
+from domain.followup.patient import AnsweredBy, Channel, Member
+from domain.followup.sealed import Sealed
 from domain.places import NATURE_BED
 
 # TRE_R330-TypeStatutCapacite
@@ -249,6 +252,192 @@ class SystemMeasured(Event, frozen=True, tag="system.measured"):
     value: float
 
 
+# --- home follow-up: folded by the shard that a pseudonym falls on; what describes a patient is sealed ---------------
+#
+# What each sealed content is about (`domain.followup.sealed.About`), and what is packed in it: `file` a File, `answers`
+# (of the slot) a mapping of answers, `mute` (of the event's id) a Mute, `note` (of the event's id) a text.
+
+
+class PatientEnrolled(Event, frozen=True, tag="patient.enrolled"):
+    """A patient begins a pathway (`<id>/<version>`), with consent; the pseudonym is of this pathway alone.
+
+    `zone` is the patient's local time as data and `first_day` its first local day (since 1970). `departement` and
+    `facility` (FINESS ET, of a resident) are what is counted by.
+    """
+
+    patient: str
+    key: str
+    pathway: str
+    circle: tuple[Member, ...]
+    zone: Zone
+    first_day: int
+    file: Sealed
+    channels: tuple[Channel, ...] = ()
+    departement: str = ""
+    facility: str = ""
+
+
+class FileChanged(Event, frozen=True, tag="patient.file_changed"):
+    """A patient's file is another from now on, and why."""
+
+    patient: str
+    file: Sealed
+    reason: Sealed
+    channels: tuple[Channel, ...] = ()
+
+
+class CircleChanged(Event, frozen=True, tag="patient.circle_changed"):
+    """Professionals come into a patient's circle, or leave it."""
+
+    patient: str
+    add: tuple[Member, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class FollowUpMoved(Event, frozen=True, tag="patient.moved"):
+    """A follow-up is paused, resumed, stopped (by the patient too, who is the source then) or ended."""
+
+    patient: str
+    move: Literal["pause", "resume", "stop", "end"]
+    reason: Sealed | None = None
+
+
+class CallMade(Event, frozen=True, tag="patient.called"):
+    """A tracing agent's first call, and what came of it; the next one is at `next_at`."""
+
+    patient: str
+    outcome: Literal["agreed", "refused", "unreachable", "call_again"]
+    next_at: int | None = None
+    note: Sealed | None = None
+
+
+class AnswersGiven(Event, frozen=True, tag="patient.answered"):
+    """Answers to one slot: the first, a repetition, or a correction."""
+
+    patient: str
+    slot: str
+    answers: Sealed
+    by: AnsweredBy = "patient"
+
+
+class PatientAlertActed(Event, frozen=True, tag="patient.alert_acted"):
+    """What a person of the circle did with a patient's alert; who takes it says when they look again (`check_at`)."""
+
+    patient: str
+    alert: str
+    act: Literal["take", "hand_over", "close", "comment"]
+    check_at: int | None = None
+    to: str | None = None
+    outcome: Literal["acted", "no_action_needed", "wrong"] | None = None
+    text: Sealed | None = None
+
+
+class RuleMuted(Event, frozen=True, tag="patient.rule_muted"):
+    """One rule raises no alert of one patient until an instant; which rule and why is sealed."""
+
+    patient: str
+    mute: Sealed
+    until: int
+
+
+class MessageWritten(Event, frozen=True, tag="patient.message"):
+    """Somebody of the circle wrote to the others."""
+
+    patient: str
+    text: Sealed
+
+
+class MessagesRead(Event, frozen=True, tag="patient.read"):
+    """Somebody of the circle has read the messages up to an instant (ms)."""
+
+    patient: str
+    upto: int
+
+
+class MemoWritten(Event, frozen=True, tag="patient.memo"):
+    """Something to be thought of at an instant; the event's id is the memo's."""
+
+    patient: str
+    text: Sealed
+    due_at: int
+
+
+class MemoDone(Event, frozen=True, tag="patient.memo_done"):
+    """A memo is done with."""
+
+    patient: str
+    memo: str
+
+
+class TeleconsultationStarted(Event, frozen=True, tag="patient.teleconsultation"):
+    """Somebody opened a teleconsultation with a patient at a configured provider."""
+
+    patient: str
+    provider: str
+
+
+class GlassBroken(Event, frozen=True, tag="patient.glass_broken"):
+    """A regulator (the source) opened one file until an instant, and why; the circle and these others are told."""
+
+    patient: str
+    reason: Sealed
+    until: int
+    tell: tuple[str, ...] = ()
+
+
+class CodeAsked(Event, frozen=True, tag="patient.code_asked"):
+    """A patient wants to read; the code is derived from this event's id when it is sent, and is on no log."""
+
+    patient: str
+    give_up_at: int
+
+
+class SummaryGiven(Event, frozen=True, tag="patient.summary"):
+    """The signed summary was handed over to the physician's mailbox, or its receipt was confirmed."""
+
+    patient: str
+    what: Literal["sent", "received"]
+
+
+class PatientErased(Event, frozen=True, tag="patient.erased"):
+    """The patient's key is destroyed: nothing of their content can be read any more, wherever it lies."""
+
+    patient: str
+
+
+# --- what followup shards tell their region's notices shard, beside alerts' steps -------------------------------------
+
+
+class CaseFound(Event, frozen=True, tag="followup.case"):
+    """A case of a facility, as the n-th thing that the record at this offset of that shard's log led to."""
+
+    shard: str
+    epoch: str
+    offset: int
+    n: int
+    case: Case
+
+
+class Counted(Event, frozen=True, tag="followup.counted"):
+    """How many patients one followup shard has at a full hour; crosses as a case does."""
+
+    shard: str
+    epoch: str
+    offset: int
+    n: int
+    count: Count
+
+
+class WordSent(Event, frozen=True, tag="followup.word"):
+    """Something that people of a circle are told of once; crosses as a case does."""
+
+    shard: str
+    epoch: str
+    offset: int
+    n: int
+    word: Word
+
+
 KINDS: tuple[type[Event], ...] = (
     Genesis,
     Tick,
@@ -270,6 +459,26 @@ KINDS: tuple[type[Event], ...] = (
     NoticeFailed,
     ChannelChanged,
     SystemMeasured,
+    PatientEnrolled,
+    FileChanged,
+    CircleChanged,
+    FollowUpMoved,
+    CallMade,
+    AnswersGiven,
+    PatientAlertActed,
+    RuleMuted,
+    MessageWritten,
+    MessagesRead,
+    MemoWritten,
+    MemoDone,
+    TeleconsultationStarted,
+    GlassBroken,
+    CodeAsked,
+    SummaryGiven,
+    PatientErased,
+    CaseFound,
+    Counted,
+    WordSent,
 )
 VERSIONS: dict[str, int] = {str(kind.__struct_config__.tag): 1 for kind in KINDS}
 
@@ -294,6 +503,26 @@ AnyEvent = (
     | NoticeFailed
     | ChannelChanged
     | SystemMeasured
+    | PatientEnrolled
+    | FileChanged
+    | CircleChanged
+    | FollowUpMoved
+    | CallMade
+    | AnswersGiven
+    | PatientAlertActed
+    | RuleMuted
+    | MessageWritten
+    | MessagesRead
+    | MemoWritten
+    | MemoDone
+    | TeleconsultationStarted
+    | GlassBroken
+    | CodeAsked
+    | SummaryGiven
+    | PatientErased
+    | CaseFound
+    | Counted
+    | WordSent
 )
 
 Outcome = Literal["applied", "history", "refused", "dead"]

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -14,9 +15,11 @@ from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
 
 CAPACITY = "vigilits.capacity"
 NOTICES = "vigilits.notices"
+FOLLOWUP = "vigilits.followup"
 DEAD_LETTERS = "vigilits.dead-letters"
 LOOKS_AGAIN_S = 1.0  # a partition may be told to be empty for a moment, after a broker has lost its leader
 PARTITIONS: Mapping[str, int] = {CAPACITY: 8, NOTICES: 8, DEAD_LETTERS: 1}
+FOLLOWUP_SHARDS = 4  # of a region: patients are spread over them by their pseudonyms
 TOPIC_OF: Mapping[str, str] = {"capacity": CAPACITY, "notices": NOTICES}  # by sort: what precedes a shard's colon
 
 
@@ -34,7 +37,18 @@ class Founded(NamedTuple):
 
 def region_of(shard: str) -> str:
     """Return the region's code of a shard such as `capacity:occitanie`; it is also the key of its records."""
-    return shard.partition(":")[2]
+    return shard.split(":")[1] if ":" in shard else ""
+
+
+def followup_shards(region: str) -> list[str]:
+    """Return the names of a region's followup shards, such as `followup:occitanie:0`."""
+    return [f"followup:{region}:{index}" for index in range(FOLLOWUP_SHARDS)]
+
+
+def followup_shard(region: str, pseudonym: str) -> str:
+    """Return the followup shard on which a patient's pathway lives."""
+    digest = blake2b(pseudonym.encode(), digest_size=8).digest()
+    return followup_shards(region)[int.from_bytes(digest) % FOLLOWUP_SHARDS]
 
 
 async def shards(log: Log, topic: str = CAPACITY) -> dict[str, int]:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from domain.alerts.routing import ChainStep
 from domain.alerts.rule import Severity
 from domain.places import Words
 
@@ -118,6 +119,7 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     why: Why | None = None
     outcome: Outcome | None = None
     stands: bool = False  # closed by a person while its condition held: no new one until that has ended
+    plan: tuple[ChainStep, ...] = ()  # a chain of its own, which no route, silence, inhibition or group delay touches
 
     @property
     def key(self) -> str:

@@ -9,7 +9,21 @@ from domain.alerts.routing import Matchers
 from domain.alerts.rule import Severity
 from domain.places import Words
 
-Reason = Literal["first", "grew", "worse", "reopened", "escalated", "repeat", "handed_over", "resolved"]
+Reason = Literal[
+    "first",
+    "grew",
+    "worse",
+    "reopened",
+    "escalated",
+    "repeat",
+    "handed_over",
+    "resolved",
+    "word",  # told once, and nobody need answer
+    "questionnaire",  # from here on to patients: a slot is due
+    "reminder",
+    "code",
+    "end",  # what becomes of the follow-up and its content
+]
 Held = Literal["silenced", "inhibited", "quiet hours", "nobody on call", "no channel", "unknown person", "late", "over"]
 
 

@@ -8,7 +8,7 @@ from domain.places import Place, Words
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")  # rising
 
-Concern = Literal["beds", "data", "system"]
+Concern = Literal["beds", "data", "system", "patients", "cluster"]
 
 
 class Level(Place, frozen=True):

@@ -1,0 +1,137 @@
+"""A patient's content, as it is when opened: who it is, what was answered and what it means. Never stored in clear."""
+
+import msgspec
+
+from domain.alerts.rule import Severity
+from domain.followup.ins import Ins, Sex
+from domain.followup.news2 import Scale
+from domain.followup.pathway import Care
+from domain.followup.patient import AnsweredBy
+from domain.followup.questionnaire import Value
+from domain.followup.score import Finding, Result
+from domain.places import Place
+
+LONGEST_NOTE = 4_000  # characters of a message, a memo, a reason
+
+
+class Contact(Place, frozen=True):
+    """By what somebody can be reached."""
+
+    phone: str = ""
+    email: str = ""
+
+
+class Caregiver(Place, frozen=True):
+    """Somebody near, who may answer in the patient's place."""
+
+    name: str
+    relation: str = ""
+    contact: Contact = Contact()
+
+
+class Consent(Place, frozen=True):
+    """Who agreed to which version of the text, when, and who recorded it; in which capacity, for a representative."""
+
+    text_version: str
+    given_at: int
+    recorded_by: str
+    by: str = "patient"  # or representative
+    representative: str = ""
+    capacity: str = ""
+
+
+class OwnThreshold(Place, frozen=True):
+    """A threshold of this patient's own: by whom, when and why."""
+
+    value: float
+    set_by: str
+    set_at: int
+    reason: str
+
+
+class Residence(Place, frozen=True):
+    """What an EHPAD has on file of a resident."""
+
+    room: str = ""
+    level_of_care: str = ""
+    directives: str = ""
+    person_of_trust: str = ""
+    coordinating_physician: str = ""
+    geriatric_hotline: str = ""
+
+
+class File(Place, frozen=True):
+    """Who a patient is and what is known of them. Dates are ISO; `symptoms_day` counts local days since 1970."""
+
+    birth_name: str
+    first_names: tuple[str, ...]
+    birth_date: str
+    sex: Sex
+    used_name: str = ""
+    birth_place: str = ""
+    ins: Ins | None = None
+    language: str = "fr"
+    contact: Contact = Contact()
+    caregivers: tuple[Caregiver, ...] = ()
+    consent: Consent | None = None
+    symptoms_day: int | None = None
+    pregnant: bool = False
+    scale: Scale = 1
+    scale_2_prescribed_by: str = ""
+    care: Care | None = None  # what they have now
+    thresholds: dict[str, OwnThreshold] = msgspec.field(default_factory=dict)
+    residence: Residence | None = None
+
+
+class Mute(Place, frozen=True):
+    """A rule that raises no alert for a while, and why."""
+
+    rule: str
+    reason: str
+    by: str = ""
+    until: int = 0
+
+
+class Sending(Place, frozen=True):
+    """Answers as they were sent once."""
+
+    id: str
+    at: int
+    by: AnsweredBy
+    answers: dict[str, Value]
+
+
+class SlotContent(Place, frozen=True):
+    """All that was answered to one slot, what counts of it, and what that means; None where nobody answered."""
+
+    slot: str
+    day: int
+    sent: tuple[Sending, ...] = ()
+    answers: dict[str, Value] = msgspec.field(default_factory=dict)
+    first: dict[str, Value] = msgspec.field(
+        default_factory=dict
+    )  # what was said first of items that were corrected since
+    result: Result | None = None
+
+
+class Earlier(Place, frozen=True):
+    """What was answered on an earlier day, as far as some trend looks at it."""
+
+    day: int
+    answers: dict[str, Value]
+
+
+class Chart(Place, frozen=True):
+    """What the fold reads of a patient: the file, the open slot, the days before it, mutes, and why the alert is open.
+
+    One sealed piece; the slots that are past, and the story, are pieces of their own that the fold never reads back.
+    """
+
+    file: File
+    current: SlotContent | None = None
+    before: tuple[Earlier, ...] = ()
+    mutes: tuple[Mute, ...] = ()
+    why: tuple[Finding, ...] = ()
+
+
+SEVERITY: dict[str, Severity] = {"green": "info", "yellow": "info", "orange": "warning", "red": "critical"}

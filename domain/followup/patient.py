@@ -1,0 +1,120 @@
+"""A followed patient as anybody who runs vigilits may see one: a pseudonym, instants and colours, and no content."""
+
+from typing import Literal
+
+import msgspec
+
+from domain.alerts.routing import Zone
+from domain.followup.pathway import Colour
+from domain.followup.schedule import Due
+
+MemberRole = Literal["physician", "nurse", "coordinator", "tracing_agent", "ehpad", "samu", "geriatrics"]
+Channel = Literal["sms", "smtp"]  # by which a patient is written to, in the order of their wish
+AnsweredBy = Literal["patient", "caregiver", "staff", "app"]
+Status = Literal[
+    "calling",  # waits for a first call, and for an agreement
+    "followed",
+    "paused",
+    "stopped",  # by the patient or the circle: nothing is asked any more
+    "ended",
+    "refused",
+]
+OVER: tuple[Status, ...] = ("stopped", "ended", "refused")
+
+
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A professional of a patient's circle; with an end, one who broke the glass."""
+
+    subject: str
+    role: MemberRole
+    until: int | None = None
+
+
+class SlotState(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one slot: of which colour its answers are, when and by whom they were given, or that none were.
+
+    `alerted` is the gravest colour of it that somebody was made to answer: a correction that says no more does not do
+    so again.
+    """
+
+    state: Literal["open", "answered", "missed", "skipped"]
+    due_at: int
+    colour: Colour = "green"
+    incomplete: bool = False
+    at: int | None = None
+    by: AnsweredBy | None = None
+    corrections: int = 0
+    alerted: Colour = "green"
+
+
+class PatientAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The alert of a patient that is open, one at a time: only a person closes it. Why it is there is in the chart.
+
+    `colour` is the gravest since it was opened. Who took it looks again at `check_at`; when that passes, or the colour
+    rises, it is opened again.
+    """
+
+    id: str
+    colour: Colour
+    status: Literal["firing", "acknowledged"]
+    opened_at: int
+    slot: str
+    worsened_at: int | None = None
+    taken_by: str | None = None
+    taken_at: int | None = None
+    check_at: int | None = None
+    reopened: int = 0
+
+
+class Closed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An alert that a person closed, and what came of it."""
+
+    id: str
+    colour: Colour
+    opened_at: int
+    closed_at: int
+    closed_by: str
+    outcome: str
+    taken_at: int | None = None
+
+
+class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One patient of one pathway; instants in ms. Content is in the chart, the slots and the story, which are sealed.
+
+    `slot` is the one that is due next or open now; `asked` counts the steps of it that were run. `slots` are what
+    became of the last ones. `changed` is the offset of the last record that changed anything of the patient.
+    """
+
+    id: str
+    key: str
+    pathway: str
+    status: Status
+    circle: tuple[Member, ...]
+    zone: Zone
+    first_day: int
+    enrolled_at: int
+    channels: tuple[Channel, ...] = ()
+    departement: str = ""
+    facility: str = ""
+    changed: int = 0
+    slot: Due | None = None
+    asked: int = 0
+    slots: dict[str, SlotState] = {}
+    colour: Colour | None = None  # of the last slot that was answered or missed
+    colour_at: int | None = None
+    incomplete: bool = False
+    answered_at: int | None = None
+    alert: PatientAlert | None = None
+    closed: tuple[Closed, ...] = ()  # the last 20
+    muted_until: int | None = None  # the last mute's end
+    memos: dict[str, int] = {}  # by id, when each is due; those that are not done
+    read: dict[str, int] = {}  # by subject, up to when they have read the thread
+    written_at: int | None = None  # the thread's last message
+    call_at: int | None = None  # the next call
+    calls: int = 0
+    teleconsultations: int = 0
+    over_at: int | None = None
+    stopped_by_patient: bool = False
+    summary: Literal["", "due", "sent", "received"] = ""
+    erase_at: int | None = None  # when the key is to be destroyed
+    erase_told: bool = False  # the circle was told that it will be
