@@ -15,7 +15,9 @@ from realtime_api.problems import Problem
 MOST_BYTES = 32 * 1024 * 1024  # of all files together: anything beyond is no web app of ours
 PACKED = ("text/", "application/json", "application/javascript", "application/manifest", "image/svg")
 KINDS = {".webmanifest": "application/manifest+json", ".js": "text/javascript"}  # a machine's own table may lack them
-ROUTES = ("alerts", "alerts/worth", "seen")  # pages of the one web app, which reads the address itself
+# Pages of the one web app, which reads the address itself; `*` is a pseudonym or a FINESS.
+ROUTES = ("alerts", "alerts/worth", "seen", "a", "patients", "patients/*", "sitting/*", "calls", "trail")
+LONGEST_NAME = 128
 INDEX, WORKER = "index.html", "sw.js"
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -59,6 +61,12 @@ def secure_headers(tile_url: str) -> dict[str, str]:
     }
 
 
+def is_route(name: str) -> bool:
+    """Return whether a path is a page of the web app and no file of its own."""
+    kind, _, rest = name.partition("/")
+    return name in ROUTES or (f"{kind}/*" in ROUTES and 0 < len(rest) <= LONGEST_NAME and "/" not in rest)
+
+
 class Pages:
     """The files of `dashboards/dist`, by path."""
 
@@ -92,7 +100,7 @@ class Pages:
     async def page(self, request: Request) -> Response:
         """Return a file, the index for `/` and the app's other addresses; raise Problem for what is not there."""
         name = request.path_params.get("page", "") or INDEX
-        if name in ROUTES:
+        if is_route(name):
             name = INDEX
         file = self._files.get(name)
         if file is None:

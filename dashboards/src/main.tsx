@@ -1,6 +1,6 @@
 /** Opens the web app. */
 import { render } from "preact";
-import { followRoute, page } from "./route";
+import { followRoute, isByLink, page } from "./route";
 import { App } from "./screen/app";
 import { enter, follow } from "./state";
 import { followTongue } from "./words";
@@ -10,4 +10,4 @@ followTongue();
 followRoute();
 render(<App />, document.getElementById("app")!);
 // Who comes by a link of a message need not be signed in: the link says all.
-if (page.peek() !== "seen") void enter();
+if (!isByLink(page.peek())) void enter();

@@ -17,3 +17,28 @@ export function remember(name: string, value: string): void {
     // as above
   }
 }
+
+/** Empties all that this origin keeps in the browser: whoever signs in here next finds nothing of whoever signed out. */
+export async function emptyStorage(): Promise<void> {
+  for (const of of [() => localStorage, () => sessionStorage]) {
+    try {
+      of().clear();
+    } catch {
+      // storage may be forbidden: then there is nothing in it
+    }
+  }
+  try {
+    const known = await indexedDB.databases();
+    await Promise.all(known.map(({ name }) => name && gone(name)));
+  } catch {
+    // as above
+  }
+}
+
+function gone(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const asked = indexedDB.deleteDatabase(name);
+    // Another tab may still hold it open: it is gone once that one lets go.
+    asked.onsuccess = asked.onerror = asked.onblocked = () => resolve();
+  });
+}

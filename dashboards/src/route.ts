@@ -1,21 +1,80 @@
 /** Which page of the app the address names, and going from one to another without leaving it. */
 import { batch, signal } from "@preact/signals";
 
-export type Page = "map" | "alerts" | "worth" | "seen";
+export type Page =
+  | "map"
+  | "alerts"
+  | "worth"
+  | "seen"
+  | "patients"
+  | "patient"
+  | "enrol"
+  | "answer"
+  | "sitting"
+  | "calls"
+  | "trail";
 
-/** Returns the page of a path; what is not known is the map. */
-export function pageOf(path: string): Page {
-  const known: Record<string, Page> = { "/alerts": "alerts", "/alerts/worth": "worth", "/seen": "seen" };
-  return known[path.replace(/\/+$/, "")] ?? "map";
+/** A page, and what of its kind it is about: a patient, an establishment. */
+export interface Place {
+  page: Page;
+  of: string;
 }
 
-export const page = signal<Page>(pageOf(location.pathname));
+const FIXED: Record<string, Page> = {
+  "/alerts": "alerts",
+  "/alerts/worth": "worth",
+  "/seen": "seen",
+  "/patients": "patients",
+  "/patients/new": "enrol",
+  "/a": "answer",
+  "/calls": "calls",
+  "/trail": "trail",
+};
+const OF = new Map<string, Page>([
+  ["patients", "patient"],
+  ["sitting", "sitting"],
+]);
+
+/** Who comes to these by a link of a message need not be signed in: the link says all. */
+const BY_LINK: ReadonlySet<Page> = new Set(["seen", "answer"]);
+/** Those of the followed patients, and the desks beside them: they need the session alone, and neither beds nor directory. */
+const FOLLOW_UP: ReadonlySet<Page> = new Set(["patients", "patient", "enrol", "sitting", "calls", "trail"]);
+const DESKS: ReadonlySet<Page> = new Set(["sitting", "calls", "trail"]);
+
+export const isByLink = (one: Page): boolean => BY_LINK.has(one);
+export const isFollowUp = (one: Page): boolean => FOLLOW_UP.has(one);
+export const isDesk = (one: Page): boolean => DESKS.has(one);
+
+/** Returns the page of a path; what is not known is the map. */
+export function placeOf(path: string): Place {
+  const bare = path.replace(/\/+$/, "");
+  const fixed = FIXED[bare];
+  if (fixed) return { page: fixed, of: "" };
+  const [, kind, of, more] = bare.split("/");
+  const page = more === undefined && of ? OF.get(kind ?? "") : undefined;
+  return page ? { page, of: plain(of!) } : { page: "map", of: "" };
+}
+
+function plain(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray % names nothing: the door says so
+  }
+}
+
+const first = placeOf(location.pathname);
+export const page = signal<Page>(first.page);
+/** What the page is about, where it is about one thing: a patient's pseudonym, a FINESS. */
+export const of = signal(first.of);
 /** The query as the address had it when it was gone to, a new object each time; the page keeps the address in step from there. */
 export const query = signal({ text: location.search });
 
 function arrive(): void {
   batch(() => {
-    page.value = pageOf(location.pathname);
+    const place = placeOf(location.pathname);
+    page.value = place.page;
+    of.value = place.of;
     query.value = { text: location.search };
   });
 }

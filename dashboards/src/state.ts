@@ -6,7 +6,7 @@ import { grown, linesOf, type Line } from "./feed";
 import { api, Problem } from "./http";
 import { Mirror, type Delta } from "./mirror";
 import { mono, Pulse } from "./pulse";
-import { remember, remembered } from "./remember";
+import { emptyStorage, remember, remembered } from "./remember";
 import { page, query } from "./route";
 import type { SortBy } from "./order";
 import type { BedKind, Directory, Facility, Frame, RegionName, Scenario, Session, TotalPicture, WardPicture } from "./wire";
@@ -333,7 +333,9 @@ export async function signOut(): Promise<void> {
   channel = null;
   await forgetPush().catch(() => undefined);
   await api.signOut().catch(() => undefined);
+  await emptyStorage();
   signInUrl.value = null;
+  session.value = null;
   phase.value = "sign-in";
 }
 

@@ -33,6 +33,7 @@ from domain.capacity.picture import WardPicture, draw
 from domain.capacity.search import Free, nearest, sites
 from domain.capacity.totals import add_up, group_keys, groups
 from domain.events import Source, Split
+from realtime_api.pages import ROUTES
 from tests.browser.stand_in_alerts import ROLES, StandInAlerts
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,7 @@ CHANNEL = "capacity:occitanie"
 COOKIE = "vigilits"
 SECRET = "stand-in"  # of a link that opens nothing but this; `stand-in.<subject>` signs in as somebody else
 LIVE_EVERY_S = 1.0
+PAGES = tuple(f"/{path.replace('*', '{of}')}" for path in ROUTES)
 HOUR_MS = 3_600_000
 
 # As strict as the app allows: nothing inline, nothing from elsewhere.
@@ -500,7 +502,7 @@ class StandIn:
                 Route(f"{api}/search/beds", guarded(self._nearby)),
                 *self.alerts.routes(guarded, lambda request: self._subject(request) or ""),
                 WebSocketRoute("/ws", self._live),
-                *(Route(path, self._page) for path in ("/alerts", "/alerts/worth", "/seen")),
+                *(Route(path, self._page) for path in PAGES),
                 Mount("/", StaticFiles(directory=DIST, html=True)),
             ],
             middleware=[Middleware(Policy), Middleware(GZipMiddleware, minimum_size=1000)],

@@ -48,7 +48,23 @@ async def test_every_page_has_a_strict_policy(dist: Path) -> None:
         assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", ["/alerts", "/alerts?group=abc", "/alerts?mine", "/alerts/worth", "/seen"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/alerts",
+        "/alerts?group=abc",
+        "/alerts?mine",
+        "/alerts/worth",
+        "/seen",
+        "/a",
+        "/patients",
+        "/patients/new",
+        "/patients/p-abc_1",
+        "/sitting/310000001",
+        "/calls",
+        "/trail",
+    ],
+)
 async def test_the_apps_own_addresses_are_its_index(dist: Path, path: str) -> None:
     async with open_house(dist) as house:
         answer = await house.http.get(path)

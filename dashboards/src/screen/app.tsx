@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { counted, tally } from "../bell";
 import { count, longDate } from "../format";
 import { spoken } from "../names";
-import { page } from "../route";
+import { isByLink, isDesk, isFollowUp, page } from "../route";
 import {
   away,
   chooseTheme,
@@ -58,7 +58,13 @@ export function App() {
   const away = phase.value === "sign-in" || phase.value === "no-region" || phase.value === "forbidden";
   useEffect(loadAlerts, []);
   if (page.value === "seen") return <Lazy key="seen" load={() => import("../alerts/screen/seen").then((module) => module.Seen)} />;
-  if (page.value !== "map" && region.value !== "" && !away) {
+  if (page.value === "answer") return <Lazy key="answer" load={() => import("../answer/page").then((module) => module.AnswerPage)} />;
+  if (isFollowUp(page.value) && region.value !== "" && phase.value !== "sign-in" && phase.value !== "no-region") {
+    // Who works here may have no right to the beds: that refusal is not of these pages.
+    if (isDesk(page.value)) return <Lazy key="desks" load={() => import("../desks/page").then((module) => module.DeskPages)} />;
+    return <Lazy key="patients" load={() => import("../patients/screen/pages").then((module) => module.PatientPages)} />;
+  }
+  if ((page.value === "alerts" || page.value === "worth") && region.value !== "" && !away) {
     return <Lazy key="alerts" load={() => import("../alerts/screen/pages").then((module) => module.AlertPages)} />;
   }
   return phase.value === "ready" ? <Cell /> : <Gate />;
@@ -95,7 +101,7 @@ function loadAlerts(): () => void {
   let started = false;
   return effect(() => {
     const code = region.value;
-    if (started || code === "" || page.value === "seen" || (page.value === "map" && phase.value !== "ready")) return;
+    if (started || code === "" || isByLink(page.value) || (page.value === "map" && phase.value !== "ready")) return;
     started = true;
     const start = () => void import("../alerts/state").then((module) => module.start(code), () => undefined);
     if (page.peek() === "map") setTimeout(start, AFTER_PAINT_MS);
