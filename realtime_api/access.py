@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from domain.alerts.notice import HeldAlert
 from domain.alerts.rule import Concern
 from domain.capacity.view import Sight
+from domain.followup.patient import Member, MemberRole, Patient
 from domain.grants import Grant
 from domain.places import Region
 
@@ -20,7 +21,27 @@ MATRIX_FILE = Path(__file__).with_name("access_matrix.yaml")
 Relation = Literal["own", "other", "region"]
 Thing = Literal["wards", "totals"]
 Scope = Literal["region", "et", "ej", "ward"]
-Need = Literal["wards", "totals", "writes", "desk", "mine", "manage", "commands"]
+Need = Literal[
+    "wards",
+    "totals",
+    "writes",
+    "desk",
+    "mine",
+    "manage",
+    "commands",
+    # of patients
+    "enrol",
+    "open",
+    "circle",
+    "search",
+    "break_glass",
+    "sitting",
+    "calls",
+    "trail",
+    "trail_own",
+    "counts",
+]
+Needs = Need | tuple[Need, ...] | None  # of several, one is enough
 
 MINE = "alerts:me"  # the channel of what its reader was told of, or has taken
 
@@ -44,6 +65,22 @@ class AlertRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manage: bool = False
 
 
+class PatientRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of patients a role may (`access_matrix.yaml` says each in a sentence), and as what it may be in a circle."""
+
+    enrol: bool = False
+    open: bool = False
+    circle: bool = False
+    search: bool = False
+    break_glass: bool = False
+    sitting: bool = False
+    calls: bool = False
+    trail: bool = False
+    trail_own: bool = False
+    counts: bool = False
+    member: tuple[MemberRole, ...] = ()
+
+
 class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a role sees by relation of its scope, and by which door its reports are said to come."""
 
@@ -53,6 +90,12 @@ class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only_what_it_wrote: bool = False
     writes: dict[Relation, str] = {}
     alerts: AlertRights = AlertRights()
+    patients: PatientRights = PatientRights()
+
+    def may(self, needs: Needs) -> bool:
+        """Return whether it meets a door's needs."""
+        wanted = needs if isinstance(needs, tuple) else (needs,)
+        return any(need is None or bool(getattr(self, need, getattr(self.patients, need, False))) for need in wanted)
 
     @property
     def desk(self) -> bool:
@@ -72,14 +115,16 @@ class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def commands(self) -> bool:
         """Return whether it can have sent a command."""
-        return bool(self.writes) or self.mine or self.alerts.act
+        patients = self.patients
+        acts = patients.enrol or patients.open or patients.circle or patients.sitting or patients.break_glass
+        return bool(self.writes) or self.mine or self.alerts.act or acts
 
 
 class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"open_to": "for"}):
     """Who may knock at a door, what they need, and what it shows."""
 
     open_to: Literal["everyone", "signed-in", "granted"]
-    needs: Need | None = None
+    needs: Needs = None
     shows: tuple[str, ...] = ()
 
 
@@ -133,9 +178,9 @@ class View(NamedTuple):
         """Return the channel of its frames."""
         return f"capacity:{self.region}"
 
-    def may(self, need: Need | None) -> bool:
-        """Return whether a door's need is met by some right."""
-        return need is None or any(getattr(MATRIX.roles[right.role], need) for right in self.rights)
+    def may(self, needs: Needs) -> bool:
+        """Return whether a door's needs are met by some right."""
+        return needs is None or any(MATRIX.roles[right.role].may(needs) for right in self.rights)
 
 
 @lru_cache(maxsize=4096)
@@ -200,6 +245,43 @@ def may_act(rights: Iterable[Right], held: HeldAlert, subject: str) -> bool:
     if any(role.act and held.alert.labels.get("concern") in role.desk for role in roles):
         return True
     return any(role.mine for role in roles) and is_told(held, subject)
+
+
+class PatientsView(NamedTuple):
+    """What one person sees of a shard's patients: those of whose circle they are, but for glass that is whole again.
+
+    `over` are the files that they opened by breaking the glass, and whose hour is over by this process's clock: so they
+    go with it, whatever becomes of the shard's.
+    """
+
+    region: str
+    channel: str
+    subject: str
+    over: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """Return what tells this view from all others, in tokens."""
+        return hashlib.blake2b(repr((DIGEST, self[:3], sorted(self.over))).encode(), digest_size=8).hexdigest()
+
+    def shows(self, patient: Patient) -> bool:
+        """Return whether a patient is theirs to see."""
+        return patient.id not in self.over and any(member.subject == self.subject for member in patient.circle)
+
+
+def member_of(patient: Patient, subject: str, now: int) -> Member | None:
+    """Return what somebody is in a patient's circle at an instant, None where they are not in it (any more)."""
+    found = [each for each in patient.circle if each.subject == subject and (each.until is None or now < each.until)]
+    return min(found, key=lambda each: each.until is not None, default=None)  # who is in it anyhow broke no glass
+
+
+def may_be_member(grants: Iterable[Grant], region: str, now: int, role: MemberRole, facility: str) -> bool:
+    """Return whether grants let somebody be in a circle as this: of staff, only where the patient lives."""
+    for right in rights_of("", grants, region, now):
+        patients = MATRIX.roles[right.role].patients
+        if role in patients.member and (not patients.sitting or right.scope == f"et:{facility}"):
+            return True
+    return False
 
 
 def changes_at(grants: Iterable[Grant], now: int) -> int | None:

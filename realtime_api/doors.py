@@ -14,7 +14,7 @@ from domain.events import BedsReported
 from domain.grants import Grant
 from live_state.state import State
 from realtime_api import access, commands, queries, shapes
-from realtime_api.access import MATRIX, Need, Right, View, view_of
+from realtime_api.access import MATRIX, Needs, Right, View, view_of
 from realtime_api.alerts.doors import ALERT_DOORS
 from realtime_api.alerts.me import OWN_DOORS
 from realtime_api.answers import (
@@ -88,10 +88,10 @@ class Doors:
             return _of_list(judged, told)
         return _of_one(judged[0], told[0])
 
-    def _may(self, need: Need, who: Who, now: int) -> bool:
+    def _may(self, needs: Needs, who: Who, now: int) -> bool:
         """Return whether someone's rights in any region meet a need."""
         views = (view_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs())
-        return any(view is not None and view.may(need) for view in views)
+        return any(view is not None and view.may(needs) for view in views)
 
     def _why_not_allowed(self) -> Problem:
         # While a region's grants are not known, that there are none says nothing.

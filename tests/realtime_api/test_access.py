@@ -29,7 +29,7 @@ REA = "310000001/rea-adulte"
 READS = [
     name
     for name, door in MATRIX.doors.items()
-    if door.open_to == "granted" and name.startswith(("GET", "WS")) and "alerts" not in door.shows
+    if door.open_to == "granted" and name.startswith(("GET", "WS")) and not {"alerts", "patients"} & set(door.shows)
 ]
 # One scope of each sort that a role may have, for the facility 310000001 of the entity 310000010.
 SCOPES = {"region": "ici", "et": "et:310000001", "ej": "ej:310000010", "ward": f"ward:{REA}"}
