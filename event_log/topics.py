@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -17,10 +17,12 @@ CAPACITY = "vigilits.capacity"
 NOTICES = "vigilits.notices"
 FOLLOWUP = "vigilits.followup"
 DEAD_LETTERS = "vigilits.dead-letters"
+LOOKS_AT_ONCE = 8  # partitions
 LOOKS_AGAIN_S = 1.0  # a partition may be told to be empty for a moment, after a broker has lost its leader
-PARTITIONS: Mapping[str, int] = {CAPACITY: 8, NOTICES: 8, DEAD_LETTERS: 1}
 FOLLOWUP_SHARDS = 4  # of a region: patients are spread over them by their pseudonyms
-TOPIC_OF: Mapping[str, str] = {"capacity": CAPACITY, "notices": NOTICES}  # by sort: what precedes a shard's colon
+PARTITIONS: Mapping[str, int] = {CAPACITY: 8, NOTICES: 8, FOLLOWUP: 8 * FOLLOWUP_SHARDS, DEAD_LETTERS: 1}
+# By sort: what precedes a shard's first colon. What a sort tells of waits for those that follow: they are founded last.
+TOPIC_OF: Mapping[str, str] = {"capacity": CAPACITY, "notices": NOTICES, "followup": FOLLOWUP}
 
 
 class NoRoom(Exception):
@@ -38,6 +40,17 @@ class Founded(NamedTuple):
 def region_of(shard: str) -> str:
     """Return the region's code of a shard such as `capacity:occitanie`; it is also the key of its records."""
     return shard.split(":")[1] if ":" in shard else ""
+
+
+def sort_of(shard: str) -> str:
+    """Return the sort of a shard such as `capacity:occitanie`: one of those in TOPIC_OF."""
+    return shard.partition(":")[0]
+
+
+def shards_of(region: str) -> dict[str, str]:
+    """Return the names of all shards of a region, and the topic of each."""
+    names = [f"capacity:{region}", f"notices:{region}", *followup_shards(region)]
+    return {name: TOPIC_OF[sort_of(name)] for name in names}
 
 
 def followup_shards(region: str) -> list[str]:
@@ -67,18 +80,29 @@ async def _beginnings(log: Log, topic: str) -> dict[int, Genesis | NotAGenesis |
         count = await log.partitions(topic)
     except UnknownTopic:
         return found
-    for partition in range(count):
-        try:
-            found[partition] = await log.genesis(topic, partition)
-        except NotAGenesis as stray:
-            found[partition] = stray
-    return found
+    turns = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+    async def look(partition: int) -> Genesis | NotAGenesis | None:
+        async with turns:
+            try:
+                return await log.genesis(topic, partition)
+            except NotAGenesis as stray:
+                return stray
+
+    return dict(enumerate(await asyncio.gather(*(look(partition) for partition in range(count)))))
 
 
-async def _is_strange(log: Log, topic: str) -> bool:
-    """Return whether the topic holds something, and nothing that is ours."""
-    begin = (await _beginnings(log, topic)).values()
-    return not any(isinstance(found, Genesis) for found in begin) and any(found is not None for found in begin)
+def _is_strange(begin: Mapping[int, Genesis | NotAGenesis | None]) -> bool:
+    """Return whether a topic that begins so holds something, and nothing that is ours."""
+    held = [found for found in begin.values() if found is not None]
+    return bool(held) and not any(isinstance(found, Genesis) for found in held)
+
+
+async def init_shard(
+    log: LogKeeper, shard: str, now: int, topic: str = CAPACITY, partitions: int | None = None
+) -> Founded:
+    """Return where the shard lives, having made what was missing: topics, and its genesis on a free partition."""
+    return (await init_shards(log, (shard,), now, topic, partitions))[shard]
 
 
 @retry(
@@ -88,33 +112,40 @@ async def _is_strange(log: Log, topic: str) -> bool:
     stop=stop_after_attempt(5),
     reraise=True,
 )
-async def init_shard(
-    log: LogKeeper, shard: str, now: int, topic: str = CAPACITY, partitions: int | None = None
-) -> Founded:
-    """Return where the shard lives, having made what was missing: topics, and its genesis on a free partition.
+async def init_shards(
+    log: LogKeeper, wanted: Sequence[str], now: int, topic: str, partitions: int | None = None
+) -> dict[str, Founded]:
+    """Return where these shards live, each having made what was missing; for all of them the topic is looked at once.
 
     A topic that holds something, and no genesis, was made by a broker of its own accord (Tansu does, asked for one it
     does not know): it is recreated, once a second look has found the same. One that holds shards never is, and an empty
     one of another size is used as it is; raise NoRoom where nothing is free.
     """
-    wanted = partitions or PARTITIONS[topic]
-    await log.create(topic, wanted)
+    count = partitions or PARTITIONS[topic]
+    await log.create(topic, count)
     await log.create(DEAD_LETTERS, PARTITIONS[DEAD_LETTERS])
-    if await _is_strange(log, topic):
-        await asyncio.sleep(LOOKS_AGAIN_S)
-        if await _is_strange(log, topic):
-            await log.delete(topic)
-            await log.create(topic, wanted)
     begin = await _beginnings(log, topic)
+    if _is_strange(begin):
+        await asyncio.sleep(LOOKS_AGAIN_S)
+        if _is_strange(await _beginnings(log, topic)):
+            await log.delete(topic)
+            await log.create(topic, count)
+        begin = await _beginnings(log, topic)
+    founded: dict[str, Founded] = {}
     for partition, genesis in begin.items():
-        if isinstance(genesis, Genesis) and genesis.shard == shard:
-            return Founded(partition, genesis.epoch, new=False)
-    for partition, genesis in begin.items():
-        if genesis is None:
+        if isinstance(genesis, Genesis) and genesis.shard in wanted:
+            founded.setdefault(genesis.shard, Founded(partition, genesis.epoch, new=False))
+    free = [partition for partition, genesis in begin.items() if genesis is None]
+    for shard in wanted:
+        while shard not in founded:
+            if not free:
+                raise NoRoom(f"{topic} has no free partition for {shard}")
+            partition = free.pop(0)
             made = Genesis(id=new_id(now), received_at=now, epoch=secrets.token_hex(8), shard=shard)
             await log.append(topic, partition, region_of(shard).encode(), encode(made))
             # Two who found shards at once may choose the same partition: its first record is the one that counts.
             first = await log.genesis(topic, partition)
-            if first is not None and first.shard == shard:
-                return Founded(partition, first.epoch, new=first.epoch == made.epoch)
-    raise NoRoom(f"{topic} has no free partition for {shard}")
+            if first is not None and first.shard in wanted:
+                found = Founded(partition, first.epoch, new=first.epoch == made.epoch)
+                founded.setdefault(first.shard, found)
+    return founded

@@ -27,7 +27,7 @@ from domain.places import Region
 from event_log.codec import decode, encode
 from event_log.ids import new_id
 from event_log.log import Log
-from event_log.topics import CAPACITY, NOTICES
+from event_log.topics import CAPACITY, FOLLOWUP, NOTICES
 from live_state import capacity, notices
 from live_state.state import Build, State
 
@@ -40,6 +40,7 @@ ON_BOTH = ("alert_rules",)
 ON_NOTICES = ("routing", "people")
 DECISIONS = ("silences", "overrides", "choices")  # hashes
 ON_CALL = "on-call/"  # and the name of a schedule
+PATHWAY = "pathway/"  # and its id and version
 
 
 class Place(NamedTuple):
@@ -115,6 +116,8 @@ def topics_of(name: str) -> tuple[str, ...]:
     """Return on which of a region's logs a setting is published: on those of the shards that fold by it."""
     if name in ON_BOTH:
         return CAPACITY, NOTICES
+    if name.startswith(PATHWAY):
+        return (FOLLOWUP,)
     return (NOTICES,) if name in ON_NOTICES or name.startswith(ON_CALL) else (CAPACITY,)
 
 

@@ -1,7 +1,7 @@
 """A region on the log: its shards opened, its directory read and put in force, and what was in force given again."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,19 @@ from domain.events import Event, SilenceMade
 from domain.places import Region
 from event_log.kafka import KafkaLog
 from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, NOTICES, PARTITIONS, TOPIC_OF, NoRoom, init_shard, region_of
+from event_log.topics import (
+    CAPACITY,
+    NOTICES,
+    PARTITIONS,
+    TOPIC_OF,
+    Founded,
+    NoRoom,
+    followup_shards,
+    init_shards,
+    region_of,
+    shards_of,
+    sort_of,
+)
 from launch import alerting, publish
 from launch.publish import NOTHING, Held, Place
 from live_state.redis import RedisState
@@ -98,8 +110,9 @@ async def last_held(redis_url: str) -> dict[str, Held]:
 
 async def region_held(state: State, code: str) -> Held:
     """Return what a region's shards together were last folded to hold."""
-    held, told = [await publish.last_held(state, shard_of(code, sort)) for sort in TOPIC_OF]
-    settings = {**held.settings, **told.settings}
+    held, told = [await publish.last_held(state, shard_of(code, sort)) for sort in ("capacity", "notices")]
+    followed = [await publish.last_held(state, shard) for shard in followup_shards(code)]
+    settings = {name: content for each in (held, told, *followed) for name, content in each.settings.items()}
     return held._replace(settings=settings, decisions=told.decisions, decided_on=told.decided_on)
 
 
@@ -135,19 +148,28 @@ async def settle(log: LogKeeper, state: State, code: str, wanted: Held, before: 
     folded from, its grants are given again too, and what people decided about alerts.
     """
     said = []
-    for sort in TOPIC_OF:  # the capacity shard first: what it says of alerts waits for the other
-        words = await _settle(log, state, shard_of(code, sort), wanted, before)
+    for sort in TOPIC_OF:  # the capacity shard first: what it says of alerts waits for the others
+        here = [shard for shard in shards_of(code) if sort_of(shard) == sort]
+        founded = await init_shards(log, here, now(), TOPIC_OF[sort])
+        words = _told([await _settle(log, state, shard, founded[shard], wanted, before) for shard in here])
         said += [words if sort == "capacity" else f"{sort}: {words}"] if words else []
     return "; ".join(said) or "all settings in force already"
 
 
-async def _settle(log: LogKeeper, state: State, shard: str, wanted: Held, before: Held) -> str:
-    """Return what had to be done for one shard, nothing where nothing had to be."""
-    at, code, topic = now(), region_of(shard), TOPIC_OF[shard.partition(":")[0]]
-    founded = await init_shard(log, shard, at, topic)
+class _Done(NamedTuple):
+    """What had to be done for one shard: where it was founded, if only now, and what was put in force on it."""
+
+    new: Place | None
+    published: tuple[str, ...]
+    decided: int
+    given: int
+
+
+async def _settle(log: LogKeeper, state: State, shard: str, founded: Founded, wanted: Held, before: Held) -> _Done:
+    """Return what had to be done for one shard, which is founded."""
+    at, code, topic = now(), region_of(shard), TOPIC_OF[sort_of(shard)]
     place = Place(shard, code, topic, founded.partition, founded.epoch)
     in_force = await publish.held(log, state, place)
-    words = [f"a new log ({place.epoch}) on partition {place.partition}"] if founded.new else []
     given = 0
     if topic == CAPACITY:
         lost = before.grants if before.epoch not in (None, place.epoch) else {}
@@ -162,8 +184,19 @@ async def _settle(log: LogKeeper, state: State, shard: str, wanted: Held, before
     here = {name: content for name, content in wanted.settings.items() if topic in publish.topics_of(name)}
     published = await publish.publish(log, place, here, in_force, at)
     await publish.say_again(log, place, [event for event in decided if event not in silences], at)
+    return _Done(place if founded.new else None, tuple(published), len(decided), given)
+
+
+def _told(done: Sequence[_Done]) -> str:
+    """Return in words what was done for the shards of one sort, which mostly is the same for all of them."""
+    new = [each.new for each in done if each.new is not None]
+    published = dict.fromkeys(name for each in done for name in each.published)
+    decided, given = sum(each.decided for each in done), sum(each.given for each in done)
+    words = [f"a new log ({new[0].epoch}) on partition {new[0].partition}"] if len(new) == 1 else []
+    if len(new) > 1:
+        words = [f"{len(new)} new logs on partitions {', '.join(str(place.partition) for place in new)}"]
     words += [f"published {' and '.join(published)}"] if published else []
-    words += [f"said {len(decided)} decisions again"] if decided else []
+    words += [f"said {decided} decisions again"] if decided else []
     words += [f"gave {given} grants"] if given else []
     return ", ".join(words)
 

@@ -24,7 +24,7 @@ from domain.events import (
 from domain.grants import Grant
 from event_log.codec import decode, encode
 from event_log.memory import MemoryLog
-from event_log.topics import CAPACITY, NOTICES, init_shard
+from event_log.topics import CAPACITY, FOLLOWUP, NOTICES, followup_shards, init_shard, shards
 from launch import publish, regions
 from launch.publish import NOTHING, Held, Place
 from live_state.memory import MemoryState
@@ -138,7 +138,7 @@ async def test_each_setting_is_published_on_the_shards_that_fold_by_it() -> None
     both = Held({**wanted().settings, **alerts}, {})
     told = await regions.settle(log, state, "ici", both)
     assert "published region and boundaries and alert_rules; notices: a new log" in told
-    assert told.endswith("published alert_rules and routing and people and on-call/garde")
+    assert "published alert_rules and routing and people and on-call/garde; followup: 4 new logs" in told
     assert await settings_on(log, CAPACITY) == {**wanted().settings, "alert_rules": alerts["alert_rules"]}
     assert await settings_on(log, NOTICES) == alerts
     assert await regions.settle(log, state, "ici", both) == "all settings in force already"
@@ -154,6 +154,25 @@ async def test_a_region_that_was_founded_without_a_notices_shard_gets_one() -> N
     assert told.startswith("notices: a new log")
     assert (await regions.places(log))["ici"] == place
     assert (await regions.places(log, NOTICES))["ici"].shard == "notices:ici"
+
+
+async def test_a_region_has_four_followup_shards_each_on_a_partition_of_its_own() -> None:
+    log, state = MemoryLog(), MemoryState()
+    assert "followup: 4 new logs on partitions 0, 1, 2, 3" in await regions.settle(log, state, "ici", wanted())
+    await regions.settle(log, state, "la", wanted())
+    where = await shards(log, FOLLOWUP)
+    assert where == {
+        f"followup:{code}:{index}": 4 * place + index for place, code in enumerate(("ici", "la")) for index in range(4)
+    }
+
+
+async def test_followup_shards_that_were_founded_in_part_are_founded_whole() -> None:
+    log, state = MemoryLog(), MemoryState()
+    await init_shard(log, "followup:ici:2", START, FOLLOWUP)
+    told = await regions.settle(log, state, "ici", wanted())
+    assert "followup: 3 new logs on partitions 1, 2, 3" in told
+    assert set(await shards(log, FOLLOWUP)) == set(followup_shards("ici"))
+    assert await regions.settle(log, state, "ici", wanted()) == "all settings in force already"
 
 
 async def test_a_new_log_is_given_what_was_in_force_on_both_shards() -> None:
