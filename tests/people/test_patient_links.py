@@ -1,0 +1,149 @@
+"""Links and codes of patients: derived, kept as digests, and over when they are over."""
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from people import patient_links
+from people.patient_links import FILE, MOST_CODES, TRIES, LinksAway, PatientLinks
+
+NOW = 1_700_000_000_000
+HOUR = 3_600_000
+PATIENT, OTHER = "a" * 26, "b" * 26
+
+
+@pytest.fixture
+def links(tmp_path: Path) -> PatientLinks:
+    return PatientLinks(tmp_path)
+
+
+def test_the_same_four_give_the_same_link_in_every_process(links: PatientLinks, tmp_path: Path) -> None:
+    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    assert links.link("ici", PATIENT, "1-0900", NOW + HOUR) == secret
+    assert PatientLinks(tmp_path).link("ici", PATIENT, "1-0900", NOW + HOUR) == secret
+    others = {
+        links.link("la", PATIENT, "1-0900", NOW + HOUR),
+        links.link("ici", OTHER, "1-0900", NOW + HOUR),
+        links.link("ici", PATIENT, "2-0900", NOW + HOUR),
+        links.link("ici", PATIENT, "1-0900", NOW + HOUR + 1),
+    }
+    assert len(others | {secret}) == 5
+    assert len(secret) == 24
+
+
+def test_another_home_has_other_links(links: PatientLinks, tmp_path: Path) -> None:
+    elsewhere = PatientLinks(tmp_path / "elsewhere")
+    told = ("ici", PATIENT, "1-0900", NOW + HOUR)
+    assert links.link(*told) != elsewhere.link(*told)
+
+
+def test_a_link_opens_until_it_is_over_and_then_says_so(links: PatientLinks) -> None:
+    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    assert links.open(secret, NOW) == ("ici", PATIENT, "1-0900", NOW + HOUR, "open")
+    opened = links.open(secret, NOW + HOUR)
+    assert opened is not None
+    assert opened.state == "expired"
+
+
+def test_a_revoked_link_stays_so_also_when_it_is_sent_again(links: PatientLinks) -> None:
+    secret, theirs = (links.link("ici", each, "1-0900", NOW + HOUR) for each in (PATIENT, OTHER))
+    assert links.revoke(PATIENT) == 1
+    assert links.revoke(PATIENT) == 0
+    assert links.link("ici", PATIENT, "1-0900", NOW + HOUR) == secret
+    found, other = links.open(secret, NOW), links.open(theirs, NOW)
+    assert found is not None
+    assert other is not None
+    assert (found.state, other.state) == ("revoked", "open")
+
+
+@settings(max_examples=50)
+@given(secret=st.text(max_size=40))
+def test_what_was_never_made_opens_nothing(secret: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.getbasetemp() / "never-made"
+    links = PatientLinks(home)
+    links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    assert links.open(secret, NOW) is None
+
+
+def test_neither_links_nor_codes_are_in_the_file(links: PatientLinks, tmp_path: Path) -> None:
+    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    assert links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)
+    held = b"".join(file.read_bytes() for file in tmp_path.glob(f"{FILE}*"))
+    assert PATIENT.encode() in held
+    assert secret.encode() not in held
+    assert links.code(PATIENT, "event-1").encode() not in held
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+
+
+def test_a_code_has_six_digits_and_is_the_same_whenever_it_is_sent(links: PatientLinks, tmp_path: Path) -> None:
+    code = links.code(PATIENT, "event-1")
+    assert len(code) == 6
+    assert code.isascii()
+    assert code.isdigit()
+    assert PatientLinks(tmp_path).code(PATIENT, "event-1") == code
+    assert len({links.code(PATIENT, f"event-{n}") for n in range(50)}) > 45
+
+
+def test_a_code_opens_for_its_patient_and_in_time_alone(links: PatientLinks) -> None:
+    code = links.code(PATIENT, "event-1")
+    assert not links.try_code(PATIENT, code, NOW)  # nobody asked for it yet
+    assert links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)
+    assert not links.try_code(OTHER, code, NOW)
+    assert links.try_code(PATIENT, code, NOW)
+    assert not links.try_code(PATIENT, code, NOW + HOUR)
+
+
+def wrong(links: PatientLinks, *right: str) -> str:
+    """Return a code that is none of those."""
+    return next(f"{n:06}" for n in range(10) if f"{n:06}" not in right)
+
+
+def test_five_tries_and_then_the_right_code_opens_nothing_either(links: PatientLinks, tmp_path: Path) -> None:
+    code = links.code(PATIENT, "event-1")
+    links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)
+    for n in range(TRIES):
+        links = PatientLinks(tmp_path)  # a restart gives no new tries
+        assert not links.try_code(PATIENT, wrong(links, code), NOW + n)
+    assert not links.try_code(PATIENT, code, NOW + 10)
+    links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)  # nor does asking in the same name
+    assert not links.try_code(PATIENT, code, NOW + 10)
+
+
+def test_who_asks_for_code_after_code_gets_no_more_tries(links: PatientLinks) -> None:
+    asked = [links.expect_code(PATIENT, f"event-{n}", NOW + HOUR, NOW + n) for n in range(MOST_CODES + 2)]
+    assert asked == [True] * MOST_CODES + [False] * 2
+    assert links.expect_code(OTHER, "event-x", NOW + HOUR, NOW)
+    assert links.expect_code(PATIENT, "event-y", NOW + 26 * HOUR, NOW + 25 * HOUR)
+
+
+def test_what_is_long_over_is_forgotten_and_what_is_not_stays(links: PatientLinks) -> None:
+    old = links.link("ici", PATIENT, "1-0900", NOW)
+    fresh = links.link("ici", PATIENT, "9-0900", NOW + 9 * 24 * HOUR)
+    assert links.forget(NOW + 1) == 0
+    assert links.forget(NOW + 8 * 24 * HOUR) == 1
+    assert links.open(old, NOW) is None
+    assert links.open(fresh, NOW) is not None
+
+
+def test_nothing_of_a_patient_who_is_forgotten_stays_in_the_file(links: PatientLinks, tmp_path: Path) -> None:
+    links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)
+    theirs = links.link("ici", OTHER, "1-0900", NOW + HOUR)
+    links.forget_patient(PATIENT)
+    assert PATIENT.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob(f"{FILE}*"))
+    assert links.open(theirs, NOW) is not None
+
+
+def test_a_file_that_is_away_is_said_to_be_and_not_begun_anew(links: PatientLinks, tmp_path: Path) -> None:
+    for file in tmp_path.glob(f"{FILE}*"):
+        file.unlink()
+    with pytest.raises(LinksAway):
+        links.open("whatever", NOW)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_the_secret_is_in_the_fragment() -> None:
+    assert patient_links.address("https://suivi.example.fr/", "s3cret") == "https://suivi.example.fr/a#s3cret"
