@@ -8,6 +8,8 @@ import msgspec
 from domain.errors import Unreadable
 from event_log.log import LogAway, UnknownTopic
 from live_state.state import StateAway
+from people.keys import KeysAway
+from people.trail import TrailAway
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -137,6 +139,8 @@ MEANS: dict[type[Exception], str] = {
     LogAway: "log-away",
     UnknownTopic: "log-away",
     StateAway: "state-away",
+    KeysAway: "key-store-away",
+    TrailAway: "trail-away",
 }
 SHOWN = (Unreadable,)
 

@@ -1,0 +1,273 @@
+"""The one way to a patient's content: its entry in the access trail is written first, and else nothing is opened."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote
+
+import msgspec
+import structlog
+
+from domain.followup.chart import Chart, File, SlotContent
+from domain.followup.holding import Line
+from domain.followup.patient import Patient
+from domain.followup.sealed import About, Sealed
+from live_state.state import Build, State
+from people.keys import Keys, pseudonym
+from people.masters import Wrapping
+from people.sealing import Key, NotOpened, open_, seal
+from people.trail import MOST_AT_ONCE, Act, Entry, Trail
+from people.traits import Traits
+from realtime_api.problems import Problem
+
+MOST_KEYS = 10_000
+KEY_KEPT_S = 30.0  # a key that was destroyed opens nothing here for longer than this, whatever is still held
+THREADS = 4  # for SQLite and a KMS, which block
+MOST_WAITING = 400  # calls on their way there
+LONGEST_WHO = 200  # characters of a subject in the trail
+
+Content = tuple[str, str, object]  # kind, slot, what is to be sealed
+T = TypeVar("T")
+
+log = structlog.get_logger("opening")
+
+
+class Access(NamedTuple):
+    """Who opens something, by which grant, what for, and on which screen: the trail's entry but for when and which."""
+
+    who: str
+    grant: str
+    act: Act
+    screen: str
+
+
+class Told(NamedTuple):
+    """A line of a story, and its text where it has one."""
+
+    line: Line
+    text: str | None
+
+
+class Opened(NamedTuple):
+    """All that is known of a patient: the chart, the slots in order, and the story, oldest first."""
+
+    chart: Chart
+    slots: list[SlotContent]
+    story: list[Told]
+
+
+class Where(NamedTuple):
+    """Where a patient's content lies: a build of the shard's state."""
+
+    build: Build
+    patient: Patient
+
+
+def who_of(subject: str) -> str:
+    """Return a subject as the trail has it: what is not plain ASCII is percent-encoded."""
+    plain = subject.isascii() and subject.isprintable() and " " not in subject
+    return (subject if plain else quote(subject, safe=""))[:LONGEST_WHO]
+
+
+def traits_of(file: File) -> Traits:
+    """Return what the same person is found again by."""
+    return Traits(
+        birth_name=file.birth_name,
+        first_names=" ".join(file.first_names),
+        birth_date=date.fromisoformat(file.birth_date),
+        used_name=file.used_name,
+        ins="" if file.ins is None else file.ins.matricule,
+    )
+
+
+class Opening:
+    """Keys, trail and sealed content together. Raises what `problems.MEANS` knows where one of the stores is away.
+
+    The stores are opened when they are first needed: a live map is shown also where they are away.
+    """
+
+    def __init__(self, home: Path, masters: Wrapping, state: State, now: Callable[[], int]) -> None:
+        self._home, self._masters, self._state, self._now = home, masters, state, now
+        self._keys: Keys | None = None
+        self._trail: Trail | None = None
+        self._held: OrderedDict[str, tuple[Key, float]] = OrderedDict()
+        self._pool = ThreadPoolExecutor(THREADS, "patients")
+        self._waiting = 0
+
+    def close(self) -> None:
+        """Take no more calls."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def with_keys(self, do: Callable[[Keys], T]) -> T:
+        """Return what the key store answers, asked off the loop."""
+
+        def ask() -> T:
+            if self._keys is None:
+                self._keys = Keys(self._home, self._masters)
+            return do(self._keys)
+
+        return await self._off_loop(ask)
+
+    async def with_trail(self, do: Callable[[Trail], T]) -> T:
+        """Return what the access trail answers, asked off the loop."""
+
+        def ask() -> T:
+            if self._trail is None:
+                self._trail = Trail(self._home)
+            return do(self._trail)
+
+        return await self._off_loop(ask)
+
+    async def _off_loop(self, do: Callable[[], T]) -> T:
+        if self._waiting >= MOST_WAITING:
+            raise Problem("busy", "too many files are being opened")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, do)
+        finally:
+            self._waiting -= 1
+
+    # -- the trail
+
+    async def record(self, access: Access, files: Sequence[str]) -> None:
+        """Return once it is on the disk who opens which files; a search that found none is an entry without one."""
+        at, who = self._now(), who_of(access.who)
+        entries = [Entry(at, who, access.grant, access.act, file, access.screen) for file in files]
+        for start in range(0, len(entries), MOST_AT_ONCE):
+            some = entries[start : start + MOST_AT_ONCE]
+            await self.with_trail(lambda trail, some=some: trail.write(*some))  # type: ignore[misc]
+
+    # -- reading
+
+    async def chart(self, where: Where, access: Access) -> Chart:
+        """Return a patient's chart."""
+        await self.record(access, [where.patient.id])
+        found = (await self._charts([where])).get(where.patient.id)
+        if found is None:
+            raise _gone()
+        return found
+
+    async def many(self, wheres: Sequence[Where], access: Access) -> dict[str, Chart]:
+        """Return the charts that can be opened, by patient; one that was erased meanwhile is left out."""
+        if not wheres:
+            return {}
+        await self.record(access, [where.patient.id for where in wheres])
+        return await self._charts(wheres)
+
+    async def page(self, where: Where, access: Access) -> Opened:
+        """Return all that is known of a patient."""
+        build, patient = where
+        await self.record(access, [patient.id])
+        charts = await self._charts([where])
+        if patient.id not in charts:
+            raise _gone()
+        names = (f"slots:{patient.id}", f"story:{patient.id}")
+        loaded = await self._state.load(build, names)
+        if loaded is None:
+            raise Problem("rebuilding")
+        slots, story = (loaded[1].get(name, {}) for name in names)
+        key = (await self.keys_of([patient.key]))[patient.key]
+
+        def opened() -> Opened:
+            found = [_slot(_open(key, patient.id, "slot", name, _sealed(packed))) for name, packed in slots.items()]
+            lines = [_line(packed) for _, packed in sorted(story.items())]
+            told = [Told(line, _text(key, patient.id, line)) for line in lines]
+            return Opened(charts[patient.id], sorted(found, key=lambda slot: (slot.day, slot.slot)), told)
+
+        return await self._off_loop(opened)
+
+    async def _charts(self, wheres: Sequence[Where]) -> dict[str, Chart]:
+        by_build: dict[Build, list[Patient]] = {}
+        for where in wheres:
+            by_build.setdefault(where.build, []).append(where.patient)
+        sealed: dict[str, Sealed] = {}
+        for build, patients in by_build.items():
+            packed = await self._state.fields(build, "charts", [patient.id for patient in patients])
+            sealed |= {
+                patient.id: _sealed(one) for patient, one in zip(patients, packed, strict=True) if one is not None
+            }
+        keys = await self.keys_of({one.key for one in sealed.values()}, erased_too=True)
+
+        def opened() -> dict[str, Chart]:
+            found: dict[str, Chart] = {}
+            for id_, one in sealed.items():
+                with suppress(Problem):
+                    if (key := keys.get(one.key)) is not None:
+                        found[id_] = _chart(_open(key, id_, "chart", "", one))
+            return found
+
+        return await self._off_loop(opened)
+
+    async def keys_of(self, ids: Iterable[str], *, erased_too: bool = False) -> Mapping[str, Key]:
+        """Return patients' keys; those that are destroyed are left out, or are a Problem where that was not asked."""
+        now, found, missing = time.monotonic(), dict[str, Key](), list[str]()
+        for id_ in ids:
+            held = self._held.get(id_)
+            if held is not None and now < held[1]:
+                found[id_] = held[0]
+                self._held.move_to_end(id_)
+            else:
+                missing.append(id_)
+        if missing:
+            looked = await self.with_keys(lambda keys: keys.look_many(missing))
+            for id_, key in looked.items():
+                if isinstance(key, Key):
+                    found[id_] = key
+                    self._held[id_] = (key, time.monotonic() + KEY_KEPT_S)
+                else:
+                    self._held.pop(id_, None)
+                    if not erased_too:
+                        raise _gone()
+            while len(self._held) > MOST_KEYS:
+                self._held.popitem(last=False)
+        return found
+
+    # -- writing: it shows nothing, so it is in no trail
+
+    async def seal(self, patient: str, key_id: str, *contents: Content) -> list[Sealed]:
+        """Return pieces of content sealed for a patient, each of a kind and slot."""
+        key = (await self.keys_of([key_id]))[key_id]
+        return [seal(key, _pack(content), About(patient, kind, slot)) for kind, slot, content in contents]
+
+    async def create(self, traits: Traits, name: str = "") -> tuple[str, str]:
+        """Return a new pseudonym (or the one that is named) and its key's id: the key is on the disk."""
+        name = name or pseudonym()
+        return name, await self.with_keys(lambda keys: keys.create(name, traits))
+
+    async def identify(self, key_id: str, traits: Traits) -> None:
+        """Return once a patient is found by these traits."""
+        await self.with_keys(lambda keys: keys.identify(key_id, traits))
+
+    async def similar(self, traits: Traits) -> list[str]:
+        """Return the pseudonyms that may be the same person's, the likeliest first."""
+        return await self.with_keys(lambda keys: keys.similar(traits))
+
+
+def _gone() -> Problem:
+    return Problem("unknown-patient")
+
+
+def _text(key: Key, patient: str, line: Line) -> str | None:
+    return None if line.text is None else str(_note(_open(key, patient, "note", line.id, line.text)))
+
+
+def _open(key: Key, patient: str, kind: str, slot: str, sealed: Sealed) -> bytes:
+    try:
+        return open_(key, sealed, About(patient, kind, slot))
+    except NotOpened:
+        log.error("content does not open", patient=patient, kind=kind)
+        raise Problem("bug") from None
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_sealed = msgspec.msgpack.Decoder(Sealed).decode
+_chart = msgspec.msgpack.Decoder(Chart).decode
+_slot = msgspec.msgpack.Decoder(SlotContent).decode
+_line = msgspec.msgpack.Decoder(Line).decode
+_note = msgspec.msgpack.Decoder(str).decode
