@@ -58,18 +58,26 @@ TABLE: tuple[Metric, ...] = (
         "vigilits_steps_forwarded_total",
         "counter",
         ("shard",),
-        "Steps of alerts that the region's notices log has acknowledged.",
+        "Steps of alerts, and what else crosses, that the region's notices log has acknowledged.",
     ),
     Metric(
         "worker",
         "vigilits_steps_waiting",
         "gauge",
         ("shard",),
-        "Steps of alerts that have yet to go to the region's notices shard.",
+        "Steps of alerts, and what else crosses, that have yet to go to the region's notices shard.",
     ),
     Metric(
         "worker", "vigilits_steps_age_seconds", "gauge", ("shard",), "Age of the oldest of those steps, 0 without any."
     ),
+    Metric(
+        "worker",
+        "vigilits_followed_patients",
+        "gauge",
+        ("shard",),
+        "Patients that a followup shard has, erased ones not.",
+    ),
+    Metric("worker", "vigilits_charts_open", "gauge", ("shard",), "Charts that are open in the worker's memory."),
     Metric("worker", "vigilits_shard_ready", "gauge", ("shard",), "1 while the shard is folded up to the log's end."),
     Metric(
         "worker",

@@ -1,21 +1,22 @@
-"""Takes the steps of a shard's alerts from its outbox to the region's notices shard: in order, and none left out."""
+"""Takes what a shard tells of, alerts' steps first, from its outbox to the region's notices shard: in order, all."""
 
 import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 
 from domain.alerts.lifecycle import Step
 from domain.alerts.notice import Mark
-from domain.events import AlertStepped, EpochBegan
+from domain.events import AlertStepped, CaseFound, Counted, EpochBegan, Event, WordSent
+from domain.followup.crossing import Case, Count, Crossing, Stepped, Word
 from event_log.codec import encode
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
-from event_log.topics import NOTICES, region_of, shards
+from event_log.topics import NOTICES, region_of, shards, sort_of
 from live_state.notices import read_mark
 from live_state.state import Build, State, StateAway
 from streams.measures import Measures
@@ -27,6 +28,17 @@ MOST_HELD = 1_000  # steps in memory; of those that wait behind them only their 
 MOST_STRUCK_OUT = 800  # by one commit: a command has no more parts than Lua unpacks
 
 _step = msgspec.msgpack.Decoder(Step).decode
+
+
+def _stepped(packed: bytes) -> Crossing:
+    return Stepped(_step(packed))
+
+
+# How a sort's outbox is read: what a capacity shard tells are steps, and nothing else.
+READ: Mapping[str, Callable[[bytes], Crossing]] = {
+    "capacity": _stepped,
+    "followup": msgspec.msgpack.Decoder(Crossing).decode,
+}
 
 logger = structlog.get_logger("streams.forwarder")
 
@@ -86,7 +98,7 @@ class Forwarder:
         now: Callable[[], int],
         waits: Waits = Waits(),  # noqa: B008 - a frozen value
     ) -> None:
-        self._build, self._region = build, region_of(build.shard)
+        self._build, self._region, self._read = build, region_of(build.shard), READ[sort_of(build.shard)]
         self._log, self._state, self._measures = log, state, measures
         self._now, self._waits = now, waits
         self._waiting: deque[str] = deque()
@@ -122,7 +134,7 @@ class Forwarder:
     def oldest_at(self) -> int | None:
         """Return the instant of the step that has waited longest, None where none waits or it is not in memory."""
         packed = self._held.get(self._waiting[0]) if self._waiting else None
-        return None if packed is None else _step(packed).at
+        return None if packed is None else self._read(packed).at
 
     def _add(self, steps: Mapping[str, bytes]) -> None:
         for field, packed in steps.items():
@@ -211,19 +223,28 @@ class Forwarder:
             raise StateAway("the outbox lacks what was committed to it")
         return {field: step for field, step in packed.items() if step is not None}
 
-    def _event(self, field: str, packed: bytes) -> AlertStepped:
+    def _event(self, field: str, packed: bytes) -> Event:
+        """Return what the notices shard is told: each under an id of its own, and in its place among ours."""
         offset, n = place_of(field)
         shard, epoch = self._build.shard, self._build.epoch
-        return AlertStepped(
-            id=f"{shard}/{epoch}/{offset}/{n}",
-            received_at=self._now(),
-            region=self._region,
-            shard=shard,
-            epoch=epoch,
-            offset=offset,
-            n=n,
-            step=_step(packed),
-        )
+        told: dict[str, Any] = {
+            "id": f"{shard}/{epoch}/{offset}/{n}",
+            "received_at": self._now(),
+            "region": self._region,
+            "shard": shard,
+            "epoch": epoch,
+            "offset": offset,
+            "n": n,
+        }
+        match self._read(packed):
+            case Stepped(step):
+                return AlertStepped(**told, step=step)
+            case Case() as case:
+                return CaseFound(**told, case=case)
+            case Count() as count:
+                return Counted(**told, count=count)
+            case Word() as word:
+                return WordSent(**told, word=word)
 
     async def _destination(self) -> Destination:
         """Return where the region's notices shard is; raise NoNotices where it is nowhere."""

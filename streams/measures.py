@@ -54,6 +54,8 @@ class Measures:
         self.steps_forwarded = counter("vigilits_steps_forwarded_total")
         self.steps_waiting = gauge("vigilits_steps_waiting")
         self.steps_age = gauge("vigilits_steps_age_seconds")
+        self.patients = gauge("vigilits_followed_patients")
+        self.charts_open = gauge("vigilits_charts_open")
 
     def committed(self, shard: str, count: int, offset: int, seconds: float) -> None:
         """Count a commit."""

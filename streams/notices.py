@@ -80,6 +80,10 @@ class Notices:
         """Return the state that these hashes hold."""
         return notices.load(position, held)
 
+    async def prepare(self, state: NoticesState, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the records: all that their fold reads is in them and in the state."""
+        return items
+
     def fold(self, state: NoticesState, items: Sequence[Item]) -> Draft:
         """Return the draft of records that follow the state."""
         return fold(state, items)

@@ -37,6 +37,7 @@ from streams.ticks import OwnClock, tick
 
 MOST_ITEMS = 500  # records of one commit; fewer once they proved too large, then more again
 MOST_BURIED = 10_000  # offsets remembered, lest a dead letter is appended at each try
+MOST_UNPREPARED = 3  # drafts in a row that hold nothing, before their first record is taken for one that never will
 SENDING_TURNS = 10  # of the loop, in which a commit of many hundred kB is handed to the network
 FAILS_OFTEN = 3
 STOOD_STILL_S = 0.25  # later than asked by so much, it was we who stood still
@@ -95,8 +96,18 @@ class Sort(Protocol[S, D]):
         """Return the state that these hashes hold."""
         ...
 
+    async def prepare(self, state: S, items: Sequence[Item]) -> Sequence[Item]:
+        """Return these records as they are to be folded, once what their fold will want is at hand.
+
+        Raise NotPrepared where that can't be had now; a record that nobody can read comes back as Unreadable.
+        """
+        ...
+
     def fold(self, state: S, items: Sequence[Item]) -> D:
-        """Return the draft of records that follow the state; it may end before they do."""
+        """Return the draft of records that follow the state; it may end before they do.
+
+        One that ends before the first wants something that only folding it could name: `prepare` knows by then.
+        """
         ...
 
     def absorb(self, state: S, draft: D) -> None:
@@ -138,6 +149,10 @@ class Sent(NamedTuple):
 
 class BeginAgain(Exception):
     """What is held in memory is not what the live state or the log hold; the message is the reason's name."""
+
+
+class NotPrepared(Exception):
+    """What the next records are folded with can't be had now; the message is the reason's name: wait, lose nothing."""
 
 
 class Stopped(Exception):
@@ -193,6 +208,7 @@ class Shard(Generic[S, D]):
         self._folded_to_there = False
         self._changed = asyncio.Event()
         self._most = MOST_ITEMS
+        self._unprepared = 0
         self._buried: set[int] = set()  # offsets of this epoch that are with the dead letters already
         self._clock = OwnClock()
         self._stamped = False
@@ -502,10 +518,17 @@ class Shard(Generic[S, D]):
 
     async def _commit_some(self, items: list[Item], done: int, batch: Batch) -> int:
         """Return how many items were folded and committed, or found to need another cut: then none."""
+        await self._prepare(items, done)
         started = time.perf_counter()
         draft = self.sort.fold(self.held, items[done : done + self._most])
         count = draft.offset - self.held.offset
         self._measures.fold_seconds.labels(self.shard).observe(time.perf_counter() - started)
+        if not count:
+            self._unprepared += 1
+            if self._unprepared > MOST_UNPREPARED:
+                self._cut(items, done, 1, "what it is folded with can't be had")
+            return 0
+        self._unprepared = 0
         try:
             commit, size, sent = self._commit_of(draft)
         except TooLarge:
@@ -520,6 +543,25 @@ class Shard(Generic[S, D]):
         if size <= MOST_BYTES // 2:  # what would not fit would be folded for nothing
             self._most = min(MOST_ITEMS, self._most * 2)
         return count
+
+    async def _prepare(self, items: list[Item], done: int) -> None:
+        """Return once the next items can be folded, however long that takes: nothing is given up meanwhile."""
+        failures = 0
+        while True:
+            wanted = items[done : done + self._most]
+            try:
+                items[done : done + len(wanted)] = await self.sort.prepare(self.held, wanted)
+            except NotPrepared as why:
+                await self._answered()  # what was folded before is to be seen meanwhile
+                if self.trouble != str(why):
+                    logger.warning("waits", shard=self.shard, offset=self.offset, reason=str(why))
+                self._say(str(why), outside=True)
+                await asyncio.sleep(backoff_s(failures, self._limits))
+                failures += 1
+            else:
+                if failures:
+                    self._say(None)
+                return
 
     def _cut(self, items: list[Item], done: int, count: int, reason: str) -> None:
         """Have half as many be tried next; a lone record that can't be committed becomes a dead letter."""

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.notice import Mark
-from domain.events import AlertStepped, EpochBegan, Genesis
+from domain.events import AlertStepped, CaseFound, Counted, EpochBegan, Event, Genesis, WordSent
+from domain.followup.crossing import Case, Count, Crossing, Stepped, Word
+from domain.followup.pathway import Cluster
 from domain.places import Words
 from event_log.codec import decode, encode
 from event_log.log import LogAway
@@ -51,6 +53,15 @@ def field(offset: int, n: int = 0) -> str:
 
 def steps(start: int, end: int) -> dict[str, bytes]:
     return {field(offset): step(offset) for offset in range(start, end)}
+
+
+# What a followup shard tells beside its alerts' steps, and as which event each arrives.
+CROSSINGS: dict[type[Event], Crossing] = {
+    AlertStepped: Stepped(msgspec.msgpack.decode(step(3), type=Step)),
+    CaseFound: Case(START + 4, "310000001", Cluster(cases=3, days=4), ("anne",)),
+    Counted: Count(START + 5, 2, 4, {"31/red": 1}),
+    WordSent: Word(START + 6, "w1", ("anne",), "info", WORDS, WORDS, "/patients/x"),
+}
 
 
 class BadLog(MemoryLog):
@@ -402,3 +413,27 @@ def test_places_are_in_the_order_of_their_numbers() -> None:
         field(10, 2),
         field(10, 10),
     ]
+
+
+async def test_a_followup_shard_tells_of_cases_counts_and_words_in_their_order_among_its_steps() -> None:
+    log, state = BadLog(), MemoryState()
+    await founded(log)
+    build = await state.begin("followup:ici:2", "f1", 1, None)
+    assert build is not None
+    outbox = {field(offset): pack(crossing) for offset, crossing in enumerate(CROSSINGS.values(), 7)}
+    made = Forwarder(build, log, state, Measures(), now=lambda: START + 7, waits=AT_ONCE_AGAIN)
+    made.load(outbox)
+    assert made.oldest_at == START + 3
+    task = asyncio.create_task(made.run())
+    try:
+        await until(lambda: made.waiting == 0)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    began, *told = [decode(record.value) async for record in log.read(NOTICES, 2, 1)]
+    assert isinstance(began, EpochBegan)
+    assert (began.shard, began.epoch, began.region) == ("followup:ici:2", "f1", "ici")
+    assert [type(event) for event in told] == list(CROSSINGS)
+    assert [event.id for event in told] == [f"followup:ici:2/f1/{offset}/0" for offset in range(7, 11)]
+    found = [getattr(event, name) for event, name in zip(told, ("step", "case", "count", "word"), strict=True)]
+    assert found == [CROSSINGS[AlertStepped].step, *list(CROSSINGS.values())[1:]]  # type: ignore[union-attr]
