@@ -1,0 +1,200 @@
+"""What the patient's doors and the special desks answer, as types that `/openapi.json` describes."""
+
+from typing import Literal
+
+import msgspec
+
+from domain.followup.chart import File
+from domain.followup.patient import AnsweredBy, Status
+from domain.followup.questionnaire import Questionnaire, Value
+from domain.followup.red_flags import RedFlag
+from domain.places import Words
+from realtime_api.problems import WrongField
+
+
+class AnswerPage(msgspec.Struct, frozen=True):
+    """What the answering page needs: what is asked and until when. It tells nothing of the person.
+
+    `slot` is null where nothing can be answered now; `opens_at` is then when the next one can, if there is one. `flags`
+    are the answers on which the page itself says to call 15; `stop` says what is deleted when.
+    """
+
+    region: str
+    language: Literal["fr", "en"]
+    status: Status
+    slot: str | None
+    opens_at: int | None
+    due_at: int | None
+    closes_at: int | None
+    answered: bool
+    questionnaire: Questionnaire
+    flags: list[RedFlag]
+    stop: Words
+
+
+class Received(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Answers that are kept, since when (ms); with `pending`, on the log, and not known to be taken yet: ask again."""
+
+    received_at: int
+    pending: bool = False
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """Since when nothing is asked any more, by when all is erased, and whether that waits for a person.
+
+    Both instants are null where the outcome is not known yet.
+    """
+
+    over_at: int | None
+    erased_by: int | None
+    waits: bool
+
+
+class CodeSent(msgspec.Struct, frozen=True):
+    """For how many minutes a code is good, if one was sent: what is answered is the same whether or not."""
+
+    minutes: int
+
+
+class OwnSending(msgspec.Struct, frozen=True):
+    """When answers were sent, and by whom."""
+
+    at: int
+    by: AnsweredBy
+
+
+class OwnSlot(msgspec.Struct, frozen=True):
+    """What was answered to a slot: what counts of it, and what was said first of items that were corrected since."""
+
+    slot: str
+    due_at: int | None
+    sent: list[OwnSending]
+    answers: dict[str, Value]
+    first: dict[str, Value]
+
+
+class OwnAccess(msgspec.Struct, frozen=True):
+    """Who saw the file: a person's id and, where known, name; `patient` is whoever holds the link and the code."""
+
+    at: int
+    who: str
+    name: str | None
+    act: str
+    screen: str
+
+
+class OwnFile(msgspec.Struct, frozen=True):
+    """All that a patient reads of themselves; of thresholds of their own, the values without the reasons."""
+
+    file: File
+    questionnaire: Questionnaire
+    slots: list[OwnSlot]
+    trail: list[OwnAccess]
+
+
+class Resident(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A resident, and the slot that is open or next; what was answered to it so far is told to their circle alone.
+
+    `state` is of that slot: `none` where nothing is to be asked.
+    """
+
+    id: str
+    name: str
+    room: str
+    pathway: str
+    status: Status
+    state: Literal["none", "waits", "open", "answered", "missed"]
+    slot: str | None = None
+    opens_at: int | None = None
+    due_at: int | None = None
+    closes_at: int | None = None
+    received_at: int | None = None
+    answers: dict[str, Value] | None = None
+
+
+class Sitting(msgspec.Struct, frozen=True):
+    """The residents of a facility; questionnaires and red flags by `<pathway>/<version>`."""
+
+    at: int
+    facility: str
+    name: str
+    residents: list[Resident]
+    questionnaires: dict[str, Questionnaire]
+    flags: dict[str, list[RedFlag]]
+
+
+class SittingAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one resident's answers; `kind` is that of a problem."""
+
+    patient: str
+    slot: str
+    id: str
+    status: int
+    kind: str | None = None
+    errors: list[WrongField] | None = None
+    received_at: int | None = None
+
+
+class SittingAnswers(msgspec.Struct, frozen=True):
+    """What became of each row, in their order."""
+
+    rows: list[SittingAnswer]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """Somebody to be called for the first time, how often that was tried, when to try next, and what is said."""
+
+    id: str
+    name: str
+    phone: str
+    calls: int
+    call_at: int | None
+    script: Words
+    pathway: str
+
+
+class Calls(msgspec.Struct, frozen=True):
+    """Who is to be called, in the order of the agreed times."""
+
+    at: int
+    calls: list[Call]
+
+
+class Imported(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one row (1 is the first below the header): the file's id, or what is wrong with it.
+
+    `similar` counts files that may be the same person's; of one in this pathway a second is not made.
+    """
+
+    row: int
+    id: str | None = None
+    pending: bool = False
+    kind: str | None = None
+    errors: list[WrongField] | None = None
+    similar: int | None = None
+
+
+class ImportedRows(msgspec.Struct, frozen=True):
+    """What became of each row."""
+
+    rows: list[Imported]
+
+
+class TrailLine(msgspec.Struct, frozen=True):
+    """One access: who, by which grant, did what to which file (a pseudonym), on which screen. Never what it held."""
+
+    number: int
+    at: int
+    who: str
+    name: str | None
+    grant: str
+    act: str
+    file: str
+    screen: str
+
+
+class TrailShown(msgspec.Struct, frozen=True):
+    """A page of the access trail, newest first; `next` goes into `before` for the page below."""
+
+    entries: list[TrailLine]
+    next: int | None
