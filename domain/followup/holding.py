@@ -1,18 +1,35 @@
 """What a followup shard holds, and a draft of what it becomes; content is here only while a record needs it."""
 
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from typing import cast
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.alerts.notice import ChannelState, Notice
-from domain.capacity.fold import NEVER, Said
-from domain.followup.chart import Chart, File, Mute
+from domain.alerts.rule import Severity
+from domain.capacity.fold import HOUR_MS, NEVER, Said
+from domain.events import Event
+from domain.followup.chart import Chart, File, Mute, SlotContent
+from domain.followup.crossing import Crossing, Word
 from domain.followup.pathway import Pathway
-from domain.followup.patient import Patient
+from domain.followup.patient import MemberRole, Patient
 from domain.followup.questionnaire import Value
+from domain.followup.schedule import Due, slots
 from domain.followup.sealed import Sealed
+from domain.followup.times import next_at
+from domain.overlay import Overlay, absorb
+from domain.places import Words
 
 STORED = ("settings", "patients", "outbox", "channels")
+PATHWAY = "pathway/"  # what the settings' names begin with that are pathways
+HOUR = ""  # the key of the timer that counts at full hours; the others' are patients and messages
+MOST_AT_ONCE = 500  # patients and messages whose time one record runs
+MOST_BYTES_AT_ONCE = 500 << 10  # or so much that it changes: the rest waits for the next record
+BYTES_OF_A_ROW, BYTES_OF_A_CHART, BYTES_OF_A_NOTICE, BYTES_OF_A_STEP, BYTES_OF_A_LINE = 2_000, 3_000, 600, 1_500, 300
+HOURS_COUNTED = 48  # at once, after a gap
 
 read_pathway = msgspec.json.Decoder(Pathway).decode
 
@@ -65,10 +82,283 @@ class FollowupState:
     said_in: dict[int, list[str]] = field(default_factory=dict)
     charts: dict[str, Chart | Gone] = field(default_factory=dict)
     pathways: dict[str, Pathway] = field(default_factory=dict)  # by `<id>/<version>`
-    due: dict[str, int] = field(default_factory=dict)  # patient → when something happens to it by time alone
+    due: dict[str, int] = field(default_factory=dict)  # patient, or message → when something happens by time alone
     next_due: int = NEVER
 
     def remember(self, hour: int, said: dict[str, Said]) -> None:
         """Take in the outcomes of an hour of the shard's clock, as they were stored."""
         self.said.update(said)
         self.said_in.setdefault(hour, []).extend(said)
+
+    def settle(self) -> None:
+        """Work out what is not stored but follows from what is: pathways as read, and timers."""
+        self.pathways = {
+            name.removeprefix(PATHWAY): read_pathway(content)
+            for name, content in self.settings.items()
+            if name.startswith(PATHWAY) and ":" not in name
+        }
+        self.due = {id_: notice.give_up_at for id_, notice in self.outbox.items()}
+        for patient in self.patients.values():
+            at = next_at(patient, self.pathways.get(patient.pathway))
+            if at is not None:
+                self.due[patient.id] = at
+        if self.clock:
+            self.due[HOUR] = next_hour(self.counted_at, self.clock)
+        self.next_due = min(self.due.values(), default=NEVER)
+
+    def absorb(self, draft: "Holding") -> None:
+        """Become what the draft says, once it has been committed."""
+        self.offset, self.clock, self.shard = draft.offset, draft.clock, draft.shard
+        self.counted_at, self.pathways = draft.counted_at, draft.pathways
+        for name in STORED:
+            absorb(getattr(self, name), getattr(draft, name).changed)
+        absorb(self.charts, draft.charts.changed)
+        absorb(self.sealed, draft.sealed)
+        for patient in draft.gone:
+            self.sealed.pop(patient, None)
+            self.charts.pop(patient, None)
+        for hour in draft.forgotten_hours:  # first, as an id that was forgotten may have been said anew since
+            for id_ in self.said_in.pop(hour, ()):
+                self.said.pop(id_, None)
+        for hour, said in draft.said.items():
+            self.remember(hour, said)
+        if draft.due.changed:
+            absorb(self.due, draft.due.changed)
+            self.next_due = min(self.due.values(), default=NEVER)
+
+
+def next_hour(counted_at: int, clock: int) -> int:
+    """Return the next full hour at which patients are counted: after a gap, the first of the last 48."""
+    return max(counted_at + HOUR_MS, (clock // HOUR_MS - HOURS_COUNTED + 1) * HOUR_MS)
+
+
+# -- a draft
+
+
+class Broken(Exception):
+    """Something that is due can't be run: a bug, which must not keep all else that is due from being run."""
+
+    def __init__(self, timer: str, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__} when it was due")
+        self.timer = timer
+
+
+class Lacking(Exception):
+    """A record wants a chart that is not open."""
+
+    def __init__(self, patient: str) -> None:
+        super().__init__("a chart is wanted that is not open")
+        self.patient = patient
+
+
+class Holding:
+    """What a state becomes, without touching it: all it holds as overlays, and its timers (broken ones passed over).
+
+    `sealed` is for whoever writes the draft: the charts that changed, as they are stored.
+    """
+
+    def __init__(self, base: FollowupState, opened: Mapping[str, Opened], broken: Set[str] = frozenset()) -> None:
+        self.base, self.opened, self.broken = base, opened, broken
+        self.offset, self.clock, self.shard = base.offset, base.clock, base.shard
+        self.counted_at, self.pathways = base.counted_at, base.pathways
+        self.settings: Overlay[str, bytes] = Overlay(base.settings)
+        self.patients: Overlay[str, Patient] = Overlay(base.patients)
+        self.outbox: Overlay[str, Notice] = Overlay(base.outbox)
+        self.channels: Overlay[str, ChannelState] = Overlay(base.channels)
+        self.due: Overlay[str, int] = Overlay(base.due)
+        self.charts: Overlay[str, Chart] = Overlay(cast("Mapping[str, Chart]", base.charts))
+        self.sealed: dict[str, Sealed] = {}
+        self.slots: dict[tuple[str, str], SlotContent] = {}
+        self.story: list[tuple[str, Line]] = []
+        self.gone: set[str] = set()
+        self.steps: list[tuple[int, int, Crossing]] = []
+        self.lacks: set[str] = set()
+        self.said: dict[int, dict[str, Said]] = {}
+        self.repeated: dict[str, Said] = {}
+        self.forgotten_hours: set[int] = set()
+        self.dead: dict[int, str] = {}
+        self.size = 0  # about what is changed, in bytes, in the writes and the feed
+        self.most = 0  # size at which the present record has led to enough
+        self._crossed = 0  # of the present record, so far
+        self._heap: list[tuple[int, str]] = []
+        self._knows_base = False  # whether the heap holds the timers of the base
+
+    @property
+    def region(self) -> str:
+        """Return the code of the shard's region."""
+        return self.shard.partition(":")[2].partition(":")[0]
+
+    @property
+    def index(self) -> int:
+        """Return which of the region's followup shards this is."""
+        return int(self.shard.rpartition(":")[2] or 0)
+
+    @property
+    def full(self) -> bool:
+        """Return whether the present record has led to so much that the rest is left to the next one."""
+        return self.size >= self.most
+
+    def begin(self, offset: int) -> None:
+        """Begin a record."""
+        self.offset, self._crossed = offset, 0
+        self.most = self.size + MOST_BYTES_AT_ONCE
+
+    # -- patients
+
+    def put(self, patient: Patient) -> Patient:
+        """Keep a patient as they are now, with when something happens to them by time alone, and return them."""
+        patient = replace(patient, changed=self.offset)
+        self.patients.put(patient.id, patient)
+        self.size += BYTES_OF_A_ROW
+        self.time(patient.id, next_at(patient, self.pathways.get(patient.pathway)))
+        return patient
+
+    def pathway_of(self, patient: Patient) -> Pathway:
+        """Return the pathway that a patient is on, in their version."""
+        return self.pathways[patient.pathway]
+
+    def slots_of(self, patient: Patient) -> tuple[Due, ...]:
+        """Return all slots of a patient."""
+        return slots(self.pathway_of(patient), patient.first_day, patient.zone)
+
+    def chart(self, patient: str) -> Chart | None:
+        """Return an open chart, None where the key is destroyed; raise Lacking where it is not open."""
+        chart = self.charts.get(patient)
+        if chart is None:
+            raise Lacking(patient)
+        return None if isinstance(chart, Gone) else chart
+
+    def is_open(self, patient: str) -> bool:
+        """Return whether a chart can be read, or is gone for good."""
+        return self.charts.get(patient) is not None
+
+    def put_chart(self, patient: str, chart: Chart) -> None:
+        """Keep a chart as it is now."""
+        self.charts.put(patient, chart)
+        self.size += BYTES_OF_A_CHART
+
+    def tell_story(self, patient: str, line: Line) -> None:
+        """Write a line of a patient's story."""
+        self.story.append((patient, line))
+        self.size += BYTES_OF_A_LINE
+
+    # -- what crosses to the region's notices
+
+    def cross(self, what: Crossing) -> None:
+        """Tell the region's notices something, as the next thing that this record leads to."""
+        self.steps.append((self.offset, self._crossed, what))
+        self._crossed += 1
+        self.size += BYTES_OF_A_STEP
+
+    def word(
+        self, patient: Patient, id_: str, at: int, to: Iterable[str], title: Words, severity: Severity = "info"
+    ) -> None:
+        """Tell people something about a patient once; no content, and no name."""
+        told = tuple(dict.fromkeys(to))
+        if told:
+            link = f"/patients/{patient.id}"
+            self.cross(Word(at, f"{patient.id}/{id_}", told, severity, title, NO_MORE_WORDS, link))
+
+    # -- messages to the patient
+
+    def post(self, notice: Notice) -> None:
+        """Put a message in the outbox."""
+        self.outbox.put(notice.id, notice)
+        self.size += BYTES_OF_A_NOTICE
+        self.time(notice.id, notice.give_up_at)
+
+    def withdraw(self, notices: Iterable[str]) -> None:
+        """Take messages out of the outbox."""
+        for id_ in notices:
+            if id_ in self.outbox:
+                self.outbox.drop(id_)
+                self.time(id_, None)
+
+    # -- timers
+
+    def time(self, timer: str, at: int | None) -> None:
+        """Let a timer be due then, or never."""
+        if self.due.get(timer) == at:
+            return
+        if at is None:
+            self.due.drop(timer)
+        else:
+            self.due.put(timer, at)
+            heapq.heappush(self._heap, (at, timer))
+
+    def due_by(self, clock: int) -> list[tuple[int, str]]:
+        """Return the first timers that are due by then, in order, as many as one record may run."""
+        if not self._knows_base and clock >= self.base.next_due:
+            self._knows_base = True
+            self._heap += [(at, timer) for timer, at in self.base.due.items()]
+            heapq.heapify(self._heap)
+        found: dict[str, int] = {}
+        while self._heap and self._heap[0][0] <= clock and len(found) < MOST_AT_ONCE:
+            at, timer = heapq.heappop(self._heap)
+            if self.due.get(timer) == at:
+                found[timer] = at
+        return [(at, timer) for timer, at in found.items()]
+
+    def run_all(self, due: list[tuple[int, str]], clock: int, run: Callable[[str, int], None]) -> None:
+        """Run timers in order, each at its instant, and what of the same ones follows by then; stop when it is much."""
+        heapq.heapify(due)
+        while due:
+            at, timer = heapq.heappop(due)
+            if self.due.get(timer) != at:
+                continue
+            if self.full:
+                heapq.heappush(self._heap, (at, timer))
+                continue
+            self.run_one(timer, at, run)
+            after = self.due.get(timer)
+            if after is not None and after <= clock:
+                heapq.heappush(due, (after, timer))
+
+    def run_one(self, timer: str, at: int, run: Callable[[str, int], None]) -> None:
+        """Run a timer; one that is broken, or that nothing comes of, is not run again."""
+        if timer in self.broken:
+            self.due.drop(timer)
+            return
+        try:
+            run(timer, at)
+            if self.due.get(timer) == at and timer != HOUR and not self._moved(timer, at):
+                raise RuntimeError("nothing came of it")
+        except (Broken, Lacking):
+            raise
+        except Exception as error:
+            raise Broken(timer, error) from error
+
+    def _moved(self, timer: str, at: int) -> bool:
+        """Return whether something came of a timer that is due at the same instant again."""
+        patient = self.patients.get(timer)
+        return patient is not None and patient.ran_at == at and patient.changed == self.offset
+
+
+NO_MORE_WORDS = Words(fr="Voir la page du patient.", en="See the patient’s page.")
+
+
+# -- who did it, and who is in a circle
+
+
+def whose(event: Event) -> str:
+    """Return who did something, empty where nobody did."""
+    return event.source.id if event.source is not None else ""
+
+
+def circle_of(patient: Patient) -> list[str]:
+    """Return the professionals of a patient's circle, without those who broke the glass."""
+    return [member.subject for member in patient.circle if member.until is None]
+
+
+def members(patient: Patient, roles: Iterable[MemberRole]) -> list[str]:
+    """Return those of a circle who have one of these roles."""
+    wanted = frozenset(roles)
+    return [member.subject for member in patient.circle if member.until is None and member.role in wanted]
+
+
+def is_member(patient: Patient, subject: str, at: int, *, guests: bool = False) -> bool:
+    """Return whether somebody is in the circle; `guests`: or broke the glass, and may still look."""
+    return any(
+        member.subject == subject and (member.until is None or (guests and member.until > at))
+        for member in patient.circle
+    )

@@ -64,6 +64,7 @@ class PatientAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     taken_at: int | None = None
     check_at: int | None = None
     reopened: int = 0
+    planned_at: int = 0  # as of when whoever is told was worked out: when it was last opened, or worsened
 
 
 class Closed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -107,7 +108,9 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     alert: PatientAlert | None = None
     closed: tuple[Closed, ...] = ()  # the last 20
     muted_until: int | None = None  # the last mute's end
+    mute_ends: tuple[int, ...] = ()  # of those that last, rising
     memos: dict[str, int] = {}  # by id, when each is due; those that are not done
+    memos_by: dict[str, str] = {}  # and whose each is
     read: dict[str, int] = {}  # by subject, up to when they have read the thread
     written_at: int | None = None  # the thread's last message
     call_at: int | None = None  # the next call
@@ -118,3 +121,6 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     summary: Literal["", "due", "sent", "received"] = ""
     erase_at: int | None = None  # when the key is to be destroyed
     erase_told: bool = False  # the circle was told that it will be
+    case_at: int | None = None  # when a resident was last counted as a case of their facility
+    codes: dict[str, int] = {}  # when a code was asked for of late, by the event that asked
+    ran_at: int = 0  # up to when whatever happens by time alone has happened

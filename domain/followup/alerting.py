@@ -1,0 +1,212 @@
+"""A patient's alert as a draft drives it: raised by findings that nobody muted, and closed by people alone."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from domain.alerts.lifecycle import Step
+from domain.capacity.fold import APPLIED, Said
+from domain.events import PatientAlertActed, RuleMuted
+from domain.followup.alert import PATIENT_NEXT, End, Happening, alert_id, told_as
+from domain.followup.chart import Mute
+from domain.followup.crossing import Stepped
+from domain.followup.ending import Ending
+from domain.followup.holding import Line, circle_of, whose
+from domain.followup.pathway import COLOURS, GRAVE, Colour, worst
+from domain.followup.patient import Closed, Patient, PatientAlert
+from domain.followup.plan import plan_of
+from domain.followup.score import VERSION, Finding
+
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
+LONGEST_CHECK_MS = 12 * HOUR_MS
+LONGEST_CHECK_OF_RED_MS = 2 * HOUR_MS  # ⚠ OWN
+LONGEST_MUTE_MS = 4 * HOUR_MS
+SLACK_MS = MINUTE_MS  # for a page's clock
+MOST_MUTES = 20
+MOST_CLOSED = 20
+NO_ANSWER = "no-answer"  # the rule that speaks when nobody answers
+
+
+def refused(why: str) -> Said:
+    """Return that an event is refused, and why."""
+    return Said("refused", why)
+
+
+def graver(one: Colour, than: Colour) -> bool:
+    """Return whether a colour is graver than another."""
+    return COLOURS.index(one) > COLOURS.index(than)
+
+
+class Alerting(Ending):
+    """A draft, and the alerts of its patients."""
+
+    # -- what raises an alert
+
+    def judge(self, patient: Patient, slot: str, findings: Iterable[Finding], at: int) -> Patient:
+        """Let somebody be made to answer for what was found of a slot, unless they were, or it is muted."""
+        chart, state = self.chart(patient.id), patient.slots.get(slot)
+        if state is None:
+            return patient
+        muted = {mute.rule for mute in chart.mutes if mute.until > at} if chart else set()
+        grave = [found for found in findings if found.colour in GRAVE and found.rule not in muted]
+        colour = worst(tuple(found.colour for found in grave))
+        if graver(colour, state.alerted):
+            patient = replace(patient, slots=patient.slots | {slot: replace(state, alerted=colour)})
+            patient = self._raise(patient, slot, colour, at)
+        if chart is not None and grave and patient.alert is not None:
+            why = {found.rule: found for found in chart.why}
+            for found in grave:
+                before = why.get(found.rule)
+                if before is None or not graver(before.colour, found.colour):
+                    why[found.rule] = found
+            self.put_chart(patient.id, replace(chart, why=tuple(why.values())))
+        return patient
+
+    def _raise(self, patient: Patient, slot: str, colour: Colour, at: int) -> Patient:
+        held = patient.alert
+        if held is None:
+            id_ = alert_id(patient.id, slot, colour, at)
+            held = PatientAlert(id=id_, colour=colour, status="firing", opened_at=at, slot=slot, planned_at=at)
+            return self.happens(replace(patient, alert=held), "raised", at)
+        if not graver(colour, held.colour):
+            return patient
+        return self.happens(patient, "worsens", at, colour=colour, worsened_at=at, planned_at=at)
+
+    def missed(self, patient: Patient, slot: str, colour: Colour, at: int) -> Patient:
+        """Let it be found that nobody answered a slot."""
+        return self.judge(patient, slot, [Finding(NO_ANSWER, VERSION, colour)], at)
+
+    # -- what happens to one
+
+    def happens(
+        self,
+        patient: Patient,
+        happening: Happening,
+        at: int,
+        *,
+        line: Line | None = None,
+        by: str | None = None,
+        to: str | None = None,
+        end: End | None = None,
+        **changes: Any,
+    ) -> Patient:
+        """Return the patient after something happened to their alert; the table has been asked whether it may."""
+        held = patient.alert
+        assert held is not None
+        then = PATIENT_NEXT[None if happening == "raised" else held.status, happening]
+        if then.what == "reopened":
+            changes |= {"taken_by": None, "taken_at": None, "check_at": None, "reopened": held.reopened + 1}
+            changes |= {"planned_at": at}
+        if then.status != "resolved":
+            changes |= {"status": then.status}
+        held = replace(held, **changes)
+        patient = replace(patient, alert=None if then.status == "resolved" else held)
+        if then.what is not None:
+            plan = plan_of(self.pathway_of(patient), patient, held.colour, held.planned_at)
+            told = told_as(patient, held, region=self.region, at=at, plan=plan, end=end)
+            self.cross(Stepped(Step(what=then.what, at=at, alert=told, by=by, to=to)))
+            self.tell_story(patient.id, line or Line(id=held.id, at=at, what=then.what, detail=held.slot))
+        return patient
+
+    def expire(self, patient: Patient, at: int) -> Patient:
+        """Open an alert again that was to be looked at by then."""
+        return self.happens(patient, "expires", at)
+
+    # -- what people do with one
+
+    def act(self, patient: Patient, event: PatientAlertActed) -> Said:
+        """Let a person of the circle do something with a patient's alert."""
+        by, held = whose(event), patient.alert
+        if held is None or held.id != event.alert:
+            return refused("unknown alert")
+        if (held.status, event.act) not in PATIENT_NEXT:
+            return refused(f"taken by {held.taken_by} at {held.taken_at}" if held.taken_by else "not taken")
+        wrong = self._why_no_act(patient, held, event)
+        if wrong is not None:
+            return refused(wrong)
+        line = Line(id=event.id, at=self.clock, what=event.act, by=by, text=event.text)
+        if event.act == "comment":
+            line = replace(line, what="commented")
+            self.put(self.happens(patient, "comment", self.clock, line=line, by=by))
+        elif event.act == "close":
+            self._close(patient, held, event, by)
+        else:
+            what, to = ("taken", None) if event.act == "take" else ("handed_over", event.to)
+            check_at = event.check_at or held.check_at
+            line = replace(line, what=what, to=to or "", until=check_at)
+            more = {"taken_by": to or by, "taken_at": self.clock, "check_at": check_at}
+            self.put(self.happens(patient, event.act, self.clock, line=line, by=by, to=to, **more))
+        return APPLIED
+
+    def _why_no_act(self, patient: Patient, held: PatientAlert, event: PatientAlertActed) -> str | None:
+        longest = LONGEST_CHECK_OF_RED_MS if held.colour == "red" else LONGEST_CHECK_MS
+        if event.act == "take" and event.check_at is None:
+            return "check_at: an instant is needed at which you look again"
+        if event.check_at is not None and not self.clock < event.check_at <= self.clock + longest + SLACK_MS:
+            return f"check_at: must be to come, and within {longest // HOUR_MS} hours"
+        if event.act == "hand_over" and event.to not in circle_of(patient):
+            return "to: must be somebody of the circle"
+        if event.act == "close" and event.outcome is None:
+            return "outcome: what came of it is needed"
+        if event.act == "comment" and event.text is None:
+            return "text: nothing is said"
+        return None
+
+    def _close(self, patient: Patient, held: PatientAlert, event: PatientAlertActed, by: str) -> None:
+        at, outcome = self.clock, event.outcome
+        assert outcome is not None
+        line = Line(id=event.id, at=at, what="closed", by=by, detail=outcome, text=event.text)
+        patient = self.happens(patient, "close", at, line=line, by=by, end=End(at, "closed", outcome))
+        closed = Closed(
+            id=held.id,
+            colour=held.colour,
+            opened_at=held.opened_at,
+            closed_at=at,
+            closed_by=by,
+            outcome=outcome,
+            taken_at=held.taken_at,
+        )
+        chart = self.chart(patient.id)
+        if chart is not None and chart.why:
+            self.put_chart(patient.id, replace(chart, why=()))
+        patient = replace(patient, closed=(*patient.closed, closed)[-MOST_CLOSED:])
+        self.put(self.released(patient, at))
+
+    # -- mutes
+
+    def mute(self, patient: Patient, event: RuleMuted, mute: Mute) -> Said:
+        """Let a rule of a patient raise nothing for a while."""
+        by, chart = whose(event), self.chart(patient.id)
+        if chart is None:
+            return refused("erased")
+        if not self.clock < event.until <= self.clock + LONGEST_MUTE_MS + SLACK_MS:
+            return refused("until: must be to come, and within 4 hours")
+        if not mute.rule or not mute.reason.strip():
+            return refused("reason: a rule and a reason are needed")
+        lasting = [each for each in chart.mutes if each.until > self.clock and each.rule != mute.rule]
+        if len(lasting) >= MOST_MUTES:
+            return refused(f"there are {MOST_MUTES} mutes already")
+        mutes = (*lasting, replace(mute, by=by, until=event.until))
+        self.put_chart(patient.id, replace(chart, mutes=mutes))
+        ends = tuple(sorted({each.until for each in mutes}))
+        self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="muted", by=by, until=event.until))
+        self.put(replace(patient, mute_ends=ends, muted_until=ends[-1]))
+        return APPLIED
+
+    def unmute(self, patient: Patient, at: int) -> Patient:
+        """Let mutes end, and judge the last answers again, as well as that there were none."""
+        chart = self.chart(patient.id)
+        ends = tuple(end for end in patient.mute_ends if end > at)
+        patient = replace(patient, mute_ends=ends, muted_until=ends[-1] if ends else None)
+        if chart is None:
+            return patient
+        if chart.current is not None and chart.current.result is not None:
+            patient = self.judge(patient, chart.current.slot, chart.current.result.findings, at)
+        for slot, state in patient.slots.items():
+            if state.state == "missed" and graver(state.colour, state.alerted):
+                patient = self.missed(patient, slot, state.colour, at)
+        chart = self.chart(patient.id)
+        if chart is not None:
+            self.put_chart(patient.id, replace(chart, mutes=tuple(each for each in chart.mutes if each.until > at)))
+        return patient

@@ -1,0 +1,212 @@
+"""What people of a circle do for a patient, as a draft takes it in: joining, pausing, calling, writing, thinking of."""
+
+from msgspec.structs import replace
+
+from domain.capacity.fold import APPLIED, Said
+from domain.events import (
+    CallMade,
+    CircleChanged,
+    CodeAsked,
+    FileChanged,
+    FollowUpMoved,
+    GlassBroken,
+    MemoDone,
+    MemoWritten,
+    MessagesRead,
+    MessageWritten,
+    TeleconsultationStarted,
+)
+from domain.followup.alerting import HOUR_MS, SLACK_MS, refused
+from domain.followup.answering import Answering
+from domain.followup.chart import File
+from domain.followup.holding import Line, circle_of, is_member, whose
+from domain.followup.patient import Member, Patient, Status
+from domain.followup.schedule import DAY_MS
+from domain.places import Words
+
+MOST_MEMBERS = 50
+MOST_MEMOS = 50
+MOST_CODES = 5  # within an hour
+LONGEST_MEMO_MS = 366 * DAY_MS
+LONGEST_GLASS_MS = HOUR_MS
+LONGEST_CODE_MS = HOUR_MS
+CALL_AGAIN_MS = 4 * HOUR_MS  # ⚠ OWN: where nobody says when
+
+PAUSED_WORDS = Words(fr="Un suivi à domicile est en pause", en="A home follow-up is paused")
+RESUMED_WORDS = Words(fr="Un suivi à domicile reprend", en="A home follow-up goes on")
+GLASS_WORDS = Words(fr="Un dossier a été ouvert en urgence", en="A file was opened in an emergency")
+MESSAGE_WORDS = Words(fr="Un nouveau message dans un suivi", en="A new message in a follow-up")
+
+
+class Circle(Answering):
+    """A draft, and what circles do."""
+
+    # -- who belongs to it
+
+    def change_circle(self, patient: Patient, event: CircleChanged) -> Said:
+        """Let professionals come into a circle, and leave it; somebody stays."""
+        by = whose(event)
+        added = {member.subject: member for member in event.add}
+        if any(member.until is not None for member in event.add):
+            return refused("until: whoever comes into a circle stays until they leave")
+        gone = set(event.remove)
+        kept = [added.pop(each.subject, each) for each in patient.circle if each.subject not in gone]
+        circle = (*kept, *(member for member in added.values() if member.subject not in gone))
+        if not any(member.until is None for member in circle):
+            return refused("circle: somebody has to stay")
+        if len(circle) > MOST_MEMBERS:
+            return refused(f"circle: at most {MOST_MEMBERS}")
+        before = {member.subject for member in patient.circle}
+        for member in event.add:
+            if member.subject not in before | gone:
+                line = Line(id=event.id, at=self.clock, what="joined", by=by, to=member.subject, detail=member.role)
+                self.tell_story(patient.id, line)
+        for subject in sorted(gone & before):
+            self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="left", by=by, to=subject))
+        read = {subject: upto for subject, upto in patient.read.items() if subject not in gone}
+        self.put(replace(patient, circle=circle, read=read))
+        return APPLIED
+
+    def break_glass(self, patient: Patient, event: GlassBroken) -> Said:
+        """Let somebody who is not in the circle look for an hour at most; circle and others are told at once."""
+        by = whose(event)
+        if not self.clock < event.until <= self.clock + LONGEST_GLASS_MS + SLACK_MS:
+            return refused("until: must be to come, and within 60 minutes")
+        if is_member(patient, by, self.clock):
+            return refused("in the circle already")
+        others = tuple(member for member in patient.circle if member.subject != by)
+        if len(others) >= MOST_MEMBERS:
+            return refused(f"circle: at most {MOST_MEMBERS}")
+        guest = Member(by, "samu", event.until)
+        line = Line(id=event.id, at=self.clock, what="glass_broken", by=by, until=event.until, text=event.reason)
+        self.tell_story(patient.id, line)
+        told = (*circle_of(patient), *event.tell)
+        self.word(patient, f"glass/{event.id}", self.clock, told, GLASS_WORDS, "warning")
+        self.put(replace(patient, circle=(*others, guest)))
+        return APPLIED
+
+    # -- the follow-up as a whole
+
+    def change_file(self, patient: Patient, event: FileChanged, file: File) -> Said:
+        """Let a patient's file be another from now on; earlier answers keep what they meant."""
+        chart = self.chart(patient.id)
+        if chart is None:
+            return refused("erased")
+        by = whose(event)
+        self.put_chart(patient.id, replace(chart, file=file))
+        line = Line(id=event.id, at=self.clock, what="file_changed", by=by, text=event.reason)
+        self.tell_story(patient.id, line)
+        self.put(replace(patient, channels=event.channels))
+        return APPLIED
+
+    def move(self, patient: Patient, event: FollowUpMoved) -> Said:
+        """Pause a follow-up, let it go on, stop or end it."""
+        by, at = whose(event), self.clock
+        by_patient = by == f"patient:{patient.id}"
+        if event.reason is None and event.move != "resume" and not by_patient:
+            return refused("reason: is needed")
+        what = {"pause": "paused", "resume": "resumed", "stop": "stopped", "end": "ended"}[event.move]
+        line = Line(id=event.id, at=at, what=what, by=by, text=event.reason)
+        if event.move in ("stop", "end"):
+            status: Status = "stopped" if event.move == "stop" else "ended"
+            self.put(self.over(patient, status, at, line=line, by_patient=by_patient))
+            return APPLIED
+        if event.move == "pause":
+            if patient.status != "followed":
+                return refused("paused" if patient.status == "paused" else "not followed yet")
+            patient = replace(self.hush(patient), status="paused")
+        else:
+            if patient.status != "paused":
+                return refused("not paused")
+            patient = self.begin_slots(replace(patient, status="followed"), at)
+        self.tell_story(patient.id, line)
+        words = PAUSED_WORDS if event.move == "pause" else RESUMED_WORDS
+        self.word(patient, f"{event.move}/{event.id}", at, [each for each in circle_of(patient) if each != by], words)
+        self.put(patient)
+        return APPLIED
+
+    def call(self, patient: Patient, event: CallMade) -> Said:
+        """Take in what came of a first call: agreed, and questionnaires begin; refused, and all is erased."""
+        if patient.status != "calling":
+            return refused("nobody is to be called")
+        if event.next_at is not None and event.next_at <= self.clock:
+            return refused("next_at: must be to come")
+        by, at = whose(event), self.clock
+        line = Line(id=event.id, at=at, what="called", by=by, detail=event.outcome, text=event.note)
+        patient = replace(patient, calls=patient.calls + 1)
+        if event.outcome == "refused":
+            self.put(self.over(patient, "refused", at, line=line))
+            return APPLIED
+        self.tell_story(patient.id, line)
+        if event.outcome == "agreed":
+            patient = self.begin_slots(replace(patient, status="followed", call_at=None), at)
+        else:
+            patient = replace(patient, call_at=event.next_at or at + CALL_AGAIN_MS)
+        self.put(patient)
+        return APPLIED
+
+    def teleconsult(self, patient: Patient, event: TeleconsultationStarted) -> Said:
+        """Count a teleconsultation that somebody opened."""
+        by = whose(event)
+        line = Line(id=event.id, at=self.clock, what="teleconsultation", by=by, detail=event.provider)
+        self.tell_story(patient.id, line)
+        self.put(replace(patient, teleconsultations=patient.teleconsultations + 1))
+        return APPLIED
+
+    # -- the thread, and memos
+
+    def write(self, patient: Patient, event: MessageWritten) -> Said:
+        """Keep a message of the thread, which its author has read."""
+        by, at = whose(event), self.clock
+        self.tell_story(patient.id, Line(id=event.id, at=at, what="message", by=by, text=event.text))
+        others = [subject for subject in circle_of(patient) if subject != by]
+        self.word(patient, f"message/{event.id}", at, others, MESSAGE_WORDS)
+        self.put(replace(patient, written_at=at, read=patient.read | {by: at}))
+        return APPLIED
+
+    def has_read(self, patient: Patient, event: MessagesRead) -> Said:
+        """Keep up to when somebody has read the thread."""
+        by = whose(event)
+        upto = min(event.upto, self.clock)
+        if upto <= patient.read.get(by, -1):
+            return Said("history", "known already")
+        self.put(replace(patient, read=patient.read | {by: upto}))
+        return APPLIED
+
+    def think_of(self, patient: Patient, event: MemoWritten) -> Said:
+        """Keep something that somebody is to be told of again at an instant."""
+        if not self.clock < event.due_at <= self.clock + LONGEST_MEMO_MS:
+            return refused("due_at: must be to come, and within a year")
+        if len(patient.memos) >= MOST_MEMOS:
+            return refused(f"there are {MOST_MEMOS} memos already")
+        by = whose(event)
+        line = Line(id=event.id, at=self.clock, what="memo", by=by, until=event.due_at, text=event.text)
+        self.tell_story(patient.id, line)
+        memos, memos_by = patient.memos | {event.id: event.due_at}, patient.memos_by | {event.id: by}
+        self.put(replace(patient, memos=memos, memos_by=memos_by))
+        return APPLIED
+
+    def is_done(self, patient: Patient, event: MemoDone) -> Said:
+        """Let a memo be done with."""
+        if event.memo not in patient.memos:
+            return refused("unknown memo")
+        by = whose(event)
+        self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="memo_done", by=by, detail=event.memo))
+        memos = {id_: due_at for id_, due_at in patient.memos.items() if id_ != event.memo}
+        self.put(replace(patient, memos=memos, memos_by={id_: patient.memos_by[id_] for id_ in memos}))
+        return APPLIED
+
+    # -- codes
+
+    def send_code(self, patient: Patient, event: CodeAsked) -> Said:
+        """Let a code be sent to a patient who wants to read; a few within an hour."""
+        if not self.clock < event.give_up_at <= self.clock + LONGEST_CODE_MS + SLACK_MS:
+            return refused("too late" if event.give_up_at <= self.clock else "give_up_at: within an hour")
+        if not patient.channels:
+            return refused("no channel")
+        codes = {id_: at for id_, at in patient.codes.items() if at > self.clock - HOUR_MS}
+        if len(codes) >= MOST_CODES:
+            return refused("too many codes")
+        self.message(patient, "code", event.id, self.clock, event.give_up_at, patient.channels[:1])
+        self.put(replace(patient, codes=codes | {event.id: self.clock}))
+        return APPLIED

@@ -1,0 +1,461 @@
+"""The follow-up fold: answers in, colours and alerts and reminders out; the state changes only when told to.
+
+The shard's clock is the largest `received_at` seen (design, decision 2). With a record everything due by its clock is
+run, each patient's own things in order and at their exact instants; so the outcome does not depend on how the log was
+cut into batches. What one record may lead to is bounded, lest its commit be too large: other patients' things wait for
+the next record then, but those of whoever the record names never do.
+
+Content comes in clear, opened by whoever folds (`opened`, by event id; charts in the state); what is not open makes the
+draft end before the record (`lacks`).
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import TypeVar
+
+import msgspec
+
+from domain.alerts.notice import ChannelState
+from domain.capacity.fold import APPLIED, HOUR_MS, IDS_KEPT_HOURS, Item, Said
+from domain.documents import gather, put_in_force
+from domain.errors import Unreadable
+from domain.events import (
+    AnswersGiven,
+    CallMade,
+    ChannelChanged,
+    CircleChanged,
+    CodeAsked,
+    Event,
+    FileChanged,
+    FollowUpMoved,
+    Genesis,
+    GlassBroken,
+    MemoDone,
+    MemoWritten,
+    MessagesRead,
+    MessageWritten,
+    NoticeAttempted,
+    NoticeDelivered,
+    NoticeFailed,
+    PatientAlertActed,
+    PatientEnrolled,
+    PatientErased,
+    RuleMuted,
+    SettingsPublished,
+    SummaryGiven,
+    TeleconsultationStarted,
+    Tick,
+)
+from domain.followup import questionnaire
+from domain.followup.alerting import refused
+from domain.followup.chart import Chart, File, Mute
+from domain.followup.circle import MOST_MEMBERS, Circle
+from domain.followup.holding import (
+    GONE,
+    HOUR,
+    MOST_AT_ONCE,
+    PATHWAY,
+    Answers,
+    Broken,
+    FollowupState,
+    Gone,
+    Lacking,
+    Line,
+    Opened,
+    is_member,
+    next_hour,
+    read_pathway,
+    whose,
+)
+from domain.followup.pathway import mistakes
+from domain.followup.patient import OVER, Patient
+from domain.followup.schedule import Due, slots
+from domain.followup.times import wants_chart
+
+C = TypeVar("C")
+
+FOLLOWUP_FOLD_VERSION = 1
+LONGEST_REASON = 1_000
+MOST_MISTAKES = 5  # of a pathway, named in its refusal
+MOST_WANTED = 2_000  # charts of which it is said beforehand that a run of records wants them
+
+OfPatient = (
+    AnswersGiven
+    | CallMade
+    | CircleChanged
+    | CodeAsked
+    | FileChanged
+    | FollowUpMoved
+    | GlassBroken
+    | MemoDone
+    | MemoWritten
+    | MessagesRead
+    | MessageWritten
+    | PatientAlertActed
+    | PatientErased
+    | RuleMuted
+    | SummaryGiven
+    | TeleconsultationStarted
+)
+OF_PATIENT: tuple[type[Event], ...] = OfPatient.__args__
+READS_CHART = (AnswersGiven, FileChanged, PatientAlertActed, RuleMuted)
+HAS_CONTENT = (PatientEnrolled, AnswersGiven, FileChanged, RuleMuted)
+NOT_WHEN_OVER = (AnswersGiven, CallMade, FollowUpMoved, RuleMuted, TeleconsultationStarted)
+BY_NOBODY = (PatientErased, SummaryGiven, CodeAsked)  # vigilits itself, or somebody
+OF_OTHERS = (AnswersGiven, GlassBroken)  # who need not be in the circle
+OF_GUESTS = (MessageWritten, MessagesRead)  # also of whoever broke the glass
+
+__all__ = ["FOLLOWUP_FOLD_VERSION", "GONE", "Draft", "FollowupState", "Item", "Line", "Opened", "Said", "fold", "needs"]
+
+
+class Draft(Circle):
+    """What a run of records makes of a state, without touching it; what is broken is passed over when it is due."""
+
+    def __init__(
+        self, base: FollowupState, opened: Mapping[str, Opened] | None = None, broken: Set[str] = frozenset()
+    ) -> None:
+        super().__init__(base, opened or {}, broken)
+        self._forgotten: set[str] = set()  # the ids of forgotten hours, which the base still knows
+
+    def outcome_of(self, id_: str) -> Said | None:
+        """Return what became of an event of the last 48 h, None for one that was never seen."""
+        for said in self.said.values():
+            if id_ in said:
+                return said[id_]
+        return None if id_ in self._forgotten else self.base.said.get(id_)
+
+    @property
+    def outcomes(self) -> dict[str, Said]:
+        """Return the outcomes that this draft gives, those of events that came again included."""
+        return {id_: said for hour in self.said.values() for id_, said in hour.items()} | self.repeated
+
+    # -- folding
+
+    def fold(self, item: Item) -> bool:
+        """Fold one record and return whether it could be: not where it wants content that is not open (`lacks`).
+
+        Whatever it raises, the draft is then worth nothing and must be thrown away.
+        """
+        offset, event, _ = item
+        if isinstance(event, Unreadable):
+            self.bury(offset, str(event), event.id)
+            return True
+        clock = max(clock_of(item), self.clock)
+        due = self.due_by(clock)
+        self.lacks = self._lacking(event, due, clock)
+        if self.lacks:
+            return False
+        self.begin(offset)
+        self._advance(due, clock)
+        if isinstance(event, Genesis):
+            self.shard = event.shard
+        elif not isinstance(event, Tick):
+            self._take_in(event)
+        return True
+
+    def _advance(self, due: list[tuple[int, str]], clock: int) -> None:
+        """Run what is due, in order, and let it be then; a clock never goes back."""
+        before, self.clock = self.clock, clock
+        if before == 0:
+            self.counted_at = clock // HOUR_MS * HOUR_MS
+            self.time(HOUR, next_hour(self.counted_at, clock))
+        self.run_all(due, clock, self.run)
+        if clock // HOUR_MS > before // HOUR_MS:
+            self._forget(clock // HOUR_MS)
+
+    def _take_in(self, event: Event) -> None:
+        known = self.outcome_of(event.id)
+        if known is not None:
+            self.repeated[event.id] = known
+            return
+        self._catch_up(event)
+        self._say(event.id, self._apply(event))
+
+    def _catch_up(self, event: Event) -> None:
+        """Run what is due of the patient whom a record names, also where the rest waits."""
+        patient = getattr(event, "patient", None)
+        if not isinstance(event, OF_PATIENT) or patient is None:
+            return
+        while (at := self.due.get(patient)) is not None and at <= self.clock:
+            self.run_one(patient, at, self.run)
+
+    def bury(self, offset: int, reason: str, id_: str | None = None) -> None:
+        """Record that a record can't be folded, and is a dead letter for this reason."""
+        self.offset = offset
+        self.dead[offset] = reason
+        if id_ is not None:
+            self._say(id_, Said("dead", reason))
+
+    def _say(self, id_: str, said: Said) -> None:
+        self.said.setdefault(self.clock // HOUR_MS, {})[id_] = said
+
+    def _forget(self, hour: int) -> None:
+        """Let go, at a full hour, of the outcomes that are older than they are kept."""
+        for old in [h for h in self.said if h < hour - IDS_KEPT_HOURS]:
+            del self.said[old]
+        for old in [h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS and h not in self.forgotten_hours]:
+            self.forgotten_hours.add(old)
+            self._forgotten.update(self.base.said_in[old])
+
+    def _lacking(self, event: Event, due: list[tuple[int, str]], clock: int) -> set[str]:
+        """Return the patients whose content a record wants and that is not open."""
+        timers = {timer for _, timer in due}
+        named = getattr(event, "patient", None)
+        if isinstance(event, OF_PATIENT):
+            timers.add(str(named))
+        lacking = set()
+        for timer in timers:
+            patient = self.patients.get(timer)
+            if patient is not None and not self.is_open(timer) and self.wants(patient, clock):
+                lacking.add(timer)
+        if named is None or self.outcome_of(event.id) is not None:
+            return lacking
+        held = self.patients.get(str(named))
+        is_due = isinstance(event, HAS_CONTENT) and (held is None) == isinstance(event, PatientEnrolled)
+        if is_due and event.id not in self.opened:
+            lacking.add(str(named))
+        if held is not None and isinstance(event, READS_CHART) and not self.is_open(held.id):
+            lacking.add(held.id)
+        return lacking
+
+    def wants(self, patient: Patient, clock: int) -> bool:
+        """Return whether what time alone brings a patient until then may need their chart."""
+        return wants_chart(patient, self.slots_of(patient), clock)
+
+    # -- events
+
+    def _apply(self, event: Event) -> Said:
+        if event.not_after is not None and self.clock > event.not_after:
+            return refused("too late")
+        if event.region and self.region and event.region != self.region:
+            return refused("another region's")
+        match event:
+            case PatientEnrolled():
+                return self._enrol(event, self.opened[event.id])
+            case NoticeAttempted() | NoticeDelivered() | NoticeFailed():
+                return self._receive(event)
+            case ChannelChanged():
+                held = self.channels.get(event.channel)
+                since = held.at if held is not None and held.up == event.up else self.clock
+                self.channels.put(event.channel, ChannelState(event.up, since, event.reason[:LONGEST_REASON]))
+                return APPLIED
+            case SettingsPublished():
+                return self._publish(event)
+        if not isinstance(event, OF_PATIENT):
+            raise TypeError(f"the follow-up fold does not know {type(event).__name__}")
+        patient = self.patients.get(event.patient)  # type: ignore[attr-defined]
+        content = self.opened.get(event.id)
+        if isinstance(content, Gone):
+            return refused("erased")
+        if patient is None:
+            return refused("unknown patient")
+        why = self._why_not(patient, event)
+        return refused(why) if why is not None else self._apply_to(patient, event, content)
+
+    def _why_not(self, patient: Patient, event: Event) -> str | None:
+        """Return why nobody, or not this one, may do that now."""
+        if not isinstance(event, BY_NOBODY):
+            by = whose(event)
+            if not by:
+                return "nobody did it"
+            guests = isinstance(event, OF_GUESTS) or (isinstance(event, PatientAlertActed) and event.act == "comment")
+            stops = isinstance(event, FollowUpMoved) and event.move == "stop" and by == f"patient:{patient.id}"
+            others = stops or isinstance(event, OF_OTHERS)
+            if not others and not is_member(patient, by, self.clock, guests=guests):
+                return "not in the circle"
+        return "over" if isinstance(event, NOT_WHEN_OVER) and patient.status in OVER else None
+
+    def _apply_to(self, patient: Patient, event: Event, content: Opened | None) -> Said:
+        match event:
+            case AnswersGiven():
+                return self.answer(patient, event, _answers(content))
+            case PatientAlertActed():
+                return self.act(patient, event)
+            case RuleMuted():
+                return self.mute(patient, event, _of(Mute, content))
+            case FileChanged():
+                return self.change_file(patient, event, _of(File, content))
+            case CircleChanged():
+                return self.change_circle(patient, event)
+            case FollowUpMoved():
+                return self.move(patient, event)
+            case CallMade():
+                return self.call(patient, event)
+            case MessageWritten():
+                return self.write(patient, event)
+            case MessagesRead():
+                return self.has_read(patient, event)
+            case MemoWritten():
+                return self.think_of(patient, event)
+            case MemoDone():
+                return self.is_done(patient, event)
+            case TeleconsultationStarted():
+                return self.teleconsult(patient, event)
+            case GlassBroken():
+                return self.break_glass(patient, event)
+            case CodeAsked():
+                return self.send_code(patient, event)
+            case SummaryGiven():
+                return self.summarise(patient, event)
+            case _:
+                return self.erase(patient)
+
+    def _enrol(self, event: PatientEnrolled, content: Opened) -> Said:
+        """Begin a patient's pathway."""
+        if isinstance(content, Gone):
+            return refused("erased")
+        if event.patient in self.patients:
+            return refused("exists already")
+        pathway = self.pathways.get(event.pathway)
+        if pathway is None:
+            return refused("unknown pathway")
+        if event.source is None:
+            return refused("nobody did it")
+        if not any(member.until is None for member in event.circle) or len(event.circle) > MOST_MEMBERS:
+            return refused(f"circle: from 1 to {MOST_MEMBERS} are needed")
+        patient = Patient(
+            id=event.patient,
+            key=event.key,
+            pathway=event.pathway,
+            status="calling" if pathway.first_call is not None else "followed",
+            circle=event.circle,
+            zone=event.zone,
+            first_day=event.first_day,
+            enrolled_at=self.clock,
+            channels=event.channels,
+            departement=event.departement,
+            facility=event.facility,
+            call_at=self.clock if pathway.first_call is not None else None,
+            ran_at=self.clock,
+        )
+        line = Line(id=event.id, at=self.clock, what="enrolled", by=event.source.id, detail=event.pathway)
+        self.tell_story(patient.id, line)
+        self.gone.discard(patient.id)
+        self.put_chart(patient.id, Chart(file=_of(File, content)))
+        self.put(self.begin_slots(patient, self.clock))
+        return APPLIED
+
+    def _receive(self, event: NoticeAttempted | NoticeDelivered | NoticeFailed) -> Said:
+        """Take in what became of a message to a patient."""
+        notice = self.outbox.get(event.notice)
+        if notice is None:
+            return Said("history", "no longer to be sent")
+        if isinstance(event, NoticeAttempted):
+            self.outbox.put(notice.id, msgspec.structs.replace(notice, attempts=event.attempt))
+            return APPLIED
+        if isinstance(event, NoticeFailed) and notice.group in self.patients:
+            line = Line(id=event.id, at=self.clock, what="not_reached", detail=notice.channel)
+            self.tell_story(notice.group, line)
+        self.withdraw([notice.id])
+        return APPLIED
+
+    # -- settings
+
+    def _publish(self, event: SettingsPublished) -> Said:
+        whole = gather(self.settings, event)
+        if whole is None:
+            return APPLIED  # more parts are to come
+        if whole.refused:
+            return refused(whole.refused)
+        try:
+            why = self._why_not_in_force(event.name, whole.content)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return refused(f"{event.name} can't be read: {error}")
+        if why is not None:
+            return refused(why)
+        put_in_force(self.settings, event, whole.content)
+        return APPLIED
+
+    def _why_not_in_force(self, name: str, content: bytes) -> str | None:
+        """Return why a setting can't be in force; a pathway that can, is. Once published, a version never changes."""
+        if not name.startswith(PATHWAY):
+            msgspec.json.decode(content)
+            return None
+        key, pathway = name.removeprefix(PATHWAY), read_pathway(content)
+        if key != f"{pathway.id}/{pathway.version}":
+            return f"{name}: the pathway in it is {pathway.id}/{pathway.version}"
+        held = self.pathways.get(key)
+        if held is not None:
+            return None if held == pathway else f"{name} is published already: what is changed needs another version"
+        wrong = [*mistakes(pathway), *questionnaire.mistakes(pathway.questionnaire)]
+        if wrong:
+            more = f"; and {len(wrong) - MOST_MISTAKES} more" if len(wrong) > MOST_MISTAKES else ""
+            return "; ".join(f"{path}: {message}" for path, message in wrong[:MOST_MISTAKES]) + more
+        self.pathways = {**self.pathways, key: pathway}
+        return None
+
+
+def _of(kind: type[C], content: Opened | None) -> C:
+    if not isinstance(content, kind):
+        raise TypeError(f"a {kind.__name__} was expected")
+    return content
+
+
+def _answers(content: Opened | None) -> Answers:
+    if not isinstance(content, dict):
+        raise TypeError("answers were expected")
+    return content
+
+
+def clock_of(item: Item) -> int:
+    """Return what time it is by a record: neither later than it says itself, nor than the log does."""
+    _, event, appended_at = item
+    if isinstance(event, Unreadable):
+        return 0
+    return event.received_at if appended_at is None else min(event.received_at, appended_at)
+
+
+def needs(state: FollowupState, items: Sequence[Item]) -> set[str]:
+    """Return the patients whose charts records will want open: those they name, and those to whom something is due."""
+    found = {
+        item.event.patient
+        for item in items
+        if isinstance(item.event, READS_CHART) and item.event.patient in state.patients
+    }
+    clock = max((clock_of(item) for item in items), default=0)
+    if clock < state.next_due:
+        return found
+    due = sorted((at, timer) for timer, at in state.due.items() if at <= clock)
+    for _, timer in due[: min(MOST_AT_ONCE * len(items), MOST_WANTED)]:
+        patient = state.patients.get(timer)
+        if patient is not None and wants_chart(patient, _slots(state, patient), clock):
+            found.add(timer)
+    return found
+
+
+def _slots(state: FollowupState, patient: Patient) -> tuple[Due, ...]:
+    return slots(state.pathways[patient.pathway], patient.first_day, patient.zone)
+
+
+def fold(state: FollowupState, items: Sequence[Item], opened: Mapping[str, Opened] | None = None) -> Draft:
+    """Return the draft of a run of records that follow the state; a record that breaks the fold is a dead letter in it.
+
+    A record that raises is left out and the run folded anew, so that none is ever half folded. So is whatever is due
+    and raises; the record at which it was due is a dead letter then, though it is folded itself, so that it is seen.
+    A record that wants content that is not open ends the draft before it.
+    """
+    broken: dict[int, str] = {}
+    stuck: dict[str, tuple[int, str]] = {}
+    lacks: set[str] = set()
+    upto = len(items)
+    while True:
+        draft = Draft(state, opened, stuck.keys())
+        for place, item in enumerate(items[:upto]):
+            try:
+                if item.offset in broken:
+                    draft.bury(item.offset, broken[item.offset], getattr(item.event, "id", None))
+                elif not draft.fold(item):
+                    upto, lacks = place, draft.lacks
+                    break
+            except Broken as why:
+                stuck[why.timer] = item.offset, str(why)
+                break
+            except Lacking as why:  # found in the midst of a record, of which nothing must be left
+                upto, lacks = place, {why.patient}
+                break
+            except Exception as error:  # noqa: BLE001 - a bug must cost one record, with its name, and never the shard
+                broken[item.offset] = f"{type(error).__name__} while folding"
+                break
+        else:
+            draft.dead |= {offset: why for offset, why in stuck.values() if offset not in draft.dead}
+            draft.lacks = lacks
+            return draft

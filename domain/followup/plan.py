@@ -1,0 +1,50 @@
+"""Whom a patient's alert tells, in which order: by the colour, and by whether somebody is there at that hour."""
+
+from collections.abc import Mapping
+
+from domain.alerts.matching import within
+from domain.alerts.routing import ChainStep
+from domain.followup.holding import circle_of, members
+from domain.followup.pathway import Colour, Pathway, Role
+from domain.followup.patient import MemberRole, Patient
+
+LOOPS = 5  # ⚠ OWN: how often the chain begins again while nobody has it
+
+MEMBERS: Mapping[Role, tuple[MemberRole, ...]] = {
+    "physician": ("physician",),
+    "nurse": ("nurse",),
+    "coordinator": ("coordinator",),
+    "tracing_team": ("tracing_agent",),
+    "ehpad": ("ehpad",),
+    "samu": ("samu",),
+    "geriatrics": ("geriatrics",),
+}
+
+
+def plan_of(pathway: Pathway, patient: Patient, colour: Colour, at: int) -> tuple[ChainStep, ...]:
+    """Return the chain of an alert that is opened then: people of the circle, and whoever is on call.
+
+    While the pathway is staffed the circle comes first. Outside these hours whoever is on call does, where the pathway
+    has somebody; where the patient is told to call 15, it is the circle still, which may be asleep.
+    """
+    people = tuple(ChainStep(person=subject) for subject in told(pathway, patient, colour))
+    wait = ChainStep(wait_s=pathway.answer_within_s[colour])
+    outside = pathway.outside.get(colour)
+    schedule = outside.on_call if outside is not None else ""
+    if not schedule and "on_call" in pathway.told.get(colour, ()):
+        schedule = next((each.on_call for each in pathway.outside.values() if each.on_call), "")
+    on_call = (ChainStep(on_call=schedule), wait) if schedule else ()
+    staffed = any(within(window, patient.zone, at) for window in pathway.staffed)
+    nights = not staffed and outside is not None and bool(outside.on_call)
+    chain = (*on_call, *people, wait) if nights else (*people, wait, *on_call)
+    return (*chain, ChainStep(loop=LOOPS))
+
+
+def told(pathway: Pathway, patient: Patient, colour: Colour) -> list[str]:
+    """Return whom of the circle a colour is told to; where nobody has any of its roles, everybody."""
+    roles = pathway.told.get(colour, ())
+    everybody = circle_of(patient)
+    if "circle" in roles:
+        return everybody
+    wanted = [role for each in roles for role in MEMBERS.get(each, ())]
+    return members(patient, wanted) or everybody
