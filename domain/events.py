@@ -393,10 +393,10 @@ class CodeAsked(Event, frozen=True, tag="patient.code_asked"):
 
 
 class SummaryGiven(Event, frozen=True, tag="patient.summary"):
-    """The signed summary was handed over to the physician's mailbox, or its receipt was confirmed."""
+    """The signed summary was handed over to the physician's mailbox, or could not be, or its receipt was confirmed."""
 
     patient: str
-    what: Literal["sent", "received"]
+    what: Literal["sent", "failed", "received"]
 
 
 class PatientErased(Event, frozen=True, tag="patient.erased"):
