@@ -59,7 +59,7 @@ def words(text: str) -> Words:
 
 
 def pathway(**more: Any) -> Pathway:
-    """Return a pathway that asks for a temperature and about breath at nine, on three days, and is staffed from 8 to 20."""
+    """Return a pathway that asks for a temperature and for breath at nine, on three days; it is staffed from 8 to 20."""
     asked: dict[str, Any] = {"required": True, "unit": "Cel", "lowest": 30.0, "highest": 45.0}
     items = (
         Question("temperature", "decimal", words("Température"), **asked),
@@ -190,7 +190,7 @@ class FollowUp:
         draft = fold(self.state, items, self.opened)
         while draft.lacks:
             for patient in draft.lacks:
-                assert patient in self.kept and patient not in self.state.charts, patient
+                assert patient not in self.state.charts
                 self.state.charts[patient] = self.kept[patient]
             draft = fold(self.state, items, self.opened)
         return draft

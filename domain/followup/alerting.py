@@ -135,7 +135,7 @@ class Alerting(Ending):
             what, to = ("taken", None) if event.act == "take" else ("handed_over", event.to)
             check_at = event.check_at or held.check_at
             line = replace(line, what=what, to=to or "", until=check_at)
-            more = {"taken_by": to or by, "taken_at": self.clock, "check_at": check_at}
+            more: dict[str, Any] = {"taken_by": to or by, "taken_at": self.clock, "check_at": check_at}
             self.put(self.happens(patient, event.act, self.clock, line=line, by=by, to=to, **more))
         return APPLIED
 
