@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from domain.alerts.cluster import Cases
 from domain.alerts.fold import Choice, Draft, NoticesState
 from domain.alerts.holding import Again
 from domain.alerts.lifecycle import Alert
@@ -21,6 +22,7 @@ from domain.alerts.notice import (
     Silence,
     Worth,
 )
+from domain.followup.counts import Counting, Counts
 from live_state.capacity import Change, read_feed
 from live_state.hashes import hash_commands, pack, pack_each, raw, read_said, sorted_commands
 from live_state.state import Command, Position
@@ -44,11 +46,21 @@ KINDS: dict[str, Any] = {
     "past": Past,
     "measured": Measured,
     "again": Again,
+    "cases": Cases,
+    "counting": Counting,
+    "counts": Counts,
 }
 NAMES = ("meta", "settings", *KINDS, "ids:*")
 
 # What readers are told of, and under which name each key stands in a feed entry.
-TOLD = {"alerts": "alert", "groups": "group", "silences": "silence", "overrides": "override", "channels": "channel"}
+TOLD = {
+    "alerts": "alert",
+    "groups": "group",
+    "silences": "silence",
+    "overrides": "override",
+    "channels": "channel",
+    "counts": "counts",
+}
 
 _decoders = {name: msgspec.msgpack.Decoder(kind).decode for name, kind in KINDS.items()}
 _held = msgspec.msgpack.Decoder(HeldAlert).decode
@@ -60,6 +72,7 @@ _choice = msgspec.msgpack.Decoder(Choice).decode
 _mark = msgspec.msgpack.Decoder(Mark).decode
 _past = msgspec.msgpack.Decoder(Past).decode
 _worth = msgspec.msgpack.Decoder(Worth).decode
+_counts = msgspec.msgpack.Decoder(Counts).decode
 _load = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _entry = msgspec.msgpack.Decoder(Entry).decode
 
@@ -159,6 +172,11 @@ def read_override(value: bytes | msgspec.Raw) -> Override:
 def read_channel(value: bytes | msgspec.Raw) -> ChannelState:
     """Return whether a channel works."""
     return _channel(value)
+
+
+def read_counts(value: bytes | msgspec.Raw) -> Counts:
+    """Return an hour's counts of patients, as they are published."""
+    return _counts(value)
 
 
 def read_choice(value: bytes) -> Choice:

@@ -12,8 +12,10 @@ from collections.abc import Sequence, Set
 import msgspec
 from msgspec.structs import replace
 
+from domain.alerts import cluster
 from domain.alerts.grouping import Grouping
 from domain.alerts.holding import (
+    CASES,
     CROSSING,
     GIVE_UP,
     GROUP,
@@ -33,6 +35,7 @@ from domain.alerts.holding import (
     read_routing,
     read_rules,
 )
+from domain.alerts.matching import PLANNED
 from domain.alerts.measures import MEASURES, check
 from domain.alerts.notice import ChannelState, Entry, Mark, Measured, Override, Silence
 from domain.alerts.routing import OnCall, Routing, mistakes, mistakes_in_choice, mistakes_in_people
@@ -46,8 +49,10 @@ from domain.events import (
     AlertActed,
     AlertSeen,
     AlertStepped,
+    CaseFound,
     ChannelChanged,
     ChannelsChosen,
+    Counted,
     EpochBegan,
     Event,
     Genesis,
@@ -61,7 +66,10 @@ from domain.events import (
     SilenceMade,
     SystemMeasured,
     Tick,
+    WordSent,
 )
+from domain.followup import counts
+from domain.followup.counts import Counting
 
 NOTICES_FOLD_VERSION = 1
 MOST_CHANGED = 1_000  # alerts that one feed entry tells of
@@ -121,7 +129,7 @@ class Draft(Grouping):
         waiting: list[tuple[int, Timer]] = []
         while (due := self.next_timer(by)) is not None:
             at, timer = due
-            if timer[0] == GROUP and self.full:
+            if timer[0] == GROUP and self.full and not self._goes_first(timer[1]):
                 waiting.append((at, timer))
                 continue
             self.clock = max(self.clock, at)
@@ -138,6 +146,11 @@ class Draft(Grouping):
             self.time(timer, at)
         self.clock = by
 
+    def _goes_first(self, id_: str) -> bool:
+        """Return whether a group does not wait until a storm of others has room for it: what has a plan does not."""
+        group = self.groups.get(id_)
+        return group is not None and group.route == PLANNED and not self.overfull
+
     def _run_one(self, kind: int, key: str) -> None:
         if kind == GROUP:
             self.turn(key)
@@ -147,6 +160,8 @@ class Draft(Grouping):
             self._silence_due(key)
         elif kind == CROSSING:
             self._judge_channel(key)
+        elif kind == CASES:
+            self._judge_cases(key)
         else:
             self.own.run(self.clock)
             self._told_ourselves()
@@ -228,11 +243,16 @@ class Draft(Grouping):
                 return self._step(event)
             case EpochBegan():
                 return self._begin_epoch(event)
+            case CaseFound() | Counted() | WordSent():
+                return self._hear_from_patients(event)
             case NoticeAttempted() | NoticeDelivered() | NoticeFailed():
                 return self._receive(event)
             case AlertSeen():
                 return self._see(event)
             case AlertActed():
+                held = self.alerts.get(event.alert)
+                if held is not None and held.alert.labels.get("concern") == "patients":
+                    return _refused("open the file")  # the shard that owns it takes what is done on its page alone
                 answer = self.own.act(event, self.clock)
                 self._told_ourselves()
                 return Said(answer.outcome, answer.reason) if answer.reason else APPLIED
@@ -254,7 +274,14 @@ class Draft(Grouping):
     # -- alerts
 
     def _step(self, event: AlertStepped) -> Said:
-        """Take in a step that another shard told, once: those at or below its mark are known."""
+        """Take in a step that another shard told, once."""
+        known = self._know(event)
+        if known is None:
+            self.take_in(event.step, event.shard, event.epoch)
+        return known or APPLIED
+
+    def _know(self, event: AlertStepped | CaseFound | Counted | WordSent) -> Said | None:
+        """Return why what another shard told is not taken in, None where it is; at or below its mark it is known."""
         refused = self._begin_epoch(event)
         if refused.outcome == "refused":
             return refused
@@ -263,10 +290,9 @@ class Draft(Grouping):
             return Said("history", "known already")
         over = mark.over if mark else ()
         self.upto.put(event.shard, Mark(event.epoch, event.offset, event.n, over))
-        self.take_in(event.step, event.shard, event.epoch)
-        return APPLIED
+        return None
 
-    def _begin_epoch(self, event: AlertStepped | EpochBegan) -> Said:
+    def _begin_epoch(self, event: AlertStepped | CaseFound | Counted | WordSent | EpochBegan) -> Said:
         """Take note of the life of a shard's log: what an earlier one told of is over, and it does not come back."""
         mark = self.upto.get(event.shard)
         if mark is not None and event.epoch == mark.epoch:
@@ -284,8 +310,69 @@ class Draft(Grouping):
         """Take in the steps of the alerts that this shard evaluates itself."""
         steps, self._steps = self.own.steps[self._steps :], len(self.own.steps)
         for step in steps:
-            self.take_in(step, self.shard)
+            if step.alert.rule != cluster.RULE.id:
+                self.take_in(step, self.shard)
+                continue
+            facility = cluster.facility_of(step.alert.subject)
+            self.take_in(cluster.told(step, self.cases.get(facility), self.region), self.shard)
+            if step.what == "resolved" and step.alert.why == "closed":  # what it was closed with counts no more
+                self.cases.drop(facility)
+                self._judge_cases(facility)
         self.time((OWN, ""), self.own.next_due if self.own.next_due < NEVER else None)
+
+    # -- what followup shards tell beside alerts
+
+    def _hear_from_patients(self, event: CaseFound | Counted | WordSent) -> Said:
+        """Take in what a followup shard told, once."""
+        known = self._know(event)
+        if known is not None:
+            return known
+        match event:
+            case CaseFound():
+                facility = event.case.facility
+                held = cluster.with_case(self.cases.get(facility), event.case, self.clock)
+                if held is not None:
+                    self.cases.put(facility, held)
+                    self._judge_cases(facility)
+            case Counted():
+                self._count_patients(event)
+            case WordSent():
+                self.tell_word(event.word)
+        return APPLIED
+
+    def _judge_cases(self, facility: str) -> None:
+        """Forget a facility's cases that are too old, and hold what is left against the rule."""
+        held = self.cases.get(facility)
+        held = None if held is None else cluster.recent(held, self.clock)
+        if held is None:
+            self.cases.drop(facility)
+        else:
+            self.cases.put(facility, held)
+        self.time((CASES, facility), cluster.forgets_at(held) if held else None)
+        self.own.judge(cluster.RULE, cluster.subject_of(facility), cluster.measure(held), self.clock)
+        self._told_ourselves()
+        alert = self.own.get(f"{cluster.RULE.id}|{cluster.subject_of(facility)}")
+        told, plan = self.alerts.get(alert.id) if alert else None, cluster.plan_of(held)
+        if told is not None and not is_over(told) and not set(plan) <= set(told.alert.plan):
+            self.widen(told, tuple(dict.fromkeys((*told.alert.plan, *plan))))
+
+    def _count_patients(self, event: Counted) -> None:
+        """Publish an hour once all shards told theirs; one that is older than those kept is none any more."""
+        count, key = event.count, str(event.count.at)
+        oldest = self.clock - counts.KEPT_HOURS * HOUR_MS
+        if count.at > oldest and key not in self.counts:
+            before = self.counting.get(key)
+            told = (before.told if before else {}) | {count.index: count.numbers}
+            held = Counting(count.of, told)
+            cells = counts.together(held)
+            if cells is None:
+                self.counting.put(key, held)
+            else:
+                self.counting.drop(key)
+                self.counts.put(key, counts.published(count.at, cells))
+        for hours in (self.counting, self.counts):
+            for hour in [hour for hour, _ in hours.items() if int(hour) <= oldest]:
+                hours.drop(hour)
 
     def _see(self, event: AlertSeen) -> Said:
         """Keep who has seen alerts; that buys the groups of those who were told one delay, once in each wait."""
@@ -456,8 +543,7 @@ class Draft(Grouping):
 
     def _judge(self, measure: str, subject: str) -> None:
         """Hold what a subject measures now against every rule on it."""
-        rules = self.in_force.rules.rules if self.in_force.rules else ()
-        for rule in rules:
+        for rule in self.in_force.rules.rules:
             if rule.on == measure:
                 self.own.judge(rule, subject, self.measure(rule, subject), self.clock)
         self._told_ourselves()

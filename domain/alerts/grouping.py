@@ -18,12 +18,12 @@ from domain.alerts.holding import (
     standing,
 )
 from domain.alerts.lifecycle import Alert, Step
-from domain.alerts.matching import Branch, branches, group_id, grouped, matches
+from domain.alerts.matching import PLAN_BRANCH, PLANNED, Branch, branches, group_id, grouped, matches
 from domain.alerts.mute import Link, LinkKey, sides, silence_of
 from domain.alerts.notice import Entry, Group, HeldAlert, Kept, NotTold, Past, Reason, Silence
-from domain.alerts.routing import Chain, Inhibition, Routing
+from domain.alerts.routing import Chain, ChainStep, Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
-from domain.alerts.telling import MOST_NAMED, WEBHOOK, Telling, again, stopped
+from domain.alerts.telling import IN_TELLING, MOST_NAMED, WEBHOOK, Telling, again, stopped
 from domain.alerts.worth import judged, raised_at, took, worth_key
 
 MOST_KEPT_MS = 3_600_000  # a chain's place, and the word that it is over, for what may be back
@@ -90,7 +90,7 @@ class Grouping(Telling):
 
     def _count(self, step: Step, before: HeldAlert | None) -> None:
         """Count for its rule's day that an alert was raised, first taken in, or judged."""
-        alert, counts = step.alert, self.counts(step.alert)
+        alert, counts = step.alert, self.worth_of(step.alert)
         was = before.alert if before else None
         now = counts
         if was is None and step.what == "fired":
@@ -116,6 +116,8 @@ class Grouping(Telling):
             if route:
                 held = replace(held, groups=self._groups_of(held))
         self.recount(was, held)
+        if was is not None and held.alert.plan != was.alert.plan:
+            self._replan(held)
         news = _NEWS.get(what, "fired")
         knew = self._who_knew(was, held) if active and was is not None else ()
         groups = dict.fromkeys((*(was.groups if was else ()), *(held.groups if active else ())))
@@ -155,9 +157,8 @@ class Grouping(Telling):
             self._follow(id_, now, news if opens else None)
 
     def _groups_of(self, held: HeldAlert) -> tuple[str, ...]:
-        routing, ids = self.in_force.routing, []
-        for branch in branches(routing, held.alert.labels, self.clock) if routing else ():
-            labels = grouped(branch, held.alert.labels)
+        ids = []
+        for branch, labels in self._ways_of(held.alert):
             id_ = group_id(branch.id, labels)
             ids.append(id_)
             if self.groups.get(id_) is None:
@@ -173,6 +174,17 @@ class Grouping(Telling):
                 )
                 self.groups.put(id_, made)
         return tuple(dict.fromkeys(ids))
+
+    def _ways_of(self, alert: Alert) -> list[tuple[Branch, dict[str, str]]]:
+        """Return the branches that an alert goes down, each with what it is grouped by there.
+
+        One that has a plan goes down none, and is alone in its group.
+        """
+        if alert.planned:
+            return [(PLAN_BRANCH, {"alert": alert.id})]
+        routing = self.in_force.routing
+        found = branches(routing, alert.labels, self.clock) if routing else []
+        return [(branch, grouped(branch, alert.labels)) for branch in found]
 
     # -- groups
 
@@ -199,6 +211,8 @@ class Grouping(Telling):
         """Return the group with when it will be told of an alert that is new, or graver, or open again."""
         branch = self._branch(group)
         soon, calm = self._soon_and_calm(group, branch)
+        if group.route == PLANNED and group.status in IN_TELLING and (worse or news == "reopened"):
+            return again(group, "worse" if worse else "reopened", soon)  # its plan is another one now
         if news == "eased":  # it comes from another route, where whoever had to know was told
             calm = max(calm, self.clock + branch.group_interval_ms)
         elif urgent:
@@ -274,7 +288,7 @@ class Grouping(Telling):
             return group.kept
         if group.status not in ("waiting", "telling", "unanswered") or group.next_at is None:
             return None
-        if held.alert.why == "closed":
+        if held.alert.why == "closed" or group.route == PLANNED:  # whatever comes next has a group of its own
             return None
         return Kept(
             until=self.clock + min(self._branch(group).group_interval_ms, MOST_KEPT_MS),
@@ -290,6 +304,8 @@ class Grouping(Telling):
 
     def _branch(self, group: Group) -> Branch:
         """Return a group's branch; of one that is gone, and that its alerts are about to leave, what is usual."""
+        if group.route == PLANNED:
+            return PLAN_BRANCH
         return self.in_force.branches.get(group.route) or Branch(id=group.route, chain=group.chain)
 
     def _begun(self, group: Group, branch: Branch) -> Group:
@@ -382,7 +398,7 @@ class Grouping(Telling):
 
     def _look_what_mutes(self, held: HeldAlert) -> None:
         """Look again whether a silence or another alert holds one back."""
-        silence = silence_of(held.alert.labels, (each for _, each in self.silences.items()), self.clock)
+        silence = silence_of(held.alert, (each for _, each in self.silences.items()), self.clock)
         cover = self._covered_by(held)
         for what, was, by in (("silenced", held.silenced_by, silence), ("inhibited", held.inhibited_by, cover)):
             if by != was:
@@ -393,7 +409,9 @@ class Grouping(Telling):
     def mark_silenced(self, silence: Silence) -> None:
         """Let the alerts be looked at again that a silence holds back, or would."""
         for held in self._active():
-            if held.silenced_by == silence.id or matches(silence.matchers, held.alert.labels):
+            if held.silenced_by == silence.id or (
+                not held.alert.planned and matches(silence.matchers, held.alert.labels)
+            ):
                 self.mark(held.alert.id, "look")
 
     def _inhibitions(self) -> tuple[Inhibition, ...]:
@@ -401,16 +419,16 @@ class Grouping(Telling):
 
     def _link(self, held: HeldAlert) -> HeldAlert:
         """Return an alert that stands on its sides of every link, marked with what holds it back."""
-        id_, labels = held.alert.id, held.alert.labels
-        for side in sides(self._inhibitions(), labels):
+        id_, alert = held.alert.id, held.alert
+        for side in sides(self._inhibitions(), alert):
             join(self._own_link(side.key), id_, side.source, side.target)
-        by = silence_of(labels, (silence for _, silence in self.silences.items()), self.clock)
+        by = silence_of(alert, (silence for _, silence in self.silences.items()), self.clock)
         if by is not None and by != held.silenced_by:
             self.note((id_,), Entry(at=self.clock, what="silenced", text=by))
         return replace(held, silenced_by=by, inhibited_by=self._covered_by(held))
 
     def _unlink(self, held: HeldAlert) -> None:
-        for side in sides(self._inhibitions(), held.alert.labels):
+        for side in sides(self._inhibitions(), held.alert):
             link = self._own_link(side.key)
             link.sources.pop(held.alert.id, None)
             link.targets.pop(held.alert.id, None)
@@ -429,7 +447,7 @@ class Grouping(Telling):
     def _covered_by(self, held: HeldAlert) -> str | None:
         """Return the alert that covers this one, None where none does; it keeps to the one that does already."""
         found: set[str] = set()
-        for side in sides(self._inhibitions(), held.alert.labels):
+        for side in sides(self._inhibitions(), held.alert):
             link = self.links.get(side.key)
             if side.target and link is not None:
                 covering = [id_ for id_ in link.covering(held.alert.id) if not self._is_graver(held, id_)]
@@ -450,8 +468,8 @@ class Grouping(Telling):
         one = held or was
         if one is None:
             return
-        before = {side.key for side in sides(self._inhibitions(), was.alert.labels) if side.source} if was else set()
-        after = {side.key for side in sides(self._inhibitions(), held.alert.labels) if side.source} if held else set()
+        before = {side.key for side in sides(self._inhibitions(), was.alert) if side.source} if was else set()
+        after = {side.key for side in sides(self._inhibitions(), held.alert) if side.source} if held else set()
         same = was is not None and held is not None and was.alert.severity == held.alert.severity
         for key in sorted(before ^ after if same else before | after):
             link = self.links.get(key)
@@ -471,7 +489,7 @@ class Grouping(Telling):
         before, self.in_force = self.in_force.chains, routed(self.in_force, routing)
         active = self._active()
         for held in active:
-            for side in sides(self._inhibitions(), held.alert.labels):
+            for side in sides(self._inhibitions(), held.alert):
                 join(self._own_link(side.key), held.alert.id, side.source, side.target)
             self.mark(held.alert.id, "route")
         for _, group in list(self.groups.items()):
@@ -484,6 +502,23 @@ class Grouping(Telling):
                 now = self._placed(now, chain)
             if now != group:
                 self.put_group(now)
+
+    def widen(self, held: HeldAlert, plan: tuple[ChainStep, ...]) -> None:
+        """Let an alert be told by another plan from now on, and at once to whom that names beside those told already."""
+        now = replace(held, alert=replace(held.alert, plan=plan))
+        self.put_alert(now)
+        self._replan(now)
+        for id_ in now.groups:
+            group = self.groups.get(id_)
+            if group is not None and group.status in IN_TELLING and group.next_step < len(plan):
+                self.put_group(replace(group, next_at=self.clock))
+
+    def _replan(self, held: HeldAlert) -> None:
+        """Let the telling of an alert whose plan is another one now go on with whoever was not told yet."""
+        for id_ in held.groups:
+            group = self.groups.get(id_)
+            if group is not None and group.route == PLANNED:
+                self.put_group(self._placed(group, Chain(id=PLANNED, steps=held.alert.plan)))
 
     def _placed(self, group: Group, chain: Chain) -> Group:
         """Return a group whose running chain has other steps now: it goes on with whoever was not told yet."""

@@ -9,6 +9,8 @@ from typing import Literal
 import msgspec
 from msgspec.structs import replace
 
+from domain.alerts import cluster
+from domain.alerts.cluster import Cases
 from domain.alerts.evaluate import Book
 from domain.alerts.lifecycle import Alert
 from domain.alerts.matching import Branch, every_branch
@@ -33,6 +35,7 @@ from domain.alerts.rule import SEVERITIES, Rule, Ruleset, Severity
 from domain.alerts.wording import Names
 from domain.alerts.worth import NO_WORTH, raised_at, worth_key
 from domain.capacity.fold import NEVER, Said
+from domain.followup.counts import Counting, Counts
 from domain.overlay import Overlay, absorb
 
 MOST_IN_GROUP = 5_000  # alerts
@@ -53,7 +56,7 @@ Standing = Literal["open", "muted", "taken"]  # of an alert that is not over: to
 Tally = dict[tuple[Severity, Standing], int]
 
 # Timers: of which kind, and of what. Those of one instant run in the order of their kinds.
-OWN, CROSSING, SILENCE, GIVE_UP, GROUP, MARKED = range(6)
+OWN, CROSSING, CASES, SILENCE, GIVE_UP, GROUP, MARKED = range(7)
 Timer = tuple[int, str]
 
 # What of a state is stored, and changed by key.
@@ -73,6 +76,9 @@ STORED = (
     "past",
     "measured",
     "again",
+    "cases",
+    "counting",
+    "counts",
 )
 
 read_routing = msgspec.json.Decoder(Routing).decode
@@ -88,7 +94,7 @@ class InForce:
     routing: Routing | None = None
     people: People | None = None
     on_call: Mapping[str, OnCall] = field(default_factory=dict)
-    rules: Ruleset | None = None  # those that this shard evaluates itself
+    rules: Ruleset = field(default_factory=cluster.with_cluster)  # those that this shard evaluates itself
     branches: Mapping[str, Branch] = field(default_factory=dict)
     chains: Mapping[str, Chain] = field(default_factory=dict)
 
@@ -106,8 +112,8 @@ def routed(in_force: InForce, routing: Routing) -> InForce:
 
 def own_rules(rules: Ruleset) -> Ruleset:
     """Return those of a region's rules that the notices shard evaluates."""
-    mine = tuple(rule for rule in rules.rules if rule.on in MEASURES and MEASURES[rule.on].owner == "notices")
-    return Ruleset(rules=mine, version=rules.version)
+    mine = (rule for rule in rules.rules if rule.on in MEASURES and MEASURES[rule.on].owner == "notices")
+    return cluster.with_cluster(mine, rules.version)
 
 
 @dataclass(slots=True)
@@ -138,6 +144,9 @@ class NoticesState:
     past: dict[str, Past] = field(default_factory=dict)
     measured: dict[str, Measured] = field(default_factory=dict)
     again: dict[str, Again] = field(default_factory=dict)
+    cases: dict[str, Cases] = field(default_factory=dict)  # by facility
+    counting: dict[str, Counting] = field(default_factory=dict)  # by hour (ms)
+    counts: dict[str, Counts] = field(default_factory=dict)  # by hour (ms), those that are published
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
     in_force: InForce = field(default_factory=InForce)
@@ -161,7 +170,7 @@ class NoticesState:
                 for name, content in settings.items()
                 if name.startswith("on-call/") and ":" not in name
             },
-            rules=own_rules(read_rules(settings["alert_rules"])) if "alert_rules" in settings else None,
+            rules=own_rules(read_rules(settings["alert_rules"]) if "alert_rules" in settings else Ruleset(rules=())),
         )
         self.in_force = routed(in_force, read_routing(settings["routing"])) if "routing" in settings else in_force
         self.tallies, self.links = {}, {}
@@ -171,7 +180,7 @@ class NoticesState:
                 continue
             for group in held.groups:
                 count(self.tallies.setdefault(group, {}), held, 1)
-            for side in sides(inhibitions, held.alert.labels):
+            for side in sides(inhibitions, held.alert):
                 join(self.links.setdefault(side.key, Link({}, {})), id_, side.source, side.target)
         self.due = dict(self._timers())
         self.next_due = min(self.due.values(), default=NEVER)
@@ -184,6 +193,8 @@ class NoticesState:
             at = next_crossing(self.in_force.rules, channel, self.clock)
             if at is not None:
                 yield (CROSSING, name), at
+        for facility, cases in self.cases.items():
+            yield (CASES, facility), cluster.forgets_at(cases)
         for id_, silence in self.silences.items():
             yield (SILENCE, id_), due_of_silence(silence, self.clock)
         for id_, notice in self.outbox.items():
@@ -283,9 +294,9 @@ def crossings(rule: Rule, channel: ChannelState) -> list[int]:
     return [channel.at + round(level.above * 1000) + 1 for level in rule.levels if level.above is not None]
 
 
-def next_crossing(rules: Ruleset | None, channel: ChannelState, clock: int) -> int | None:
+def next_crossing(rules: Ruleset, channel: ChannelState, clock: int) -> int | None:
     """Return when a channel that is down will next have been so for longer than a threshold."""
-    instants = [at for rule in (rules.rules if rules else ()) for at in crossings(rule, channel)]
+    instants = [at for rule in rules.rules for at in crossings(rule, channel)]
     return min((at for at in instants if at > clock), default=None)
 
 
@@ -321,6 +332,9 @@ class Holding:
         self.past: Overlay[str, Past] = Overlay(base.past)
         self.measured: Overlay[str, Measured] = Overlay(base.measured)
         self.again: Overlay[str, Again] = Overlay(base.again)
+        self.cases: Overlay[str, Cases] = Overlay(base.cases)
+        self.counting: Overlay[str, Counting] = Overlay(base.counting)
+        self.counts: Overlay[str, Counts] = Overlay(base.counts)
         self.marked = len(base.again)
         self.size = 0  # about what of alerts, groups and messages is changed, in bytes, in the writes and the feed
         self.most = 0  # size at which the present record has led to enough: the rest is the next one's
@@ -351,6 +365,8 @@ class Holding:
     def measure(self, rule: Rule, subject: str) -> float | None:
         """Return what a subject of this shard's own rules measures now."""
         name = subject.partition("/")[2]
+        if rule.on == cluster.RULE.on:
+            return cluster.measure(self.cases.get(name))
         if rule.on == "channel_down":
             channel = self.channels.get(name)
             if channel is None:
@@ -486,6 +502,6 @@ class Holding:
         if young:
             self.note(young, entry)
 
-    def counts(self, alert: Alert) -> Worth:
+    def worth_of(self, alert: Alert) -> Worth:
         """Return what is counted of a rule's alerts of the day on which this one was raised."""
         return self.worth.get(worth_key(alert)) or NO_WORTH

@@ -24,6 +24,7 @@ What = Literal[
     "judged",  # what came of it was said after it was over
     "resolved",
 ]
+APART = ("patients", "cluster")  # concerns of which people are told by a plan alone
 Outcome = Literal["acted", "no_action_needed", "wrong"]
 OUTCOMES: tuple[Outcome, ...] = ("acted", "no_action_needed", "wrong")
 Why = Literal["cleared", "closed", "gone"]  # the condition ended, a person closed it, its subject or rule is no more
@@ -125,6 +126,11 @@ class Alert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def key(self) -> str:
         """Return what the alert is about: one rule and one subject have one alert at a time."""
         return f"{self.rule}|{self.subject}"
+
+    @property
+    def planned(self) -> bool:
+        """Return whether people are told of it by its own plan, and by no route; an empty one tells nobody."""
+        return bool(self.plan) or self.labels.get("concern") in APART
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -27,6 +27,11 @@ class Branch(NamedTuple):
     webhooks: tuple[str, ...] = ()
 
 
+# What is told by a plan of its own: the group has no route (none has this id), and what is in it is told of at once.
+PLANNED = ""
+PLAN_BRANCH = Branch(id=PLANNED, chain=PLANNED, group_wait_ms=0, group_interval_ms=0)
+
+
 def matches(matchers: Matchers, labels: Mapping[str, str]) -> bool:
     """Return whether every label named has one of its values; a label that is not there is empty."""
     return all(labels.get(label, "") in values for label, values in matchers.items())

@@ -1,8 +1,9 @@
 """What keeps an alert from being told of: silences, and alerts that cover it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from domain.alerts.lifecycle import Alert
 from domain.alerts.matching import matches
 from domain.alerts.notice import Silence
 from domain.alerts.routing import Inhibition
@@ -33,9 +34,12 @@ class Side(NamedTuple):
     target: bool
 
 
-def sides(inhibitions: Iterable[Inhibition], labels: Mapping[str, str]) -> list[Side]:
-    """Return the links of an alert with these labels."""
-    found = []
+def sides(inhibitions: Iterable[Inhibition], alert: Alert) -> list[Side]:
+    """Return the links of an alert; one that has a plan of its own covers none, and none covers it."""
+    found: list[Side] = []
+    if alert.planned:
+        return found
+    labels = alert.labels
     for place, rule in enumerate(inhibitions):
         source, target = matches(rule.source, labels), matches(rule.target, labels)
         if source or target:
@@ -43,7 +47,9 @@ def sides(inhibitions: Iterable[Inhibition], labels: Mapping[str, str]) -> list[
     return found
 
 
-def silence_of(labels: Mapping[str, str], silences: Iterable[Silence], at: int) -> str | None:
-    """Return the silence that holds an alert back, of several the one that lasts longest."""
-    found = [each for each in silences if each.since <= at < each.until and matches(each.matchers, labels)]
+def silence_of(alert: Alert, silences: Iterable[Silence], at: int) -> str | None:
+    """Return the silence that holds an alert back, of several the one that lasts longest; none one with a plan."""
+    if alert.planned:
+        return None
+    found = [each for each in silences if each.since <= at < each.until and matches(each.matchers, alert.labels)]
     return max(found, key=lambda each: (each.until, each.id)).id if found else None

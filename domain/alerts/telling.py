@@ -10,17 +10,22 @@ from domain.alerts.composing import compose, gravest_first
 from domain.alerts.escalation import Stand, leads_on, pause_ms, walk
 from domain.alerts.holding import GIVE_UP, Holding, is_over, standing
 from domain.alerts.lifecycle import Alert
-from domain.alerts.matching import Branch, end_of, within
+from domain.alerts.matching import PLAN_BRANCH, PLANNED, Branch, end_of, within
 from domain.alerts.notice import NEVER_SET_UP, Entry, Group, HeldAlert, Notice, NotTold, Reason, Told
 from domain.alerts.oncall import Duty, on_duty
 from domain.alerts.routing import Chain, ChainStep
 from domain.alerts.rule import Severity
 from domain.alerts.worth import told_again, worth_key
+from domain.followup.crossing import Word
+from domain.places import Words
 
 APP = "app"  # delivered by the commit itself: whoever looks sees it, and nobody is made to look
 WEBHOOK = "webhook"
+MSSANTE = "mssante"  # of what is critical of a patient a trace: nobody looks at a mailbox at once
 DEFAULT_CHANNELS = (APP,)
 GIVE_UP_MS = 30 * 60_000
+WORD_GIVE_UP_MS = 24 * 3_600_000
+NO_WORDS = Words(fr="", en="")
 MOST_TOLD = 50  # messages that a group remembers
 MOST_NAMED = 200  # alerts in a notice, people in an alert
 MOST_IN_CELL = 200
@@ -40,6 +45,7 @@ class Round:
     not_told: list[NotTold] = field(default_factory=list)
     quiet: dict[str, int] = field(default_factory=dict)
     know: frozenset[str] = frozenset()  # who was told at this very instant, and is not told once more
+    traces: dict[str, None] = field(default_factory=dict)  # who is written to beside, which tells nobody
 
 
 class Telling(Holding):
@@ -69,10 +75,17 @@ class Telling(Holding):
 
     # -- the chain
 
+    def _way(self, group: Group) -> tuple[Branch | None, Chain | None]:
+        """Return a group's branch and chain; where its alert has a plan, this is the chain."""
+        if group.route == PLANNED:
+            held = self.held((*group.alerts, *group.over))
+            return PLAN_BRANCH, Chain(id=PLANNED, steps=held[0].alert.plan) if held else None
+        branch = self.in_force.branches.get(group.route)
+        return branch, self.in_force.chains.get(branch.chain) if branch else None
+
     def _go_on(self, group: Group) -> Group:
         """Return the group once its chain has been run from where it stands until a wait."""
-        branch = self.in_force.branches.get(group.route)
-        chain = self.in_force.chains.get(branch.chain) if branch else None
+        branch, chain = self._way(group)
         alerts = self.open_alerts(group)
         if branch is None or chain is None or not alerts:
             return group
@@ -90,7 +103,10 @@ class Telling(Holding):
         webhooks = self._webhooks_due(group, branch, reason) if begins else ()
         if not round_.people:
             group = self._nobody_told(group, chain, stand)
-            return self._beside(group, Round(group, round_.severity), alerts, reason, webhooks)
+            traces = Round(group, round_.severity, traces=round_.traces)
+            return self._beside(group, traces, alerts, reason, webhooks)
+        if group.route == PLANNED and stand.loops > group.loops:  # all whom the plan names had their time
+            group = self._unanswered(group)
         next_at = self.clock + (branch.repeat_interval_ms if stand.wait_ms is None else stand.wait_ms)
         group = replace(
             group,
@@ -118,13 +134,9 @@ class Telling(Holding):
             until = min(group.quiet.values())
             return replace(group, status="quiet", next_at=until, next_step=0, loops=0, quiet={})
         began = group.told_at if group.to and group.told_at is not None else self.clock
-        if group.unanswered_at is None:
-            self._count_escalated(self._open(group))
-            self.note_telling(group.alerts, Entry(at=self.clock, what="unanswered"))
         return replace(
-            group,
+            self._unanswered(group),
             status="unanswered",
-            unanswered_at=self.clock if group.unanswered_at is None else group.unanswered_at,
             reason="repeat" if group.told_at is not None else group.reason,
             next_at=max(self.clock, began + pause_ms(chain)),
             next_step=0,
@@ -132,6 +144,14 @@ class Telling(Holding):
             wait_ms=0,
             hopes=0,
         )
+
+    def _unanswered(self, group: Group) -> Group:
+        """Return the group of which nobody has taken anything in, from now on where that was not so before."""
+        if group.unanswered_at is not None:
+            return group
+        self._count_escalated(self._open(group))
+        self.note_telling(group.alerts, Entry(at=self.clock, what="unanswered"))
+        return replace(group, unanswered_at=self.clock)
 
     def _tell_step(self, round_: Round, step: ChainStep) -> bool:
         """Return whether somebody whom a step names is told."""
@@ -169,24 +189,45 @@ class Telling(Holding):
         if person in round_.people or person in round_.know:
             return True
         severity = severity or round_.severity
-        known = self.in_force.people.people.get(person) if self.in_force.people else None
-        if known is None:
+        planned = round_.group.route == PLANNED
+        if not planned and not self._is_known(person):
             round_.not_told.append(NotTold("unknown person", self.clock, person))
             return False
-        quiet, routing = known.quiet, self.in_force.routing
-        if severity != "critical" and quiet and routing and within(quiet, routing.zone, self.clock):
-            until = end_of(quiet, routing.zone, self.clock)
+        until = self.quiet_until(person, severity)
+        if until is not None:
             if person not in round_.quiet:
                 round_.not_told.append(NotTold("quiet hours", self.clock, person, until))
             round_.quiet[person] = until
             return False
-        channels = (self.choices.get(person) or {}).get(severity)
-        channels = known.channels.get(severity, DEFAULT_CHANNELS) if channels is None else channels
+        channels = self.channels_of(person, severity)
+        if planned and severity == "critical" and MSSANTE in channels:
+            round_.traces[person] = None
+            channels = tuple(each for each in channels if each != MSSANTE)
         if not channels:
             round_.not_told.append(NotTold("no channel", self.clock, person))
             return False
         round_.people[person] = tuple(dict.fromkeys(channels))
         return True
+
+    def _is_known(self, person: str) -> bool:
+        return self.in_force.people is not None and person in self.in_force.people.people
+
+    def quiet_until(self, person: str, severity: Severity) -> int | None:
+        """Return when the quiet hours end that a person has now; None where they have none, or it is critical."""
+        known = self.in_force.people.people.get(person) if self.in_force.people else None
+        routing = self.in_force.routing
+        if severity == "critical" or known is None or known.quiet is None or routing is None:
+            return None
+        zone = routing.zone
+        return end_of(known.quiet, zone, self.clock) if within(known.quiet, zone, self.clock) else None
+
+    def channels_of(self, person: str, severity: Severity) -> tuple[str, ...]:
+        """Return the channels of a person for a severity; who is not among the people has the app in any case."""
+        chosen = (self.choices.get(person) or {}).get(severity)
+        known = self.in_force.people.people.get(person) if self.in_force.people else None
+        if known is None:
+            return (APP, *(chosen or ()))
+        return known.channels.get(severity, DEFAULT_CHANNELS) if chosen is None else chosen
 
     def _muted(self, group: Group) -> list[NotTold]:
         """Return why some of a group's alerts are not told of, each reason once."""
@@ -214,14 +255,13 @@ class Telling(Holding):
 
         That it is worse hears everybody to whom the chain has come, as it may reach them now where it could not before.
         """
-        alerts, branch = self.open_alerts(group), self.in_force.branches.get(group.route)
+        alerts, (branch, chain) = self.open_alerts(group), self._way(group)
         if not alerts or branch is None or group.status not in IN_TELLING:
             return group
         know = frozenset(told.person for told in group.told if told.at == self.clock)  # by a step that is due as well
         round_ = Round(group, alerts[0].severity, know=know)
         for person in group.to:
             self._address(round_, person)
-        chain = self.in_force.chains.get(branch.chain)
         if reason == "worse" and chain is not None:
             for step in chain.steps[: group.next_step]:
                 if step.wait_s is None and step.loop is None:
@@ -245,10 +285,11 @@ class Telling(Holding):
 
     def _lost(self, group: Group, notice: Notice) -> Group:
         """Return the group; what was handed over by messages of which none can arrive any more is to be told again."""
-        if notice.reason != "handed_over":
+        if notice.reason != "handed_over" or not _counts(group, notice):
             return group
         made = [each for each in group.told if (each.person, each.at) == (notice.person, notice.made_at)]
         ways = [each for each in made if each.reason == "handed_over" and each.channel != APP]
+        ways = [each for each in ways if _counts_by(group, each.channel, notice.severity)]
         if not all(each.failed_at for each in ways) or _has_app_alone(group, notice):
             return group
         return self._set_adrift(group, notice.person)
@@ -302,7 +343,7 @@ class Telling(Holding):
         self, group: Group, round_: Round, alerts: Sequence[Alert], reason: Reason, webhooks: Sequence[str] = ()
     ) -> Group:
         group = self._not_told(group, round_)
-        if not round_.people and not webhooks:
+        if not round_.people and not webhooks and not round_.traces:
             return group
         return self._send(group, round_, alerts, reason, self.clock + GIVE_UP_MS, webhooks)
 
@@ -330,7 +371,9 @@ class Telling(Holding):
         for_machines = tuple(dict.fromkeys((*ids, *self._ended_since(group))))[:MOST_NAMED] if webhooks else ()
         told, reached, hopes = list(group.told), list(group.reached), 0
         ways = [(person, channel) for person, channels in round_.people.items() for channel in channels]
+        ways += [(person, MSSANTE) for person in round_.traces]
         ways += [(f"{WEBHOOK}:{name}", WEBHOOK) for name in webhooks]
+        own_page = alerts[0].link if group.route == PLANNED else ""
         for person, channel in ways:
             made = Told(person, channel, self.clock, reason)
             if channel == APP:
@@ -349,7 +392,7 @@ class Telling(Holding):
                     title=title,
                     text=text,
                     todo=todo,
-                    link=f"/alerts?group={group.id}",
+                    link=own_page or f"/alerts?group={group.id}",
                     made_at=self.clock,
                     due_at=self.clock,
                     give_up_at=give_up_at,
@@ -359,7 +402,7 @@ class Telling(Holding):
                 if self._by_group is not None:
                     self._by_group.setdefault(group.id, {})[notice.id] = None
                 self.time((GIVE_UP, notice.id), give_up_at)
-                hopes += channel != WEBHOOK
+                hopes += channel != WEBHOOK and _counts(group, notice)
             told.append(made)
         words = sum(len(each.fr) + len(each.en) for each in (title, text, todo))
         self.size += len(ways) * (BYTES_OF_A_MESSAGE + 2 * words + BYTES_OF_AN_ID * len(ids))
@@ -396,7 +439,7 @@ class Telling(Holding):
             if self.overfull:  # of hundreds with texts of many pages each, the gravest must do
                 break
             if not each.told:
-                counts = self.counts(each.alert)
+                counts = self.worth_of(each.alert)
                 self.worth.put(worth_key(each.alert), replace(counts, notified=counts.notified + 1))
             self.put_alert(replace(each, told=to))
         if reason == "escalated":
@@ -405,9 +448,42 @@ class Telling(Holding):
     def _count_escalated(self, alerts: Iterable[HeldAlert]) -> None:
         for held in [self.alerts.get(each.alert.id) for each in alerts]:
             if held is not None and not held.escalated and not self.overfull:
-                counts = self.counts(held.alert)
+                counts = self.worth_of(held.alert)
                 self.worth.put(worth_key(held.alert), replace(counts, escalated=counts.escalated + 1))
                 self.put_alert(replace(held, escalated=True))
+
+    # -- words
+
+    def tell_word(self, word: Word) -> None:
+        """Tell people something once; who has quiet hours is told after them, and the app tells it where it stands."""
+        group = f"word/{word.id}"
+        for person in word.to[:MOST_NAMED]:
+            until = self.quiet_until(person, word.severity)
+            due_at = self.clock if until is None else until
+            for channel in dict.fromkeys(self.channels_of(person, word.severity)):
+                if channel == APP:
+                    continue
+                notice = Notice(
+                    id=f"{group}/{person}/{channel}",
+                    group=group,
+                    alerts=(),
+                    person=person,
+                    channel=channel,
+                    severity=word.severity,
+                    reason="word",
+                    title=word.title,
+                    text=word.text,
+                    todo=NO_WORDS,
+                    link=word.link,
+                    made_at=self.clock,
+                    due_at=due_at,
+                    give_up_at=due_at + WORD_GIVE_UP_MS,
+                    step=0,
+                )
+                self.outbox.put(notice.id, notice)
+                self.time((GIVE_UP, notice.id), notice.give_up_at)
+                self.size += BYTES_OF_A_MESSAGE + 2 * (len(word.title.fr) + len(word.text.fr))
+            self.loads.put(person, told_again(self.loads.get(person) or (), self.clock))
 
     # -- what a group is told of
 
@@ -432,8 +508,7 @@ class Telling(Holding):
         )
         group = self.groups.get(notice.group)
         if group is not None:
-            group = _receipt(group, notice, delivered_at=self.clock)
-            self.put_group(replace(group, reached=tuple(dict.fromkeys((*group.reached, notice.person)))))
+            self.put_group(_reached(_receipt(group, notice, delivered_at=self.clock), notice))
 
     def failed(self, notice: Notice, why: str) -> None:
         """Keep that a message was given up; when nobody can be reached any more, the next step comes at once."""
@@ -475,7 +550,7 @@ class Telling(Holding):
             return
         group = _receipt(group, notice, failed_at=self.clock, why=decision.why)
         if notice.attempts:  # it may have arrived, and the word of that be lost
-            group = replace(group, reached=tuple(dict.fromkeys((*group.reached, notice.person))))
+            group = _reached(group, notice)
         if decision.why == "late":
             group = self._lost(self._hope_less(group, notice), notice)
         self.put_group(self.hold_back(group, decision))
@@ -492,6 +567,8 @@ class Telling(Holding):
         Someone of whose channels none was ever set up but the app is as good as one who has the app alone.
         """
         if group.status not in IN_TELLING or notice.step != group.run or notice.channel == WEBHOOK or not group.hopes:
+            return group
+        if not _counts(group, notice):
             return group
         hopes = group.hopes - (not _has_app_alone(group, notice))
         goes_on = hopes == 0 and group.next_at is not None and not group.delayed  # who has seen it bought the delay
@@ -512,21 +589,37 @@ class Telling(Holding):
         if group.status not in IN_TELLING or group.delayed or not group.hopes or group.next_at is None:
             return group
         down = {name for name, channel in self.channels.items() if not channel.up}
-        branch = self.in_force.branches.get(group.route)
-        chain = self.in_force.chains.get(branch.chain) if branch else None
+        _, chain = self._way(group)
         if not down or chain is None or not leads_on(chain, group.next_step):
             return group
-        awaited = [each.channel for each in self._on_their_way(group.id) if each.step == group.run]
+        on_their_way = [each for each in self._on_their_way(group.id) if _counts(group, each)]
+        awaited = [each.channel for each in on_their_way if each.step == group.run]
         awaited = [channel for channel in awaited if channel != WEBHOOK]
         if len(awaited) < group.hopes or not down.issuperset(awaited):  # something arrived, or is on the desk
             return group
         return replace(group, next_at=self.clock)
 
 
+def _counts(group: Group, notice: Notice) -> bool:
+    """Return whether a message may tell somebody of the group, and is not only a trace."""
+    return _counts_by(group, notice.channel, notice.severity)
+
+
+def _counts_by(group: Group, channel: str, severity: Severity) -> bool:
+    return group.route != PLANNED or channel != MSSANTE or severity != "critical"
+
+
+def _reached(group: Group, notice: Notice) -> Group:
+    """Return the group that has reached a message's person, unless that was only a trace."""
+    if not _counts(group, notice):
+        return group
+    return replace(group, reached=tuple(dict.fromkeys((*group.reached, notice.person))))
+
+
 def _has_app_alone(group: Group, notice: Notice) -> bool:
     """Return whether a message's person was told by the app, and has none of the other channels that they chose."""
     told = [each for each in group.told if (each.person, each.at) == (notice.person, notice.made_at)]
-    others = [each for each in told if each.channel != APP]
+    others = [each for each in told if each.channel != APP and _counts_by(group, each.channel, notice.severity)]
     return len(others) < len(told) and all(each.failed_at and each.why in NEVER_SET_UP for each in others)
 
 

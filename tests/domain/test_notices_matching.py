@@ -56,7 +56,8 @@ def test_the_end_of_a_window_is_later_and_outside_of_it(window: Window, instant:
     assert instant < end <= instant + 26 * 60 * MINUTE_MS
     whole_week = window.start == window.end % 1_440 and len(window.days) != 1
     next_day_begins = window.start == 0 and window.end == 1_440
-    assert not within(window, PARIS, end) or whole_week or next_day_begins
+    skipped = end in dict(PARIS.offsets)  # the clocks may leave out all that is between two nights
+    assert not within(window, PARIS, end) or whole_week or next_day_begins or skipped
 
 
 def test_a_night_ends_at_seven_whatever_the_clocks_do_meanwhile() -> None:
