@@ -77,6 +77,22 @@ TABLE: tuple[Metric, ...] = (
         ("shard",),
         "Patients that a followup shard has, erased ones not.",
     ),
+    Metric(
+        "worker",
+        "vigilits_erasures_due",
+        "gauge",
+        ("shard",),
+        "Patients whose content is to be destroyed and is not yet: more than 0 for minutes is trouble.",
+    ),
+    Metric("worker", "vigilits_patients_erased_total", "counter", ("shard",), "Patients' keys that were destroyed."),
+    Metric("worker", "vigilits_summaries_waiting", "gauge", ("shard",), "Summaries that are yet to be handed over."),
+    Metric(
+        "worker",
+        "vigilits_summaries_failed_total",
+        "counter",
+        ("shard", "reason"),
+        "Times that a summary could not be handed over, to be tried again.",
+    ),
     Metric("worker", "vigilits_charts_open", "gauge", ("shard",), "Charts that are open in the worker's memory."),
     Metric("worker", "vigilits_shard_ready", "gauge", ("shard",), "1 while the shard is folded up to the log's end."),
     Metric(

@@ -51,6 +51,10 @@ class Measures:
         self.notice_seconds = histogram("vigilits_notice_seconds")
         self.alerts = counter("vigilits_alerts_total")
         self.taken_seconds = histogram("vigilits_alert_taken_seconds")
+        self.erasures_due = gauge("vigilits_erasures_due")
+        self.erased = counter("vigilits_patients_erased_total")
+        self.summaries_waiting = gauge("vigilits_summaries_waiting")
+        self.summaries_failed = counter("vigilits_summaries_failed_total")
         self.steps_forwarded = counter("vigilits_steps_forwarded_total")
         self.steps_waiting = gauge("vigilits_steps_waiting")
         self.steps_age = gauge("vigilits_steps_age_seconds")
@@ -81,6 +85,8 @@ class Measures:
             self.shard_ready,
             self.steps_waiting,
             self.steps_age,
+            self.erasures_due,
+            self.summaries_waiting,
         ):
             gauge.remove_by_labels({"shard": shard})
         if shard.startswith("capacity:"):

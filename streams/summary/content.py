@@ -167,7 +167,7 @@ def sections(told: Told) -> tuple[Section, ...]:
 
 def title(told: Told) -> str:
     """Return what the document is called."""
-    return f"Résumé de suivi à domicile {DASH} {clean(told.pathway.title.fr)}"
+    return f"Compte rendu de suivi à domicile {DASH} {clean(told.pathway.title.fr)}"
 
 
 # --- of whom, and when -----------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def _composition(told: Told, patient: str, device: str, entries: dict[str, list[
         "resourceType": "Composition",
         "language": "fr",
         "status": "final",
-        "type": {"coding": [_coding(LOINC, *EPISODE)], "text": "Résumé de suivi à domicile"},
+        "type": {"coding": [_coding(LOINC, *EPISODE)], "text": "Compte rendu de suivi à domicile"},
         "subject": _to(patient),
         "date": _instant(told, told.made_at),
         "author": [_to(device)],

@@ -189,7 +189,7 @@ def sign(content: bytes, signing: Signing) -> bytes:
         field_name="vigilits",
         md_algorithm="sha256",
         name="vigilits",
-        reason="Résumé de suivi à domicile",
+        reason="Compte rendu de suivi à domicile",
         certify=True,
         docmdp_permissions=fields.MDPPerm.NO_CHANGES,
         subfilter=fields.SigSeedSubFilter.PADES,

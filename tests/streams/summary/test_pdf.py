@@ -39,7 +39,7 @@ def signed(told: Told, home: Path) -> tuple[bytes, ValidationContext]:
 def test_what_is_set_can_be_read_again_accents_and_all() -> None:
     told = text_of(page(TOLD))
     for words in (
-        "Résumé de suivi à domicile – Suivi médical COVID",
+        "Compte rendu de suivi à domicile – Suivi médical COVID",
         "Lœwenbrück-Canary",
         "D’Açaï",
         "BPCO connue : « sature » à 93 % d’habitude",
