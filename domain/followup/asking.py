@@ -87,7 +87,8 @@ class Asking(Alerting):
         colour = no_answer(self.pathway_of(patient).no_answer, last_answered(patient), due, symptoms)
         patient = keep_slot(patient, due.slot, SlotState("missed", due.due_at, colour=colour))
         patient = replace(patient, colour=colour, colour_at=at, incomplete=False)
-        self.slots[(patient.id, due.slot)] = SlotContent(slot=due.slot, day=due.day)
+        if chart is not None:
+            self.slots[(patient.id, due.slot)] = SlotContent(slot=due.slot, day=due.day)
         self.tell_story(patient.id, Line(id=due.slot, at=at, what="missed", detail=due.slot))
         return self.missed(patient, due.slot, colour, at)
 

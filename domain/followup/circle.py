@@ -88,7 +88,7 @@ class Circle(Answering):
     # -- the follow-up as a whole
 
     def change_file(self, patient: Patient, event: FileChanged, file: File) -> Said:
-        """Let a patient's file be another from now on; earlier answers keep what they meant."""
+        """Let a patient's file be another from now on; what was answered keeps its meaning. No channels: the same."""
         chart = self.chart(patient.id)
         if chart is None:
             return refused("erased")
@@ -96,7 +96,7 @@ class Circle(Answering):
         self.put_chart(patient.id, replace(chart, file=file))
         line = Line(id=event.id, at=self.clock, what="file_changed", by=by, text=event.reason)
         self.tell_story(patient.id, line)
-        self.put(replace(patient, channels=event.channels))
+        self.put(replace(patient, channels=event.channels or patient.channels))
         return APPLIED
 
     def move(self, patient: Patient, event: FollowUpMoved) -> Said:

@@ -68,7 +68,6 @@ from domain.followup.holding import (
 )
 from domain.followup.pathway import mistakes
 from domain.followup.patient import OVER, Patient
-from domain.followup.schedule import Due, slots
 from domain.followup.times import wants_chart
 
 C = TypeVar("C")
@@ -205,7 +204,11 @@ class Draft(Circle):
         lacking = set()
         for timer in timers:
             patient = self.patients.get(timer)
-            if patient is not None and not self.is_open(timer) and self.wants(patient, clock):
+            if (
+                patient is not None
+                and not self.is_open(timer)
+                and wants_chart(patient, self.pathway_of(patient), clock)
+            ):
                 lacking.add(timer)
         if named is None or self.outcome_of(event.id) is not None:
             return lacking
@@ -216,10 +219,6 @@ class Draft(Circle):
         if held is not None and isinstance(event, READS_CHART) and not self.is_open(held.id):
             lacking.add(held.id)
         return lacking
-
-    def wants(self, patient: Patient, clock: int) -> bool:
-        """Return whether what time alone brings a patient until then may need their chart."""
-        return wants_chart(patient, self.slots_of(patient), clock)
 
     # -- events
 
@@ -417,13 +416,9 @@ def needs(state: FollowupState, items: Sequence[Item]) -> set[str]:
     due = sorted((at, timer) for timer, at in state.due.items() if at <= clock)
     for _, timer in due[: min(MOST_AT_ONCE * len(items), MOST_WANTED)]:
         patient = state.patients.get(timer)
-        if patient is not None and wants_chart(patient, _slots(state, patient), clock):
+        if patient is not None and wants_chart(patient, state.pathways[patient.pathway], clock):
             found.add(timer)
     return found
-
-
-def _slots(state: FollowupState, patient: Patient) -> tuple[Due, ...]:
-    return slots(state.pathways[patient.pathway], patient.first_day, patient.zone)
 
 
 def fold(state: FollowupState, items: Sequence[Item], opened: Mapping[str, Opened] | None = None) -> Draft:

@@ -29,6 +29,7 @@ HOUR = ""  # the key of the timer that counts at full hours; the others' are pat
 MOST_AT_ONCE = 500  # patients and messages whose time one record runs
 MOST_BYTES_AT_ONCE = 500 << 10  # or so much that it changes: the rest waits for the next record
 BYTES_OF_A_ROW, BYTES_OF_A_CHART, BYTES_OF_A_NOTICE, BYTES_OF_A_STEP, BYTES_OF_A_LINE = 2_000, 3_000, 600, 1_500, 300
+MOST_AT_AN_INSTANT = 20  # things of one patient
 HOURS_COUNTED = 48  # at once, after a gap
 
 read_pathway = msgspec.json.Decoder(Pathway).decode
@@ -315,23 +316,20 @@ class Holding:
                 heapq.heappush(due, (after, timer))
 
     def run_one(self, timer: str, at: int, run: Callable[[str, int], None]) -> None:
-        """Run a timer; one that is broken, or that nothing comes of, is not run again."""
+        """Run all that is due of a timer at an instant; what is broken, or never done, is not run again."""
         if timer in self.broken:
             self.due.drop(timer)
             return
         try:
-            run(timer, at)
-            if self.due.get(timer) == at and timer != HOUR and not self._moved(timer, at):
-                raise RuntimeError("nothing came of it")
-        except (Broken, Lacking):
+            for _ in range(MOST_AT_AN_INSTANT):
+                run(timer, at)
+                if self.due.get(timer) != at:
+                    return
+            raise RuntimeError("it is due at the same instant for ever")
+        except Lacking:
             raise
         except Exception as error:
             raise Broken(timer, error) from error
-
-    def _moved(self, timer: str, at: int) -> bool:
-        """Return whether something came of a timer that is due at the same instant again."""
-        patient = self.patients.get(timer)
-        return patient is not None and patient.ran_at == at and patient.changed == self.offset
 
 
 NO_MORE_WORDS = Words(fr="Voir la page du patient.", en="See the patient’s page.")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from domain.followup.pathway import Pathway
-from domain.followup.patient import OVER, Patient
-from domain.followup.schedule import DAY_MS, Due, steps
+from domain.followup.patient import Patient
+from domain.followup.schedule import DAY_MS, Due, slots, steps
 
 STEPS = 4  # of a slot: due, reminded, reminded again, not answered
 
@@ -47,13 +47,16 @@ def tell_at(patient: Patient, pathway: Pathway | None) -> int | None:
     return at if patient.over_at is not None and at > patient.over_at else None
 
 
-def wants_chart(patient: Patient, dues: tuple[Due, ...], clock: int) -> bool:
+def wants_chart(patient: Patient, pathway: Pathway, clock: int) -> bool:
     """Return whether what time alone brings until then may need the patient's chart."""
     if patient.mute_ends and patient.mute_ends[0] <= clock:
         return True
     due = patient.slot
-    if due is None or patient.status in OVER or patient.status != "followed":
+    if due is None or patient.status != "followed":
         return False
     if is_asked(patient, due) and due.no_answer_at <= clock:
         return True
-    return due.closes_at <= clock and any(due.due_at < each.due_at and each.no_answer_at <= clock for each in dues)
+    if clock < due.closes_at:
+        return False
+    dues = slots(pathway, patient.first_day, patient.zone)
+    return any(due.due_at < each.due_at and each.no_answer_at <= clock for each in dues)

@@ -1,6 +1,6 @@
 """The follow-up fold told one thing after another: enrolled, asked, answered, scored, and what is refused."""
 
-from tests.small_followup import RED, WELL, FollowUp
+from tests.follow_up_days import RED, WELL, FollowUp
 
 
 def test_answers_are_scored_at_once_and_the_row_has_their_colour() -> None:
