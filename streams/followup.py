@@ -1,0 +1,209 @@
+"""The followup shard as a worker has it: content is opened for the records that need it, and sealed before it is kept.
+
+Nothing that describes a patient leaves this process in clear, and nothing of it is given up while the key store is
+away: the shard waits.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from domain.capacity.fold import Item
+from domain.errors import Unreadable
+from domain.events import AnswersGiven, FileChanged, PatientEnrolled, RuleMuted
+from domain.followup.chart import Chart, File, Mute, SlotContent
+from domain.followup.fold import FOLLOWUP_FOLD_VERSION, Draft, fold, needs
+from domain.followup.holding import GONE, Answers, FollowupState, Opened
+from domain.followup.sealed import About, Sealed
+from event_log.topics import FOLLOWUP
+from live_state import followup
+from live_state.state import Position
+from people.keys import Erased, KeysAway
+from people.sealing import Key, NotOpened, open_, seal
+from streams.measures import Measures
+from streams.shard import NotPrepared, Written
+
+MOST_KEYS = 10_000  # in memory, of a shard
+MOST_CHARTS = 5_000  # open, of a shard
+KEYS_AWAY = "key store away"
+
+_pack = msgspec.msgpack.Encoder().encode
+_chart = msgspec.msgpack.Decoder(Chart).decode
+_READ: Mapping[str, Any] = {
+    "file": msgspec.msgpack.Decoder(File).decode,
+    "answers": msgspec.msgpack.Decoder(Answers).decode,
+    "mute": msgspec.msgpack.Decoder(Mute).decode,
+}
+
+
+class KeyStore(Protocol):
+    """What opens content; it blocks."""
+
+    def look_many(self, key_ids: Iterable[str]) -> dict[str, Key | Erased]:
+        """Return each key, or that it is erased; raise KeysAway where that can't be said of all."""
+        ...
+
+
+class Piece(NamedTuple):
+    """Content that an event brings: what it is about, and the key that its patient has."""
+
+    event: str
+    about: About
+    sealed: Sealed
+    key: str
+
+
+class Followup:
+    """The sort of shard that follows patients at home, one of it for each shard; without a key store it waits."""
+
+    topic = FOLLOWUP
+    fold_version = FOLLOWUP_FOLD_VERSION
+    names: Sequence[str] = followup.NAMES
+    forwards = True
+
+    def __init__(self, keys: KeyStore | None, *, most_keys: int = MOST_KEYS, most_charts: int = MOST_CHARTS) -> None:
+        self._store, self._most_keys, self._most_charts = keys, most_keys, most_charts
+        self._keys: dict[str, Key | Erased] = {}  # those used last are last
+        self._opened: dict[str, Opened] = {}  # by event id, of the records that are folded next
+        self._unreadable: dict[str, str] = {}
+        self._lacks: Collection[str] = ()
+
+    def empty(self) -> FollowupState:
+        """Return the state before the first record."""
+        return FollowupState()
+
+    def load(self, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> FollowupState:
+        """Return the state that these hashes hold."""
+        return followup.load(position, held)
+
+    # -- opening
+
+    async def prepare(self, state: FollowupState, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the records, their content and the charts that they need open or known to be gone."""
+        pieces = list(_pieces(state, items))
+        named = {piece.event for piece in pieces}
+        self._opened = {id_: content for id_, content in self._opened.items() if id_ in named}
+        self._unreadable = {id_: why for id_, why in self._unreadable.items() if id_ in named}
+        fresh = [each for each in pieces if each.event not in self._opened and each.event not in self._unreadable]
+        patients = [id_ for id_ in {*needs(state, items), *self._lacks} if id_ in state.patients]
+        self._lacks = ()
+        self._let_go(state, patients)
+        if fresh or patients:
+            try:
+                # The store asks a disk, or a KMS; and to open thousands takes a while: both beside the loop.
+                await asyncio.to_thread(self._open, state, fresh, patients)
+            except KeysAway as why:
+                raise NotPrepared(KEYS_AWAY) from why
+        return [self._readable(item) for item in items] if self._unreadable else items
+
+    def _open(self, state: FollowupState, pieces: Sequence[Piece], patients: Sequence[str]) -> None:
+        """Open what is not open yet; raise KeysAway where a key can neither be had nor said to be erased."""
+        self._fetch({*(piece.key for piece in pieces), *(state.patients[id_].key for id_ in patients)})
+        for piece in pieces:
+            if piece.event in self._opened or piece.event in self._unreadable:
+                continue  # another in the same name: the first is the one that counts
+            key = self._keys[piece.key]
+            if isinstance(key, Erased):
+                self._opened[piece.event] = GONE
+                continue
+            try:
+                self._opened[piece.event] = _READ[piece.about.kind](open_(key, piece.sealed, piece.about))
+            except (NotOpened, msgspec.MsgspecError):
+                # In which way is not said: it would quote content.
+                self._unreadable[piece.event] = f"its {piece.about.kind} can't be opened and read"
+        for id_ in patients:
+            if id_ not in state.charts and (sealed := state.sealed.get(id_)) is not None:
+                key = self._keys[state.patients[id_].key]
+                state.charts[id_] = GONE if isinstance(key, Erased) else _chart(open_(key, sealed, About(id_, "chart")))
+
+    def _fetch(self, ids: set[str]) -> None:
+        held = {id_: self._keys.pop(id_) for id_ in ids if id_ in self._keys}
+        self._keys |= held  # used last
+        lacking = ids - held.keys()
+        if lacking:
+            if self._store is None:
+                raise KeysAway("there is no key store: the worker has no home")
+            self._keys |= self._store.look_many(lacking)
+
+    def _let_go(self, state: FollowupState, wanted: Sequence[str]) -> None:
+        """Close the charts, and forget the keys, that have not been needed for longest."""
+        for id_ in wanted:
+            if id_ in state.charts:
+                state.charts[id_] = state.charts.pop(id_)
+        opens = sum(id_ not in state.charts for id_ in wanted)
+        for id_ in list(state.charts)[: max(0, len(state.charts) + opens - max(self._most_charts, len(wanted)))]:
+            del state.charts[id_]
+        if len(self._keys) > self._most_keys:
+            used = {patient.key for id_ in state.charts if (patient := state.patients.get(id_)) is not None}
+            for key in [each for each in self._keys if each not in used][: len(self._keys) - self._most_keys]:
+                del self._keys[key]
+
+    def _readable(self, item: Item) -> Item:
+        id_ = None if isinstance(item.event, Unreadable) else item.event.id
+        why = None if id_ is None else self._unreadable.get(id_)
+        return item if why is None else item._replace(event=Unreadable(why, id_))
+
+    # -- folding
+
+    def fold(self, state: FollowupState, items: Sequence[Item]) -> Draft:
+        """Return the draft of records that follow the state; it ends before one that lacks an open chart."""
+        draft = fold(state, items, self._opened)
+        self._lacks = draft.lacks
+        return draft
+
+    def absorb(self, state: FollowupState, draft: Draft) -> None:
+        """Have the state become what the draft says, and forget the keys of patients who are gone."""
+        over = [patient.key for id_ in draft.gone if (patient := state.patients.get(id_)) is not None]
+        state.absorb(draft)
+        for key in over:
+            self._keys.pop(key, None)
+
+    # -- sealing
+
+    def written(self, draft: Draft, *, rebuilding: bool) -> Written:
+        """Return what the draft is in the live state, content sealed."""
+
+        def sealed(about: About, content: Chart | SlotContent) -> Sealed:
+            patient = draft.patients.get(about.pseudonym)
+            key = None if patient is None else self._keys.get(patient.key)
+            if key is None or isinstance(key, Erased):
+                raise KeyError("content of a patient whose key is not at hand")
+            return seal(key, _pack(content), about)
+
+        done = followup.packed(draft, sealed)
+        draft.sealed = done.charts  # as they are stored they are held, too
+        writes = followup.writes(draft, done, rebuilding=rebuilding)
+        return Written(writes, followup.feed(draft, done, rebuilding=rebuilding), done.steps)
+
+    def measure(self, shard: str, state: FollowupState, measures: Measures, now: int) -> None:
+        """Set how many patients the shard has, and how many charts of theirs are open in memory."""
+        measures.patients.labels(shard).set(len(state.patients))
+        measures.charts_open.labels(shard).set(len(state.charts))
+
+
+def _pieces(state: FollowupState, items: Sequence[Item]) -> Iterable[Piece]:
+    """Yield the content that records bring of patients that are known; that of others is refused unread.
+
+    What is sealed with a key that is not the patient's own is never opened: whatever it is, it is not theirs.
+    """
+    keys: dict[str, str] = {}
+    for item in items:
+        event = item.event
+        match event:
+            case PatientEnrolled():
+                keys.setdefault(event.patient, event.key)
+                about, sealed = About(event.patient, "file"), event.file
+            case FileChanged():
+                about, sealed = About(event.patient, "file"), event.file
+            case AnswersGiven():
+                about, sealed = About(event.patient, "answers", event.slot), event.answers
+            case RuleMuted():
+                about, sealed = About(event.patient, "mute", event.id), event.mute
+            case _:
+                continue
+        known = state.patients.get(about.pseudonym)
+        key = keys.get(about.pseudonym) if known is None else known.key
+        if key is not None:
+            yield Piece(event.id, about, sealed, key)
