@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -72,6 +72,21 @@ def alert(id_: str, severity: Severity = "warning", *, since: int = START, **mor
     return Alert(**(told | words | {"id": id_, "severity": severity, "since": since, "labels": labels} | more))
 
 
+def patient(
+    id_: str, severity: Severity = "critical", plan: tuple[ChainStep, ...] = (), *, since: int = START, **more: Any
+) -> Alert:
+    """Return an alert of a patient as a followup shard tells it."""
+    labels = {"rule": "patient", "concern": "patients", "severity": severity, "region": "ici", "level": "patient"}
+    words = {
+        "title": Words(fr="Patient suivi à domicile", en="Patient followed at home"),
+        "text": Words(fr="Une réponse demande quelqu’un", en="An answer needs somebody"),
+        "todo": Words(fr="Ouvrir le dossier", en="Open the file"),
+    }
+    told: dict[str, Any] = {"rule": "patient", "subject": f"patient/of-{id_}", "status": "firing", "raised_at": since}
+    told |= {"id": id_, "severity": severity, "since": since, "labels": labels, "link": f"/patients/of-{id_}"}
+    return Alert(**(told | words | {"plan": plan} | more))
+
+
 class Timeline:
     """A notices shard that is told one thing after another: `at(905)` is 905 s after the start."""
 
@@ -101,7 +116,7 @@ class Timeline:
             self.state = self.stored.load(self.state.offset)
         return draft.outcomes.get(event.id, Said("applied"))
 
-    def at(self, seconds: float) -> "Timeline":
+    def at(self, seconds: float) -> Self:
         """Return the same, when so much has gone by since the start."""
         self.now = START + round(seconds * 1000)
         self.fold(Tick(id=f"tick-{len(self.events)}", received_at=self.now))

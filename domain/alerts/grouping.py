@@ -504,7 +504,7 @@ class Grouping(Telling):
                 self.put_group(now)
 
     def widen(self, held: HeldAlert, plan: tuple[ChainStep, ...]) -> None:
-        """Let an alert be told by another plan from now on, and at once to whom that names beside those told already."""
+        """Let an alert be told by a wider plan from now on, and at once to whom that names beside those told."""
         now = replace(held, alert=replace(held.alert, plan=plan))
         self.put_alert(now)
         self._replan(now)

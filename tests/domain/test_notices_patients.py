@@ -7,7 +7,6 @@ import pytest
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.notice import Group, NotTold
 from domain.alerts.routing import ChainStep, Inhibition, Person, Route, Window
-from domain.alerts.rule import Severity
 from domain.events import (
     AlertActed,
     AlertStepped,
@@ -17,12 +16,12 @@ from domain.events import (
     NoticeAttempted,
     SilenceMade,
 )
-from domain.places import Words
 from tests.small_notices import (
     DAY_S,
     START,
     Timeline,
     alert,
+    patient,
     people,
     published,
     routing,
@@ -39,37 +38,16 @@ RED_PLAN = (ChainStep(person="anne"), ChainStep(person="paul"), NINE, ON_CALL, N
 ORANGE_PLAN = (ChainStep(person="anne"), ChainStep(person="leon"), HOUR_WAIT, LOOP)
 
 
-def patient(id_: str, severity: Severity = "critical", plan: tuple[ChainStep, ...] = RED_PLAN, **more: Any) -> Alert:
-    """Return an alert of a patient as a followup shard tells it."""
-    labels = {"rule": "patient", "concern": "patients", "severity": severity, "region": "ici", "level": "patient"}
-    basics: dict[str, Any] = {
-        "id": id_,
-        "rule": "patient",
-        "subject": f"patient/of-{id_}",
-        "status": "firing",
-        "severity": severity,
-        "since": START,
-        "raised_at": START,
-        "labels": labels,
-        "title": Words(fr="Patient suivi à domicile", en="Patient followed at home"),
-        "text": Words(fr="Une réponse demande quelqu’un", en="An answer needs somebody"),
-        "todo": Words(fr="Ouvrir le dossier", en="Open the file"),
-        "link": f"/patients/of-{id_}",
-        "plan": plan,
-    }
-    return Alert(**(basics | more))
-
-
 class Ward(Timeline):
     """A timeline on which followup shards tell of patients."""
 
     def red(self, id_: str, plan: tuple[ChainStep, ...] = RED_PLAN, **more: Any) -> None:
         """Let a patient's red begin."""
-        self.tells(patient(id_, plan=plan, since=self.now, raised_at=self.now, **more))
+        self.tells(patient(id_, plan=plan, since=self.now, **more))
 
     def orange(self, id_: str, plan: tuple[ChainStep, ...] = ORANGE_PLAN, **more: Any) -> None:
         """Let a patient's orange begin."""
-        self.tells(patient(id_, "warning", plan=plan, since=self.now, raised_at=self.now, **more))
+        self.tells(patient(id_, "warning", plan, since=self.now, **more))
 
     def tells(self, told: Alert) -> None:
         """Let the shard of the patient tell that an alert fires."""

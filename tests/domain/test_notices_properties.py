@@ -13,12 +13,14 @@ from domain.alerts.fold import Draft, Item, NoticesState, fold
 from domain.alerts.holding import MOST_BYTES_AT_ONCE, OWN, STORED, number_of
 from domain.alerts.notice import Entry
 from domain.alerts.routing import Chain, ChainStep, Inhibition, People, Route, Routing
-from domain.alerts.rule import Level, Rule, Ruleset
+from domain.alerts.rule import Level, Rule, Ruleset, Severity
 from domain.alerts.wording import Names
 from domain.events import (
     AlertActed,
+    CaseFound,
     ChannelChanged,
     ChannelsChosen,
+    Counted,
     Event,
     NoticeAttempted,
     NoticeDelivered,
@@ -27,10 +29,13 @@ from domain.events import (
     SilenceEnded,
     SilenceMade,
     SystemMeasured,
+    WordSent,
 )
+from domain.followup.crossing import Case, Count, Word
+from domain.followup.pathway import Cluster
 from domain.places import Words
 from live_state import notices
-from tests.small_notices import PEOPLE, START, Stored, Timeline, alert, people, published, routing, shifts
+from tests.small_notices import PEOPLE, START, Stored, Timeline, alert, patient, people, published, routing, shifts
 
 PERSONS = ("anne", "paul", "rose", "leon")
 ANNE, PAUL, CELL = ChainStep(person="anne"), ChainStep(person="paul"), ChainStep(cell="cell")
@@ -47,6 +52,12 @@ ROUTINGS: tuple[Routing, ...] = (
     ),
     routing(Chain("default", (ON_CALL, LEON)), route={"group_by": (), "group_wait_s": 0, "repeat_interval_s": 600}),
 )
+PLANS = (
+    (ANNE, PAUL, ChainStep(wait_s=540), ON_CALL, ChainStep(wait_s=540), ChainStep(loop=5)),
+    (ON_CALL, ChainStep(wait_s=540), LEON, ChainStep(wait_s=540), ChainStep(loop=1)),
+    (ChainStep(person="ines"), ChainStep(wait_s=60), ChainStep(loop=2)),
+    (),
+)
 WORDS = Words(fr="{place}", en="{place}")
 RULES = Ruleset(
     rules=(
@@ -59,6 +70,7 @@ Action = tuple[float, str, int, int]  # seconds after the one before, what, and 
 _WHAT = (
     ["fire"] * 6 + ["end", "take", "reopen", "worsen"] * 3 + ["arrive", "arrive", "fail", "attempt", "seen"] * 2
 ) + ["tick", "silence", "unsilence", "override", "choose", "channel", "lag", "act", "route", "people", "again"]
+_WHAT += ["red", "red", "orange", "worse_patient", "case", "case", "word", "count"]
 _WHAT += ["hand_over", "comment", "judge", "epoch", "ease", "ease", "back", "back"]
 ACTIONS = st.lists(
     st.tuples(
@@ -137,10 +149,31 @@ def do(day: Timeline, action: Action, epochs: list[str]) -> None:
             day.fold(published("routing", ROUTINGS[some % 3], at=day.now, id_=f"r{len(day.events)}"))
         case "people":
             day.fold(published("people", people_of(some), at=day.now, id_=f"p{len(day.events)}"))
+        case "red" | "orange":
+            grave: Severity = "critical" if what == "red" else "warning"
+            day.step("fired", patient(f"p{len(day.events)}", grave, PLANS[other], since=day.now))
+        case "worse_patient" if id_ and day.alerts[id_].planned:
+            changed: dict[str, Any] = {"severity": "critical", "status": "firing", "plan": PLANS[some % 4]}
+            day.changes("worsened", id_, **changed)
+        case "case":
+            found = Case(at=day.now, facility="310780192", rule=Cluster(cases=2 + other, days=1), tell=(who,))
+            tell(day, CaseFound, case=found)
+        case "word":
+            title = Words("Suivi", "Follow-up")
+            severity: Severity = ("info", "warning", "critical", "info")[other]
+            tell(day, WordSent, word=Word(day.now, f"w{len(day.events)}", (who, "ines"), severity, title, title, ""))
+        case "count":
+            hour = day.now // 3_600_000 * 3_600_000
+            tell(day, Counted, count=Count(at=hour, index=some % 2, of=2, numbers={"31/red": some}))
         case "again":
             day.fold(day.events[some % len(day.events)])
         case _:
             day.at((day.now - START) / 1_000)
+
+
+def tell(day: Timeline, kind: type[Event], **what: Any) -> None:
+    """Let a followup shard tell something beside alerts."""
+    day.event(kind, shard="followup:ici:1", epoch="e1", offset=len(day.events), n=0, **what)
 
 
 def people_of(some: int) -> People:
