@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
@@ -20,11 +21,12 @@ KEPT_MS = 3 * 365 * DAY_MS  # from the entry on, and from the file's erasure on 
 MOST_AT_ONCE = 1000
 MOST_READ = 1000
 MOST_FAULTS = 100
+LONGEST_WHO = 200  # characters of a subject
 SALT_BYTES = 16
 BEGINNING = bytes(32)
 
 # No content: a name, a symptom or what was searched for is written otherwise than these, and is refused.
-_WORD = re.compile(r"[!-~]{1,200}")
+_WORD = re.compile(rf"[!-~]{{1,{LONGEST_WHO}}}")
 _FILE = re.compile(r"[a-z2-7]{26}|")
 _SCREEN = re.compile(r"[a-z0-9-]{1,40}")
 
@@ -186,6 +188,12 @@ class Trail:
         """
         with self._file.reading() as database:
             return _checked(database, {told.number: told.chain for told in heads})
+
+
+def who_of(subject: str) -> str:
+    """Return a subject as the trail has it: what is not plain ASCII is percent-encoded."""
+    plain = subject.isascii() and subject.isprintable() and " " not in subject
+    return (subject if plain else quote(subject, safe=""))[:LONGEST_WHO]
 
 
 def _must_fit(entry: Entry) -> None:

@@ -53,16 +53,25 @@ class Smtp:
 
     async def send(self, letter: Letter) -> str:
         """Return the server's word for having queued a message; raise TryAgain or Refused."""
-        to = [address for address in letter.to if _ADDRESS.fullmatch(address)]
+        to = self.reachable(letter.to)
+        return await self.deliver(self.message(letter, to), to)
+
+    def reachable(self, addresses: Sequence[str]) -> list[str]:
+        """Return those that may be written to by this channel; raise Refused where none is."""
+        to = [address for address in addresses if _ADDRESS.fullmatch(address)]
         if self._relay.domains:
             to = [address for address in to if is_within(address, self._relay.domains)]
             if not to:
                 raise Refused("no MSSante address")
         if not to:
             raise Refused(NO_ADDRESS)
+        return to
+
+    async def deliver(self, message: EmailMessage, to: Sequence[str]) -> str:
+        """Return the server's word for having queued any message, ours or another's; raise TryAgain or Refused."""
         try:
             async with self._session() as session:
-                _, answer = await session.send_message(self.message(letter, to), sender=self._sender, recipients=to)
+                _, answer = await session.send_message(message, sender=self.sender, recipients=list(to))
         except (SMTPException, OSError, ValueError) as why:
             raise _judged(why) from None  # the error's own words may hold addresses
         found = _QUEUED.search(answer)
@@ -79,9 +88,9 @@ class Smtp:
 
     def message(self, letter: Letter, to: Sequence[str]) -> EmailMessage:
         """Return the message: its Message-ID is made from the letter's key, so that twice the same is seen as one."""
-        host = self._sender.rpartition("@")[2]
+        host = self.sender.rpartition("@")[2]
         message = EmailMessage()
-        message["From"] = Address("vigilits", addr_spec=self._sender)
+        message["From"] = Address("vigilits", addr_spec=self.sender)
         message["To"] = [Address(addr_spec=address) for address in to]
         message["Subject"] = texts.subject(letter, sealed=self._sealed)
         message["Date"] = format_datetime(localtime())
@@ -95,7 +104,8 @@ class Smtp:
         return message
 
     @property
-    def _sender(self) -> str:
+    def sender(self) -> str:
+        """Return the address that messages come from."""
         return self._relay.sender
 
     def _session(self) -> aiosmtplib.SMTP:
