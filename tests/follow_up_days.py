@@ -98,7 +98,7 @@ def file(**more: Any) -> File:
         "birth_name": "DUPONT",
         "first_names": ("Jeanne",),
         "birth_date": "1956-03-01",
-        "sex": "F",
+        "sex": "female",
         "contact": Contact(phone="+33600000000", email="jeanne@example.invalid"),
         "symptoms_day": FIRST_DAY,
     }

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from domain.capacity.fold import HOUR_MS
 from domain.followup.alerting import Alerting
 from domain.followup.chart import SlotContent
 from domain.followup.crossing import Count
@@ -124,15 +125,20 @@ class Asking(Alerting):
     # -- counts
 
     def _count(self, at: int) -> None:
-        """Tell how many patients there are at a full hour, of which colours; and wait for the next one."""
+        """Tell how many patients there are at a full hour, of which colours; and wait for the next one.
+
+        After a gap, only of its last hours: of earlier ones nobody wants to know any more.
+        """
+        self.counted_at = at
+        self.time(HOUR, next_hour(at, self.clock))
+        if next_hour(at - HOUR_MS, self.clock) > at:
+            return
         numbers: dict[str, int] = {}
         for _, patient in self.patients.items():  # noqa: PERF102 - an overlay has no values()
             if patient.status in ("followed", "calling"):
                 key = f"{patient.departement or '?'}/{patient.colour or 'unanswered'}"
                 numbers[key] = numbers.get(key, 0) + 1
         self.cross(Count(at, self.index, SHARDS, dict(sorted(numbers.items()))))
-        self.counted_at = at
-        self.time(HOUR, next_hour(at, at))
 
 
 def keep_slot(patient: Patient, slot: str, state: SlotState) -> Patient:
