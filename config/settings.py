@@ -95,6 +95,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kms_command: Annotated[
         str, Meta(description="The command that wraps patients' keys with a KMS instead; it must hold no secret.")
     ] = ""
+    teleconsultation: Annotated[
+        str, Meta(description="Teleconsultation providers, name=https://… each, separated by commas; none: none.")
+    ] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
 
     @property
@@ -106,6 +109,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_in_the_clear(self) -> bool:
         """Return whether other machines may reach the pages with nothing said of TLS: cookies then travel without."""
         return not self.public_url and not _is_loopback(self.host)
+
+
+def providers(value: str) -> list[tuple[str, str]]:
+    """Return teleconsultation providers as (name, address)."""
+    parts = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+    return [(name.strip(), address.strip()) for name, _, address in parts]
 
 
 VARIABLES = {("VIGILITS_HOME" if name == "home" else name.upper()): name for name in Settings.__struct_fields__}
@@ -292,6 +301,17 @@ def _command(value: str) -> str | None:
     return None
 
 
+def _providers(value: str) -> str | None:
+    told = providers(value)
+    for name, text in told:
+        address = _address(text)
+        if not re.search(r"[A-Za-z0-9]", name) or address is None:
+            return f"{name or text!r} must be name=https://…"
+        if address.scheme == "http" and not _is_loopback(address.hostname or ""):
+            return f"{name!r} must be https"
+    return "names a provider twice" if len({name for name, _ in told}) < len(told) else None
+
+
 RULES: dict[str, Callable[[Any], str | None]] = {
     "KAFKA_URL": _addresses,
     "REDIS_URL": _redis,
@@ -314,6 +334,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "SMS_GATEWAY": _gateway,
     "PUSH_CONTACT": _push_contact,
     "KMS_COMMAND": _command,
+    "TELECONSULTATION": _providers,
     "LOG_LEVEL": lambda value: (
         None if value in ("debug", "info", "warning", "error") else "must be debug, info, warning or error"
     ),

@@ -43,6 +43,7 @@ Need = Literal[
 ]
 Needs = Need | tuple[Need, ...] | None  # of several, one is enough
 
+PATIENTS = "patients:me"  # the channels of the patients of whose circle one is: `patients:me:<region>:<n>`
 MINE = "alerts:me"  # the channel of what its reader was told of, or has taken
 
 
@@ -267,6 +268,16 @@ class PatientsView(NamedTuple):
     def shows(self, patient: Patient) -> bool:
         """Return whether a patient is theirs to see."""
         return patient.id not in self.over and any(member.subject == self.subject for member in patient.circle)
+
+
+def patients_view(
+    subject: str, grants: Iterable[Grant], region: str, now: int, channel: str, over: frozenset[str] = frozenset()
+) -> PatientsView | None:
+    """Return what the subject sees of a shard's patients at this moment, None where no role lets them see any."""
+    rights = rights_of(subject, grants, region, now)
+    if not any(MATRIX.roles[right.role].may(("circle", "break_glass")) for right in rights):
+        return None
+    return PatientsView(region, channel, subject, over)
 
 
 def member_of(patient: Patient, subject: str, now: int) -> Member | None:

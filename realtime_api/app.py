@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute, compile_path
 from starlette.websockets import WebSocket
 
 from config import settings as environment
+from config.alerts import zone
 from config.settings import Settings
 from event_log.kafka import KafkaLog
 from event_log.log import Log
 from live_state.redis import RedisState
 from live_state.state import State
-from people import reach
+from people import masters, reach
 from people.directory import People
+from people.patient_links import PatientLinks
 from realtime_api import asyncapi, openapi
 from realtime_api.alerts.doors import AlertDoors
 from realtime_api.alerts.me import OwnDoors
@@ -38,12 +41,20 @@ from realtime_api.answers import Entry, problem_response
 from realtime_api.commands import Commands
 from realtime_api.connections import BoundedProtocol
 from realtime_api.doors import DOORS, Doors
+from realtime_api.follow_up.calls import CallDoors
+from realtime_api.follow_up.desk_doors import DeskDoors
+from realtime_api.follow_up.fhir_doors import FhirDoors
+from realtime_api.follow_up.gate import Gate
+from realtime_api.follow_up.link_doors import LinkDoors
 from realtime_api.health import Health
 from realtime_api.issuer import LocalIssuer
 from realtime_api.links import Links
 from realtime_api.measures import Measures
 from realtime_api.oidc import Issuer, SignInPage, Tokens, local_tokens
 from realtime_api.pages import Pages
+from realtime_api.patients.doors import PatientDoors
+from realtime_api.patients.opening import Opening
+from realtime_api.patients.providers import configured
 from realtime_api.problems import MEANS, Problem, problem_of
 from realtime_api.push.endpoint import Endpoint
 from realtime_api.push.protocol import PushProtocol
@@ -97,10 +108,31 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     own = OwnDoors(
         desk, rooms, commands, state, people, pushes, settings.push_contact, now, settings.push_allow_private
     )
-    doors = (
+    opening = Opening(home, masters.named(home, settings.master_keys, settings.kms_command), state, now)
+    patient_links = cache(lambda: PatientLinks(home))  # opened when first needed, as keys and trail are
+    gate = Gate(home, now)
+    links = LinkDoors(desk, rooms, commands, opening, gate, people, measures, now)
+    doors: tuple[object, ...] = (
         Doors(desk, rooms, sessions, commands, state, documents, measures, now, page),
         AlertDoors(desk, rooms, commands, state, people, measures, now),
         own,
+        PatientDoors(
+            desk,
+            rooms,
+            commands,
+            state,
+            opening,
+            people,
+            patient_links,
+            measures,
+            now,
+            configured(settings.teleconsultation),
+            settings.public_url,
+        ),
+        links,
+        FhirDoors(desk, rooms, gate, links, now),
+        DeskDoors(desk, rooms, commands, opening, people, measures, now),
+        CallDoors(desk, rooms, commands, opening, measures, zone, now),
     )
     health = Health(rooms, tasks, shards, measures, now)
     endpoint = Endpoint(desk.identify, desk.same_origin, rooms, sessions, now, measures)
@@ -128,6 +160,8 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await rooms.close()
+        opening.close()
+        gate.close()
         for each in (client, pushes):
             if each is not None:
                 await each.aclose()

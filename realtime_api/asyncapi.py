@@ -18,6 +18,8 @@ TOLD = (
     messages.Changes,
     messages.AlertsSnapshot,
     messages.AlertsChanges,
+    messages.PatientsSnapshot,
+    messages.PatientsChanges,
     messages.Reset,
     messages.Live,
     messages.Error,
@@ -42,8 +44,10 @@ def document() -> dict[str, Any]:
             "version": VERSION,
             "description": (
                 "One socket, many channels: `capacity:<region>`, `alerts:<region>` (the desk), `alerts:me` (what one "
-                "was told of, or has taken; `alerts:me:<region>` where one has several). After `subscribe` comes a "
-                "snapshot, or, with a token that can be resumed from, the changes since; then whole new values by key "
+                "was told of, or has taken; `alerts:me:<region>` where one has several), `patients:me:<region>:<n>` "
+                "(the patients of whose circle one is, on each of the region's followup shards). After `subscribe` "
+                "comes a snapshot, or, with a token that can be resumed from, the changes since; then whole new values "
+                "by key "
                 "(null: gone), the newest only, at most a frame each 40 ms. `live` says that the region's clock goes "
                 "on: without it the picture is not live. "
                 "Close codes: " + "; ".join(f"{close.code} {close.reason}" for close in closes) + "."

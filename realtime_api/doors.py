@@ -29,10 +29,15 @@ from realtime_api.answers import (
     read_body,
 )
 from realtime_api.commands import KEY, Command, Commands, command_id, row_id
+from realtime_api.follow_up.calls import CALL_DOORS
+from realtime_api.follow_up.desk_doors import DESK_DOORS
+from realtime_api.follow_up.fhir_doors import FHIR_DOORS
+from realtime_api.follow_up.link_doors import LINK_DOORS
 from realtime_api.intake import bed_reports
 from realtime_api.intake.bed_reports import BedReport, Intake, Row
 from realtime_api.measures import Measures
 from realtime_api.oidc import FLOW_MINUTES, SignInPage
+from realtime_api.patients.doors import PATIENT_DOORS
 from realtime_api.problems import Mistake, Problem, ProblemDocument
 from realtime_api.push.hub import Hub
 from realtime_api.push.rooms import Rooms
@@ -501,4 +506,13 @@ _TABLE: tuple[Entry, ...] = (
         (in_query("code", TEXT, "The issuer's code."), in_query("state", TEXT, "What we sent there.")),
     ),
 )
-DOORS: tuple[Entry, ...] = (*(door._replace(of=Doors) for door in _TABLE), *ALERT_DOORS, *OWN_DOORS)
+DOORS: tuple[Entry, ...] = (
+    *(door._replace(of=Doors) for door in _TABLE),
+    *ALERT_DOORS,
+    *OWN_DOORS,
+    *PATIENT_DOORS,
+    *LINK_DOORS,
+    *FHIR_DOORS,
+    *DESK_DOORS,
+    *CALL_DOORS,
+)

@@ -4,10 +4,11 @@ import asyncio
 from typing import NamedTuple
 
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, NOTICES, region_of
+from event_log.topics import CAPACITY, FOLLOWUP, NOTICES, region_of
 from realtime_api.problems import Problem
 
-TOPICS = (CAPACITY, NOTICES)
+LOOKS_AT_ONCE = 8  # partitions: those of patients are many, and mostly empty
+TOPICS = (CAPACITY, NOTICES, FOLLOWUP)
 
 
 class Shard(NamedTuple):
@@ -64,15 +65,18 @@ class Shards:
             count = await self._log.partitions(topic)
         except UnknownTopic:
             return []
-        found = []
-        for partition in range(count):
-            try:
-                genesis = await self._log.genesis(topic, partition)
-            except (NotAGenesis, UnknownTopic):
-                continue  # not a log of ours: nothing is written there
-            if genesis is not None:
-                found.append(Shard(genesis.shard, topic, partition, genesis.epoch))
-        return found
+        found: list[Shard | None] = []
+        for start in range(0, count, LOOKS_AT_ONCE):
+            some = range(start, min(count, start + LOOKS_AT_ONCE))
+            found += await asyncio.gather(*(self._shard_at(topic, partition) for partition in some))
+        return [shard for shard in found if shard is not None]
+
+    async def _shard_at(self, topic: str, partition: int) -> Shard | None:
+        try:
+            genesis = await self._log.genesis(topic, partition)
+        except (NotAGenesis, UnknownTopic):
+            return None  # not a log of ours: nothing is written there
+        return None if genesis is None else Shard(genesis.shard, topic, partition, genesis.epoch)
 
     async def of(self, name: str) -> Shard:
         """Return a shard, learning it first where that is needed; raise a Problem where there is none."""

@@ -18,6 +18,7 @@ from domain.followup.chart import Chart, File, SlotContent
 from domain.followup.holding import Line
 from domain.followup.patient import Patient
 from domain.followup.sealed import About, Sealed
+from live_state import followup
 from live_state.state import Build, State
 from people.keys import Keys, pseudonym
 from people.masters import Wrapping
@@ -157,8 +158,13 @@ class Opening:
         """Return the charts that can be opened, by patient; one that was erased meanwhile is left out."""
         if not wheres:
             return {}
-        await self.record(access, [where.patient.id for where in wheres])
+        await self.record(access, _ids(wheres))
         return await self._charts(wheres)
+
+    async def find(self, wheres: Sequence[Where], fits: Callable[[Chart], bool]) -> list[str]:
+        """Return whose charts fit, in order. It shows nothing of them: to be recorded as a search before it is told."""
+        charts = await self._charts(wheres)
+        return await self._off_loop(lambda: [id_ for id_ in _ids(wheres) if id_ in charts and fits(charts[id_])])
 
     async def page(self, where: Where, access: Access) -> Opened:
         """Return all that is known of a patient."""
@@ -175,8 +181,11 @@ class Opening:
         key = (await self.keys_of([patient.key]))[patient.key]
 
         def opened() -> Opened:
-            found = [_slot(_open(key, patient.id, "slot", name, _sealed(packed))) for name, packed in slots.items()]
-            lines = [_line(packed) for _, packed in sorted(story.items())]
+            found = [
+                _slot(_open(key, patient.id, "slot", name, followup.read_sealed(packed)))
+                for name, packed in slots.items()
+            ]
+            lines = [followup.read_line(packed) for _, packed in sorted(story.items())]
             told = [Told(line, _text(key, patient.id, line)) for line in lines]
             return Opened(charts[patient.id], sorted(found, key=lambda slot: (slot.day, slot.slot)), told)
 
@@ -190,7 +199,9 @@ class Opening:
         for build, patients in by_build.items():
             packed = await self._state.fields(build, "charts", [patient.id for patient in patients])
             sealed |= {
-                patient.id: _sealed(one) for patient, one in zip(patients, packed, strict=True) if one is not None
+                patient.id: followup.read_sealed(one)
+                for patient, one in zip(patients, packed, strict=True)
+                if one is not None
             }
         keys = await self.keys_of({one.key for one in sealed.values()}, erased_too=True)
 
@@ -249,6 +260,10 @@ class Opening:
         return await self.with_keys(lambda keys: keys.similar(traits))
 
 
+def _ids(wheres: Iterable[Where]) -> list[str]:
+    return [where.patient.id for where in wheres]
+
+
 def _gone() -> Problem:
     return Problem("unknown-patient")
 
@@ -266,8 +281,6 @@ def _open(key: Key, patient: str, kind: str, slot: str, sealed: Sealed) -> bytes
 
 
 _pack = msgspec.msgpack.Encoder().encode
-_sealed = msgspec.msgpack.Decoder(Sealed).decode
 _chart = msgspec.msgpack.Decoder(Chart).decode
 _slot = msgspec.msgpack.Decoder(SlotContent).decode
-_line = msgspec.msgpack.Decoder(Line).decode
 _note = msgspec.msgpack.Decoder(str).decode

@@ -9,6 +9,7 @@ from domain.alerts.notice import ChannelState, Group, HeldAlert, Override, Silen
 from domain.capacity.picture import WardPicture  # on this way without its rows
 from domain.capacity.totals import Total
 from realtime_api.push.alerts import OnCallNow
+from realtime_api.push.patients import RowShown
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -58,6 +59,22 @@ class AlertsChanged(msgspec.Struct, frozen=True, kw_only=True):
     on_call: dict[str, OnCallNow | None] | UnsetType = UNSET
 
 
+class PatientsPicture(msgspec.Struct, frozen=True):
+    """The patients of a followup shard of whose circle one is, in clear, at an instant of the shard's clock."""
+
+    at: int
+    rebuilding: bool
+    patients: dict[str, RowShown]
+
+
+class PatientsChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """Those of them that changed, whole; null is gone, or not one's own any more."""
+
+    at: int
+    rebuilding: bool | UnsetType = UNSET
+    patients: dict[str, RowShown | None] | UnsetType = UNSET
+
+
 class Snapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
     """A whole picture, instead of whatever the client held."""
 
@@ -90,6 +107,22 @@ class AlertsChanges(msgspec.Struct, frozen=True, tag_field="type", tag="changes"
     changes: AlertsChanged
 
 
+class PatientsSnapshot(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
+    """The same of a channel of patients, `patients:me:<region>:<n>`: their content is asked of doors."""
+
+    channel: str
+    token: str
+    data: PatientsPicture
+
+
+class PatientsChanges(msgspec.Struct, frozen=True, tag_field="type", tag="changes"):
+    """The same of a channel of patients."""
+
+    channel: str
+    token: str
+    changes: PatientsChanged
+
+
 class Reset(msgspec.Struct, frozen=True, tag_field="type", tag="reset"):
     """What the client holds is void; a snapshot follows."""
 
@@ -118,3 +151,4 @@ class Pong(msgspec.Struct, frozen=True, tag_field="type", tag="pong"):
 
 Told = Snapshot | Changes | Reset | Live | Error | Pong
 AlertsTold = AlertsSnapshot | AlertsChanges | Reset | Live | Error | Pong
+PatientsTold = PatientsSnapshot | PatientsChanges | Reset | Live | Error | Pong

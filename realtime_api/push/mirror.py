@@ -128,6 +128,10 @@ class Mirror(ABC, Generic[V]):
     def view(self, subject: str, grants: Iterable[Grant], now: int, channel: str) -> V | None:
         """Return what these grants let the subject see on a channel at this moment, None where they see nothing."""
 
+    def holds(self, view: V, now: int) -> bool:
+        """Return whether a view still shows what it should, where time alone may have ended some of it."""
+        return True
+
     @abstractmethod
     def picture(self, view: V) -> Message:
         """Return all that the view shows."""

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from event_log.log import LogAway
+from event_log.topics import followup_shard, followup_shards
 from live_state.state import State
 from realtime_api.access import MINE
 from realtime_api.intake.bed_reports import WardPlace
@@ -16,6 +17,7 @@ from realtime_api.push.alerts import AlertsHub
 from realtime_api.push.hub import Hub
 from realtime_api.push.mirror import Mirror
 from realtime_api.push.outbox import Outbox
+from realtime_api.push.patients import PatientsHub
 from realtime_api.push.relay import Relay
 from realtime_api.push.session import Room
 from realtime_api.shards import Shards
@@ -34,6 +36,7 @@ class Rooms(Mapping[str, Room]):
         self._rooms: dict[str, Room] = {}
         self.hubs: dict[str, Hub] = {}  # by region
         self.alerts: dict[str, AlertsHub] = {}  # by region; one whose notices were never founded has none
+        self.patients: dict[str, PatientsHub] = {}  # by shard
         self._relays: list[asyncio.Task[None]] = []
         self._wards: dict[str, WardPlace] = {}
         self._wards_of: tuple[object, ...] = ()
@@ -57,6 +60,15 @@ class Rooms(Mapping[str, Room]):
         yield from (("region", hub) for hub in self.hubs.values())
         founded = (hub for hub in self.alerts.values() if hub.build is not None or hub.shard in self._shards.by_name)
         yield from (("alerts of", hub) for hub in founded)
+        yield from (("patients of", hub) for hub in self.patients.values())
+
+    def patients_of(self, region: str) -> list[PatientsHub]:
+        """Return the hubs of a region's patients, in order; none where home follow-up was never founded there."""
+        return [self.patients[shard] for shard in followup_shards(region) if shard in self.patients]
+
+    def hub_of(self, region: str, patient: str) -> PatientsHub | None:
+        """Return the hub of the shard on which a patient of a region is, whether there is such a patient or not."""
+        return self.patients.get(followup_shard(region, patient))
 
     @property
     def wards(self) -> Mapping[str, WardPlace]:
@@ -101,6 +113,10 @@ class Rooms(Mapping[str, Room]):
                 # Its notices shard is founded after: who asks for alerts before waits for a picture of them.
                 alerts = self.alerts[region] = AlertsHub(hub)
                 self._open(alerts, alerts.channel, f"{MINE}:{region}")
+            for index, shard in enumerate(followup_shards(region)):
+                if shard in self._shards.by_name and shard not in self.patients:
+                    patients = self.patients[shard] = PatientsHub(self.hubs[region], index)
+                    self._open(patients, patients.channel)
 
     def _open(self, hub: Mirror[Any], *channels: str) -> None:
         outbox = Outbox(hub, self._measures)

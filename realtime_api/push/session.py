@@ -137,7 +137,8 @@ class Session:
             return
         for channel, (room, listener) in list(self._held.items()):
             held = room.hub.rights.grants.get(self.who.subject, ())
-            if held is listener.grants and (listener.edge is None or now < listener.edge):
+            in_time = (listener.edge is None or now < listener.edge) and room.hub.holds(listener.view, now)
+            if held is listener.grants and in_time:
                 continue
             if room.hub.rights.why_not() is not None:
                 continue  # its grants may not be there yet; nothing is shown until they are

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,25 +15,30 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+import config.pathways
 from config.settings import Settings
 from domain.alerts.lifecycle import Step
 from domain.capacity.fold import Item
 from domain.errors import Unreadable
 from domain.events import AlertStepped, Event, GrantGiven, GrantRevoked, SettingsPublished, Tick
+from domain.followup.pathway import Pathway
 from domain.places import Region
 from event_log.codec import decode, encode
 from event_log.ids import new_id
 from event_log.log import LogAway
 from event_log.memory import MemoryLog
-from event_log.topics import CAPACITY, NOTICES, init_shard
+from event_log.topics import CAPACITY, FOLLOWUP, NOTICES, followup_shards, init_shard
 from launch.publish import parts
 from live_state.memory import MemoryState
 from live_state.state import Build, Commit, FeedEntry, Position, StateAway
+from people.keys import Keys
+from people.masters import named
 from realtime_api.app import application, now, server
 from realtime_api.issuer import LocalIssuer
 from realtime_api.push.codecs import JSON, MSGPACK
 from realtime_api.push.rooms import Rooms
 from streams.capacity import Capacity
+from streams.followup import Followup
 from streams.notices import Notices
 from tests.small_region import region as small_region
 
@@ -53,6 +59,12 @@ PEOPLE = {
     "ops": [("ops", "ici")],
     "unknown-role": [("astrologer", "ici")],
 }
+
+
+@cache
+def pathways() -> tuple[Pathway, ...]:
+    """Return the pathways that come with vigilits."""
+    return config.pathways.load(Path(config.pathways.__file__).parent / "regions" / "occitanie")
 
 
 class Log(MemoryLog):
@@ -128,7 +140,10 @@ class Shard:
     async def commit(self, items: Sequence[Item]) -> None:
         """Fold these, and commit."""
         assert self.build is not None
+        items = await self.sort.prepare(self.memory, items)
         draft = self.sort.fold(self.memory, items)
+        if draft.offset == self.memory.offset:  # it wants something open that only folding could name
+            return
         at = Position(self.epoch, self.memory.offset, self.sort.fold_version)
         to = Position(self.epoch, draft.offset, self.sort.fold_version)
         written = self.sort.written(draft, rebuilding=self.rebuilding)
@@ -212,14 +227,17 @@ class Server(uvicorn.Server):
 class House:
     """A running API and its surroundings."""
 
-    def __init__(self, home: Path, settings: Settings, document: Region, *, alerts: bool = False) -> None:
+    def __init__(
+        self, home: Path, settings: Settings, document: Region, *, alerts: bool = False, patients: bool = False
+    ) -> None:
         self.home, self.settings, self.document = home, settings, document
-        self.has_alerts = alerts
+        self.has_alerts, self.has_patients = alerts, patients
         self.log, self.state = Log(), State()
         self.issuer = LocalIssuer(home)
         self.url = ""
         self.shard: Shard
         self.alerts: Shard  # the notices shard, of a house that has one
+        self.patients: dict[str, Shard] = {}  # the followup shards, of a house that has them
         self.app: Starlette
         self._open = AsyncExitStack()
         self._folding: list[asyncio.Task[None]] = []
@@ -259,6 +277,8 @@ class House:
         self._folding = [asyncio.create_task(self.shard.run())]
         if self.has_alerts:
             await self.found_notices(at)
+        if self.has_patients:
+            await self.found_patients(at)
         self._at = None
 
     async def found_notices(self, at: int | None = None) -> None:
@@ -270,6 +290,19 @@ class House:
         await self.alerts.tick(at)
         await self.alerts.step()
         self._folding.append(asyncio.create_task(self.alerts.run()))
+
+    async def found_patients(self, at: int | None = None) -> None:
+        """Make the followup shards, put the pathways in force, and begin to fold."""
+        keys = Keys(self.home, named(self.home))
+        for name in followup_shards("ici"):
+            told = await init_shard(self.log, name, at or now(), FOLLOWUP)
+            shard = Shard(self.log, self.state, Followup(keys), name, told.partition, told.epoch)
+            self.patients[name] = shard
+            for pathway in pathways():
+                await self.publish(f"pathway/{pathway.id}/{pathway.version}", msgspec.json.encode(pathway), shard)
+            await shard.tick(at)
+            await shard.step()
+            self._folding.append(asyncio.create_task(shard.run()))
 
     async def publish(self, name: str, content: bytes, on: Shard | None = None) -> None:
         """Publish a setting."""
@@ -313,11 +346,14 @@ class House:
         await self.shard.tick(at)
         if self.has_alerts:
             await self.alerts.tick(at)
+        for shard in self.patients.values():
+            await shard.tick(at)
 
     async def settled(self) -> None:
         """Return once the API has taken in all that is on the log, and what follows from it."""
         pairs: list[tuple[Shard, Any]] = [(self.shard, self.rooms.hubs)]
         pairs += [(self.alerts, self.rooms.alerts)] if self.has_alerts else []
+        pairs += [(shard, {"ici": self.rooms.patients.get(name)}) for name, shard in self.patients.items()]
         async with asyncio.timeout(WITHIN_S):
             for shard, hubs in pairs:  # what the first emits is on the second's log once it is folded
                 while not await self._is_settled(shard, hubs.get("ici")):  # noqa: ASYNC110 - a wait of some steps of this very loop
@@ -444,10 +480,12 @@ async def serving(made: uvicorn.Server) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def open_house(
-    home: Path, *, document: Region | None = None, alerts: bool = False, **settings: Any
+    home: Path, *, document: Region | None = None, alerts: bool = False, patients: bool = False, **settings: Any
 ) -> AsyncIterator[House]:
-    """Give a running API over a small region, with a notices shard where alerts are wanted."""
+    """Give a running API over a small region, with a notices shard, and followup shards, where they are wanted."""
     home.mkdir(parents=True, exist_ok=True)
-    made = House(home, Settings(home=str(home), **settings), document or small_region(), alerts=alerts)
+    made = House(
+        home, Settings(home=str(home), **settings), document or small_region(), alerts=alerts, patients=patients
+    )
     async with made as house:
         yield house

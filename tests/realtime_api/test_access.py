@@ -50,7 +50,7 @@ async def test_every_door_of_the_application_is_in_the_matrix_and_no_other(house
             found |= {f"{method} {path}" for method in (route.methods or ()) if method != "HEAD"}
         else:
             assert isinstance(route, WebSocketRoute)
-            found |= {"WS capacity:{region}", "WS alerts:{region}", "WS alerts:me"}
+            found |= {"WS capacity:{region}", "WS alerts:{region}", "WS alerts:me", "WS patients:me:{region}:{shard}"}
     assert found == set(MATRIX.doors)
 
 
@@ -298,8 +298,13 @@ NOBODY = ("nobody-signed-in", "no-grant", "unknown-role", "wrong-scope", "too-la
 
 
 @pytest.mark.parametrize("who", NOBODY)
-async def test_without_a_right_no_door_shows_anything(desk: House, who: str) -> None:
-    house = desk
+async def test_without_a_right_no_door_shows_anything(tmp_path: Path, who: str) -> None:
+    async with open_house(tmp_path / "home", alerts=True, patients=True, push_contact="mailto:a@example.fr") as house:
+        await try_every_door(house, who)
+
+
+async def try_every_door(house: House, who: str) -> None:
+    """Fail if any door shows anything to one who has no right."""
     await house.grant("wrong-scope", "crisis_cell", "ailleurs")
     await house.grant("too-late", "crisis_cell", "ici", until=now() - 10)
     await house.grant("too-early", "crisis_cell", "ici", since=now() + 3_600_000)
@@ -314,7 +319,7 @@ async def knock(house: House, door: str, who: str) -> None:
     if method == "WS":
         if who != "nobody-signed-in":  # that one is in test_sockets.py
             async with house.socket(who) as socket:
-                await socket.say(type="subscribe", channel=path.replace("{region}", "ici"))
+                await socket.say(type="subscribe", channel=path.replace("{region}", "ici").replace("{shard}", "0"))
                 assert (await socket.until_closed())[0] == 4403
         return
     headers = {} if who == "nobody-signed-in" else house.bearer(who)

@@ -1,0 +1,113 @@
+"""What the board says of a patient beside the row: name, age, and why they have their colour, from the opened chart."""
+
+from collections.abc import Iterable, Mapping
+
+from domain.alerts.routing import Zone
+from domain.followup.alerting import NO_ANSWER
+from domain.followup.answering import age_on
+from domain.followup.chart import Chart, File
+from domain.followup.pathway import COLOURS, Pathway
+from domain.followup.patient import Patient
+from domain.followup.red_flags import WORDS
+from domain.followup.score import Finding
+from domain.places import Words
+from realtime_api.patients.shapes import BoardPatient, Reason, Trend
+from realtime_api.push.patients import SHOWN, row_of
+
+MOST_REASONS = 2
+DAY_MS = 86_400_000
+OWN_WORDS = {
+    **WORDS,
+    NO_ANSWER: Words("Pas de réponse", "No answer"),
+    "news2": Words("Score NEWS2", "NEWS2 score"),
+    "oximetry/borderline": Words("Saturation limite", "Borderline saturation"),
+}
+
+
+def name_of(file: File) -> str:
+    """Return what a patient is called: the first first name, and the name that they use."""
+    return f"{file.first_names[0]} {file.used_name or file.birth_name}"
+
+
+def local_day(zone: Zone, at: int) -> int:
+    """Return the local day (since 1970) of an instant."""
+    offset = next((offset for since, offset in reversed(zone.offsets) if since <= at), zone.offsets[0][1])
+    return (at + offset * 1000) // DAY_MS
+
+
+def age_of(file: File, patient: Patient, at: int) -> int | None:
+    """Return a patient's age in whole years where they live."""
+    return age_on(file.birth_date, local_day(patient.zone, at))
+
+
+def words_of(rule: str, pathway: Pathway | None) -> Words:
+    """Return what a rule says, in words; its own name where it has none."""
+    kind, _, id_ = rule.partition("/")
+    scoring = pathway.scoring if pathway is not None else None
+    own = scoring.flags if scoring and kind == "flag" else scoring.trends if scoring and kind == "trend" else ()
+    return next((each.words for each in own if each.id == id_), OWN_WORDS.get(rule, Words(rule, rule)))
+
+
+def reasons(findings: Iterable[Finding], pathway: Pathway | None, most: int = MOST_REASONS) -> list[Reason]:
+    """Return the strongest rules that speak; a sum after what it is made of, since it says less."""
+    speaking = [each for each in findings if each.colour != "green"]
+    speaking.sort(key=lambda each: (-COLOURS.index(each.colour), each.rule == "news2", each.rule))
+    return [
+        Reason(
+            rule=each.rule,
+            words=words_of(each.rule, pathway),
+            colour=each.colour,
+            item=each.item,
+            value=each.value,
+            threshold=each.threshold,
+            whose=each.whose,
+            points=each.points,
+        )
+        for each in speaking[:most]
+    ]
+
+
+def trend_of(patient: Patient, chart: Chart) -> Trend | None:
+    """Return whether the last slot is worse (up) or better than the one before; None where there are not two."""
+    result = chart.current.result if chart.current is not None else None
+    if result is not None and any(each.rule.startswith("trend/") for each in result.findings):
+        return "up"
+    told = sorted((each for each in patient.slots.values() if each.state in ("answered", "missed")), key=_due)
+    if len(told) < 2:
+        return None
+    before, now = (COLOURS.index(each.colour) for each in told[-2:])
+    return "up" if now > before else "down" if now < before else "flat"
+
+
+def _due(slot: object) -> int:
+    return int(slot.due_at)  # type: ignore[attr-defined]
+
+
+def gravity(patient: Patient) -> tuple[object, ...]:
+    """Return what orders a board: an open alert first, then the colour, then who has waited longest."""
+    alert = patient.alert
+    colour = -1 if patient.colour is None else COLOURS.index(patient.colour)
+    if alert is not None:
+        return (0, -COLOURS.index(alert.colour), alert.status != "firing", alert.opened_at, patient.id)
+    return (1, -colour, 0, patient.colour_at or patient.enrolled_at, patient.id)
+
+
+def drawn(
+    patient: Patient, chart: Chart, pathway: Pathway | None, now: int, unread: int, names: Mapping[str, str]
+) -> BoardPatient:
+    """Return a patient as the board shows them."""
+    result = chart.current.result if chart.current is not None else None
+    alert = patient.alert
+    return BoardPatient(
+        **{name: getattr(row_of(patient), name) for name in SHOWN},
+        name=name_of(chart.file),
+        age=age_of(chart.file, patient, now),
+        title=words_of("", None) if pathway is None else pathway.title,
+        range=None if result is None or result.news2 is None else (result.news2.low, result.news2.high),
+        trend=trend_of(patient, chart),
+        reasons=reasons(chart.why if result is None else result.findings, pathway),
+        suggestion=None if result is None else result.suggestion,
+        unread=unread,
+        memos_due=sum(1 for due in patient.memos.values() if due <= now),
+        taken_by_name=None if alert is None or alert.taken_by is None else names.get(alert.taken_by),
+    )
