@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from domain.events import Event, PatientErased
+from domain.followup.pathway import Pathway
 from domain.followup.patient import Patient
 from event_log.log import LogAway, UnknownTopic
 from event_log.topics import region_of
@@ -48,6 +49,11 @@ class FollowupView(Protocol):
     @property
     def patients(self) -> Mapping[str, Patient]:
         """Return the patients by pseudonym, as folded."""
+        ...
+
+    @property
+    def pathways(self) -> Mapping[str, Pathway]:
+        """Return the pathways by `<id>/<version>`, as published."""
         ...
 
     async def append(self, event: Event) -> None:

@@ -49,6 +49,16 @@ OUTCOME = {
     "wrong": "alerte à tort",
     "gone": "effacée",
 }
+DETAIL: dict[str, str] = {
+    **OUTCOME,
+    **{str(role): words for role, words in ROLE.items()},
+    "agreed": "accord",
+    "refused": "refus",
+    "unreachable": "injoignable",
+    "call_again": "à rappeler",
+    "smtp": "courriel",
+    "sms": "SMS",
+}
 READING: dict[Parameter, str] = {
     "temperature": "Température",
     "spo2": "SpO2 au repos",
@@ -67,7 +77,9 @@ HAPPENED = {
     "resumed": "reprise",
     "stopped": "arrêt",
     "ended": "fin",
+    "refused": "refus du suivi",
     "called": "appel",
+    "not_reached": "message au patient non remis",
     "fired": "alerte ouverte",
     "worsened": "alerte aggravée",
     "taken": "alerte prise en charge",
@@ -115,13 +127,10 @@ class Told:
         return self.made_at if self.patient.over_at is None else self.patient.over_at
 
     def asked(self) -> list[Due]:
-        """Return the slots that the patient was asked, in order: due before the end and not in a pause, or answered."""
+        """Return the slots that were answered, or that no answer came to, in order; those of a pause were not asked."""
+        missed = {line.id for line, _ in self.story if line.what == "missed"}
         dues = schedule.slots(self.pathway, self.patient.first_day, self.patient.zone)
-        return [due for due in dues if answered(self.slots.get(due.slot)) or self._was_due(due)]
-
-    def _was_due(self, due: Due) -> bool:
-        state = self.patient.slots.get(due.slot)
-        return due.due_at <= self.over_at and (state is None or state.state != "skipped")
+        return [due for due in dues if answered(self.slots.get(due.slot)) or due.slot in missed]
 
     def name_of(self, subject: str) -> str:
         """Return what somebody is called in the document."""
@@ -207,7 +216,7 @@ def _followup(told: Told) -> Iterator[tuple[str, str]]:
     asked = told.asked()
     given = sum(1 for due in asked if answered(told.slots.get(due.slot)))
     yield "Parcours", f"{clean(told.pathway.title.fr)}, version {clean(told.pathway.version)}"
-    yield "Région", clean(told.region)
+    yield "Région", clean(told.region).capitalize()
     by = " par le patient" if patient.stopped_by_patient else ""
     yield (
         "Période",
@@ -398,7 +407,9 @@ def _story(told: Told) -> Table:
 
 
 def _detail(line: Line) -> str:
-    return OUTCOME.get(line.detail, clean(line.detail))
+    if line.what in ("enrolled", "memo_done"):
+        return ""  # an id
+    return clean(DETAIL.get(line.detail, line.detail))
 
 
 # --- in French -------------------------------------------------------------------------------------------------------

@@ -114,6 +114,7 @@ STORY = (
     (Line(id="e2", at=DUES[2].due_at + 600_000, what="answered", by=f"patient:{PATIENT.id}"), ""),
     (Line(id="e3", at=DUES[2].due_at + 900_000, what="taken", by="martin"), ""),
     (Line(id="e4", at=DUES[2].due_at + 5_400_000, what="closed", by="martin", detail="acted"), "SAMU appelé ; O₂"),
+    (Line(id=DUES[3].slot, at=DUES[3].no_answer_at, what="missed", detail=DUES[3].slot), ""),
     (Line(id="e5", at=DUES[4].due_at, what="message", by="nicolas"), "Vu à domicile : ça va mieux, à l’aise à 97 %."),
 )
 TOLD = Told(

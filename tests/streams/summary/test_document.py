@@ -14,6 +14,7 @@ from msgspec.structs import replace as but
 
 from domain.followup import fhir
 from domain.followup.chart import Consent, OwnThreshold, SlotContent
+from domain.followup.holding import Line
 from domain.followup.patient import Member
 from domain.followup.questionnaire import Value
 from streams.summary.content import Told, clean, sections
@@ -127,11 +128,12 @@ def test_a_matricule_without_its_oid_is_no_identifier(oid: str) -> None:
     assert "identifier" not in of_kind(told, "Patient")[0]
 
 
-def test_a_follow_up_that_nobody_answered_says_so() -> None:
-    told = replace(TOLD, slots={}, story=(), patient=but(PATIENT, slots={}, closed=()))
+def test_a_follow_up_that_nobody_answered_says_so_and_a_pause_is_no_silence() -> None:
+    silent = tuple((Line(id=due.slot, at=due.no_answer_at, what="missed", detail=due.slot), "") for due in DUES[:4])
+    told = replace(TOLD, slots={}, story=silent, patient=but(PATIENT, slots={}, closed=()))
     Bundle.model_validate_json(document(told))
     days = next(part for part in sections(told) if part.name == "days").tables[0]
-    assert {row[1] for row in days.rows} == {"sans réponse"}
+    assert [row[1] for row in days.rows] == ["sans réponse"] * 4
     assert {part.name for part in sections(told)} == {"patient", "followup", "days", "limits"}
 
 
