@@ -1,8 +1,12 @@
-/* Shows what is pushed, marks it seen from the lock screen, and says so when there is no network. Keeps no data. */
+/* Shows what is pushed, marks it seen from the lock screen, and says so when there is no network. Keeps no data: of the
+   page on which a patient answers it keeps the code, so that it opens without a network too. */
 "use strict";
 
 const OFFLINE = "offline-1";
 const OFFLINE_FILES = ["/offline.html", "/offline.css", "/icon-192.png"];
+const ANSWER = "answer-1";
+const ANSWER_PAGE = "/a";
+const ANSWER_PATIENCE_MS = 4000;
 const FRENCH = (navigator.language || "fr").startsWith("fr");
 const WORDS = FRENCH
   ? {
@@ -36,19 +40,65 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches
       .keys()
-      .then((names) => Promise.all(names.filter((name) => name !== OFFLINE).map((name) => caches.delete(name))))
+      .then((names) => Promise.all(names.filter((name) => name !== OFFLINE && name !== ANSWER).map((name) => caches.delete(name))))
       .then(() => self.clients.claim()),
   );
 });
 
-/* Pages come from the network or not at all: an old figure must never look like a new one. */
+/* Pages come from the network or not at all: an old figure must never look like a new one. The patient's page shows none. */
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (origin !== self.location.origin) return;
   if (request.mode === "navigate") {
-    event.respondWith(fetch(request).catch(() => caches.match("/offline.html")));
-  } else if (request.method === "GET" && OFFLINE_FILES.includes(new URL(request.url).pathname)) {
+    const page = pathname === ANSWER_PAGE ? answerPage(request) : fetch(request).catch(() => caches.match("/offline.html"));
+    event.respondWith(page);
+  } else if (request.method === "GET" && OFFLINE_FILES.includes(pathname)) {
     event.respondWith(fetch(request).catch(() => caches.match(request)));
+  } else if (request.method === "GET" && pathname.startsWith("/assets/")) {
+    // Named by their content: what is kept is what would be fetched.
+    event.respondWith(fromAnswerPage(request).then((kept) => kept || fetch(request)));
   }
+});
+
+const fromAnswerPage = (request) => caches.match(request, { cacheName: ANSWER, ignoreVary: true });
+
+/* A network that hangs is worse than none: after a while the kept page is shown, and asks for itself. */
+async function answerPage(request) {
+  const kept = await fromAnswerPage(ANSWER_PAGE);
+  if (!kept) return fetch(request).catch(() => caches.match("/offline.html"));
+  const late = new Promise((resolve) => setTimeout(resolve, ANSWER_PATIENCE_MS, null));
+  const fresh = fetch(request).then(
+    (response) => (response.ok ? response : null),
+    () => null,
+  );
+  return (await Promise.race([fresh, late])) || kept;
+}
+
+/* Keeps the page and the files that it says it was made of; all of them or none. */
+async function keepAnswerPage(files) {
+  const wanted = files.filter((file) => typeof file === "string" && /^\/assets\/[\w.-]+$/.test(file)).slice(0, 200);
+  const page = await fetch(ANSWER_PAGE, { cache: "no-cache", credentials: "omit" });
+  if (!page.ok) return false;
+  const named = (await page.clone().text()).match(/\/assets\/[\w.-]+/g) || [];
+  // Another version was put out since that page was opened: its next opening brings files that fit.
+  if (!named.every((file) => wanted.includes(file))) return false;
+  const cache = await caches.open(ANSWER);
+  const lacking = await Promise.all(wanted.map(async (file) => ((await cache.match(file, { ignoreVary: true })) ? null : file)));
+  await cache.addAll(lacking.filter((file) => file !== null));
+  await cache.put(ANSWER_PAGE, page);
+  for (const { url } of await cache.keys()) {
+    const { pathname } = new URL(url);
+    if (pathname !== ANSWER_PAGE && !wanted.includes(pathname)) await cache.delete(pathname, { ignoreVary: true });
+  }
+  return true;
+}
+
+self.addEventListener("message", (event) => {
+  const { data, ports } = event;
+  if (typeof data !== "object" || data === null || data.type !== "keep-answer" || !Array.isArray(data.files)) return;
+  const told = keepAnswerPage(data.files).catch(() => false);
+  event.waitUntil(told.then((kept) => ports[0] && ports[0].postMessage(kept ? "kept" : "not kept")));
 });
 
 /* Whatever was pushed is shown: a browser takes the right to push from a page that stays silent. */

@@ -35,6 +35,7 @@ from domain.capacity.totals import add_up, group_keys, groups
 from domain.events import Source, Split
 from realtime_api.pages import ROUTES
 from tests.browser.stand_in_alerts import ROLES, StandInAlerts
+from tests.browser.stand_in_follow_up import StandInFollowUp
 
 ROOT = Path(__file__).parents[2]
 DIRECTORY = ROOT / "config" / "regions" / "occitanie"
@@ -111,6 +112,7 @@ class StandIn:
         self.away = False
         self.signed_in: dict[str, str] = {}  # whose, by cookie
         self.alerts = StandInAlerts(self.region, lambda: self.clock)
+        self.follow_up = StandInFollowUp(lambda: self.clock)
         self.hidden: frozenset[str] = frozenset()  # fields that the reader's view leaves out
         self.sign_in_url: str | None = None
         self.sockets: set[WebSocket] = set()
@@ -501,6 +503,7 @@ class StandIn:
                 Route(f"{api}/regions/{{code}}/wards/{{ward:path}}", guarded(self._ward)),
                 Route(f"{api}/search/beds", guarded(self._nearby)),
                 *self.alerts.routes(guarded, lambda request: self._subject(request) or ""),
+                *self.follow_up.routes(guarded),
                 WebSocketRoute("/ws", self._live),
                 *(Route(path, self._page) for path in PAGES),
                 Mount("/", StaticFiles(directory=DIST, html=True)),

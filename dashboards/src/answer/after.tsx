@@ -1,0 +1,157 @@
+/** What follows sending: *pas encore transmis* until it was received, what is missing asked for once, and *Merci*. */
+import { Check, CloudOff } from "lucide-preact";
+import { useEffect, useRef } from "preact/hooks";
+import { at } from "./format";
+import { Questions } from "./question";
+import {
+  correct,
+  lacking,
+  lasts,
+  leaveLacking,
+  notTakenKind,
+  opened,
+  othersLost,
+  othersWaiting,
+  receivedAt,
+  saidEmpty,
+  send,
+  step,
+  stopped,
+  tryNow,
+  waiting,
+} from "./state";
+import { tw } from "./words";
+
+export function After() {
+  const words = tw.value;
+  const missing = lacking.value;
+  const waits = waiting.value !== null;
+  const canCorrect = opened.value?.slot != null;
+  return (
+    <>
+      {waits ? (
+        <NotSent />
+      ) : missing.length > 0 ? null : (
+        <div class="thanks">
+          <p class="mark">
+            <Check size={64} aria-hidden="true" />
+          </p>
+          <Title text={words.thanks} />
+          <p role="status">{receivedAt.value !== null ? words.receivedAt(at(receivedAt.value)) : words.alreadyAnswered}</p>
+          <p>{words.worse}</p>
+          {canCorrect && opened.value?.closes_at != null && <p class="soft">{words.correctUntil(at(opened.value.closes_at))}</p>}
+        </div>
+      )}
+      {missing.length > 0 && opened.value ? (
+        <form
+          class="again"
+          noValidate
+          onSubmit={(event) => {
+            event.preventDefault();
+            void send();
+          }}
+        >
+          <Title text={words.again(missing.length)} key={missing.join()} />
+          <p>{words.againWhy}</p>
+          <Questions items={opened.value.questionnaire.items} only={new Set(missing)} />
+          {saidEmpty.value && (
+            <p class="wrong" role="alert">
+              {words.nothingYet}
+            </p>
+          )}
+          <button type="submit" class="main-button">
+            {words.sendThese}
+          </button>
+          <button type="button" class="second-button" onClick={leaveLacking}>
+            {words.againNo}
+          </button>
+        </form>
+      ) : (
+        canCorrect && (
+          <button type="button" class="second-button" onClick={correct}>
+            {waits ? words.change : words.correct}
+          </button>
+        )
+      )}
+    </>
+  );
+}
+
+/** A heading that takes the focus: what has changed is read out, and the page is at its top. */
+export function Title({ text }: { text: string }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    scrollTo({ top: 0 });
+    heading.current?.focus({ preventScroll: true });
+  }, []);
+  return (
+    <h1 ref={heading} tabIndex={-1}>
+      {text}
+    </h1>
+  );
+}
+
+function NotSent() {
+  const words = tw.value;
+  const why = waiting.value;
+  if (why === null) return null;
+  return (
+    <div class="not-sent" role="status">
+      <p class="not-sent-title">
+        <CloudOff size={28} aria-hidden="true" />
+        <strong>{why === "sending" ? words.sending : words.notSent}</strong>
+      </p>
+      {why !== "sending" && (
+        <>
+          <p>{words.notSentWhy[why]}</p>
+          {!lasts.value && <p>{words.keepOpen}</p>}
+          <p>{words.notSentUnwell}</p>
+          <button type="button" class="second-button" onClick={tryNow}>
+            {words.tryNow}
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
+export function NotTaken() {
+  const words = tw.value;
+  return (
+    <div class="not-taken">
+      <Title text={words.notTaken} />
+      <p role="alert">{words.notTakenWhy[notTakenKind.value] ?? words.notTakenWhy.other}</p>
+      <p>{words.notTakenGone}</p>
+      <p class="unwell">{words.unwell}</p>
+      {opened.value?.slot != null && (
+        <button type="button" class="second-button" onClick={() => (step.value = "form")}>
+          {words.seeAnswers}
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function StoppedNote() {
+  const words = tw.value;
+  const told = stopped.value;
+  return (
+    <div class="thanks">
+      <Title text={words.stopped} />
+      {told?.erased_by != null && <p>{words.stoppedErased(at(told.erased_by))}</p>}
+      {told?.waits && <p>{words.stoppedWaits}</p>}
+      <p class="unwell">{words.unwell}</p>
+    </div>
+  );
+}
+
+/** What was sent by another link of this device, and has not been received. */
+export function Others() {
+  const words = tw.value;
+  return (
+    <>
+      {othersWaiting.value > 0 && <p class="other-day">{words.otherDay(othersWaiting.value)}</p>}
+      {othersLost.value && <p class="other-day">{words.otherDayLost}</p>}
+    </>
+  );
+}

@@ -1,0 +1,71 @@
+/** What a red flag shows at once, with and without a network: call 15, over the whole screen. */
+import { Phone } from "lucide-preact";
+import { useEffect, useRef } from "preact/hooks";
+import { say } from "../words";
+import { reasons, type RedFlag } from "./flags";
+import { acknowledge } from "./state";
+import { silence } from "./speech";
+import { tw } from "./words";
+
+export function Alarm({ flags }: { flags: RedFlag[] }) {
+  const words = tw.value;
+  const screen = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    silence();
+    const before = document.activeElement;
+    screen.current?.showModal();
+    navigator.vibrate?.([300, 120, 300]);
+    return () => (before instanceof HTMLElement ? before.focus() : undefined);
+  }, []);
+  return (
+    <dialog
+      ref={screen}
+      class="alarm"
+      role="alertdialog"
+      aria-labelledby="alarm-title"
+      aria-describedby="alarm-why"
+      onCancel={(event) => {
+        event.preventDefault();
+        acknowledge();
+      }}
+    >
+      <div class="alarm-inner">
+        <h1 id="alarm-title">{words.call15}</h1>
+        <div id="alarm-why">
+          <p>{words.call15Because}</p>
+          <ul>
+            {reasons(flags).map((reason) => (
+              <li key={reason.fr}>{say(reason)}</li>
+            ))}
+          </ul>
+        </div>
+        <a class="call" href="tel:15">
+          <Phone size={36} aria-hidden="true" />
+          {words.call15Button}
+        </a>
+        <p>{words.call15Wait}</p>
+        <a class="text-114" href="sms:114">
+          {words.call114}
+        </a>
+        <button type="button" class="alarm-back" onClick={acknowledge}>
+          {words.call15Back}
+        </button>
+        <p class="alarm-kept">{words.call15Kept}</p>
+      </div>
+    </dialog>
+  );
+}
+
+/** What stays in sight for as long as an answer asks for the 15. */
+export function CallBar() {
+  const words = tw.value;
+  return (
+    <p class="call-bar" role="alert">
+      <strong>{words.call15}</strong>
+      <a href="tel:15">
+        <Phone size={20} aria-hidden="true" />
+        {words.call15Button}
+      </a>
+    </p>
+  );
+}

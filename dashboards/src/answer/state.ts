@@ -1,0 +1,442 @@
+/** What the patient's page knows, as signals: what is asked, what was answered, and what of it was received. */
+import { batch, computed, effect, signal } from "@preact/signals";
+import { raised, type RedFlag } from "./flags";
+import { post, type Said } from "./http";
+import { Outbox, type Waiting } from "./outbox";
+import {
+  enabled,
+  isAsked,
+  isBlank,
+  missing,
+  possible,
+  readNumber,
+  walk,
+  whyImpossible,
+  type Answers,
+  type Item,
+  type Value,
+  type Wrong,
+} from "./questionnaire";
+import { nameOf, openVault, type Vault } from "./vault";
+import type { By, Opened, Sending, Stopped } from "./wire";
+
+export type Step = "opening" | "unreachable" | "no-link" | "nothing" | "form" | "after" | "not-taken" | "stopped";
+/** What is shown over the step: reading back and stopping have places of their own. */
+export type Aside = "read" | "stop" | null;
+type Away = "network" | "busy" | "away";
+
+export const step = signal<Step>("opening");
+export const aside = signal<Aside>(null);
+export const away = signal<Away>("network");
+export const opened = signal<Opened | null>(null);
+export const answers = signal<Answers>({});
+/** Numbers as they were written: what is no number yet must not vanish under the fingers. */
+export const texts = signal<Record<string, string>>({});
+export const by = signal<By>("patient");
+/** Answers that the server refused though the page did not. */
+export const refusedItems = signal<ReadonlySet<string>>(new Set());
+export const saidEmpty = signal(false);
+export const isOnline = signal(navigator.onLine);
+export const lasts = signal(true);
+
+/** Why what was sent last waits, null once nothing does. */
+export const waiting = signal<Waiting | "sending" | null>(null);
+export const receivedAt = signal<number | null>(null);
+export const notTakenKind = signal("");
+/** Required answers that are missing from what was sent: asked for once more, and never again. */
+export const lacking = signal<string[]>([]);
+export const isCorrecting = signal(false);
+export const othersWaiting = signal(0);
+export const othersLost = signal(false);
+export const stopped = signal<Stopped | null>(null);
+
+const LINK_LONGEST = 200;
+const SETTLED_MS = 1_200;
+const DRAFT_MS = 250;
+const FIRST_MS = 2_000;
+const LONGEST_MS = 60_000;
+
+interface Draft {
+  slot: string;
+  by: By;
+  answers: Answers;
+  texts: Record<string, string>;
+}
+
+let vault: Vault;
+let outbox: Outbox;
+let secret = "";
+let name = "";
+let askedAgain = false;
+let visit = 0; // which link's page this is: what another one asked for comes too late
+
+// --- what is asked and answered ----------------------------------------------------------------------------------------
+
+export const items = computed(() => new Map(walk(opened.value?.questionnaire.items ?? []).map((item) => [item.link, item])));
+export const shown = computed(() => (opened.value ? enabled(opened.value.questionnaire, answers.value) : new Set<string>()));
+export const progress = computed(() => {
+  const asked = [...shown.value].map((link) => items.value.get(link)!).filter(isAsked);
+  return { done: asked.filter(({ link }) => !isBlank(answers.value[link])).length, all: asked.length };
+});
+
+/** What red flags are looked for in: a number is looked at once whoever writes it has paused. */
+const settled = signal<Answers>({});
+let settling: ReturnType<typeof setTimeout> | undefined;
+const acknowledged = signal<ReadonlySet<string>>(new Set());
+
+export const flagged = computed<RedFlag[]>(() =>
+  opened.value ? raised(opened.value.questionnaire, opened.value.flags, settled.value) : [],
+);
+const keyOf = (flag: RedFlag): string => `${flag.rule} ${flag.item} ${String(flag.value)}`;
+/** Red flags that were not answered by coming back from them. */
+export const alarm = computed(() => flagged.value.filter((flag) => !acknowledged.value.has(keyOf(flag))));
+
+/** Goes on with the questionnaire: what was shown is not shown again, unless it goes and comes back. */
+export function acknowledge(): void {
+  acknowledged.value = new Set(flagged.value.map(keyOf));
+}
+
+/** Looks for red flags now. */
+export function settle(): void {
+  clearTimeout(settling);
+  settled.value = answers.value;
+  const still = new Set(flagged.value.map(keyOf));
+  if ([...acknowledged.value].some((key) => !still.has(key))) acknowledged.value = new Set([...acknowledged.value].filter((key) => still.has(key)));
+}
+
+/** Takes an answer; undefined takes it away. */
+export function answer(item: Item, value: Value | undefined, text = ""): void {
+  const next = { ...answers.value };
+  if (value === undefined) delete next[item.link];
+  else next[item.link] = value;
+  batch(() => {
+    answers.value = next;
+    texts.value = { ...texts.value, [item.link]: text };
+    saidEmpty.value = false;
+    if (refusedItems.value.has(item.link)) refusedItems.value = new Set([...refusedItems.value].filter((link) => link !== item.link));
+  });
+  clearTimeout(settling);
+  if (item.kind === "integer" || item.kind === "decimal") settling = setTimeout(settle, SETTLED_MS);
+  else settle();
+  keepDraft();
+}
+
+/** Takes a number as it is written. */
+export function answerText(item: Item, text: string): void {
+  const number = readNumber(text);
+  answer(item, number ?? undefined, text);
+}
+
+/** Returns what is wrong with what stands in an item's field. */
+export function wrongOf(item: Item): Wrong | "refused" | null {
+  if (refusedItems.value.has(item.link)) return "refused";
+  const value = answers.value[item.link];
+  if (value === undefined) return (texts.value[item.link] ?? "").trim() === "" ? null : "number";
+  return isBlank(value) ? null : whyImpossible(item, value);
+}
+
+let drafting: ReturnType<typeof setTimeout> | undefined;
+function keepDraft(): void {
+  clearTimeout(drafting);
+  drafting = setTimeout(() => void saveDraft(), DRAFT_MS);
+}
+async function saveDraft(): Promise<void> {
+  const slot = opened.value?.slot;
+  if (!slot || (step.value !== "form" && lacking.value.length === 0)) return;
+  const draft: Draft = { slot, by: by.value, answers: answers.value, texts: texts.value };
+  await vault.put("draft", name, draft).catch(() => (lasts.value = false));
+}
+
+export function chooseBy(chosen: By): void {
+  by.value = chosen;
+  keepDraft();
+}
+
+// --- sending -----------------------------------------------------------------------------------------------------------
+
+/** Sends what can be an answer, whatever is missing; it is received, or waits and goes by itself. */
+export async function send(): Promise<void> {
+  settle();
+  const now = opened.value;
+  if (!now?.slot) return;
+  const told = possible(now.questionnaire, answers.value);
+  for (const link of refusedItems.value) delete told[link];
+  if (Object.keys(told).length === 0) {
+    saidEmpty.value = true;
+    return;
+  }
+  clearTimeout(drafting);
+  batch(() => {
+    lacking.value = askedAgain || isCorrecting.value ? [] : stillLacking(told);
+    waiting.value = "sending";
+    isCorrecting.value = false;
+    step.value = "after";
+  });
+  askedAgain = true;
+  const sending: Sending = { link: secret, id: newId(), by: by.value, slot: now.slot, answers: told };
+  await outbox.add(sending);
+  await vault.drop("draft", name);
+}
+
+function stillLacking(told: Answers): string[] {
+  const asked = opened.value!.questionnaire;
+  const wrong = [...items.value.values()].filter((item) => shown.value.has(item.link) && wrongOf(item) !== null).map(({ link }) => link);
+  return [...items.value.keys()].filter((link) => missing(asked, told).includes(link) || wrong.includes(link));
+}
+
+/** Leaves the missing answers missing. */
+export function leaveLacking(): void {
+  clearTimeout(drafting);
+  lacking.value = [];
+  void vault.drop("draft", name);
+  if (waiting.value === null) void forget();
+}
+
+/** Returns to the questionnaire, to change what was sent or is about to be. */
+export function correct(): void {
+  batch(() => {
+    isCorrecting.value = receivedAt.value !== null || waiting.value !== null;
+    lacking.value = [];
+    step.value = "form";
+  });
+}
+
+/** Leaves what was sent as it is. */
+export function dontCorrect(): void {
+  clearTimeout(drafting);
+  void vault.drop("draft", name);
+  batch(() => {
+    isCorrecting.value = false;
+    step.value = "after";
+  });
+}
+
+export const tryNow = (): void => void outbox.run();
+
+function newId(): string {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+async function count(): Promise<{ own: number; others: number }> {
+  const all = await outbox.waiting();
+  const own = all.filter(({ value }) => value.link === secret).length;
+  othersWaiting.value = all.length - own;
+  return { own, others: all.length - own };
+}
+
+async function received(sending: Sending, at: number): Promise<void> {
+  const { own } = await count();
+  if (sending.link !== secret || own > 0) return;
+  batch(() => {
+    waiting.value = null;
+    receivedAt.value = at;
+  });
+  if (lacking.value.length === 0 && step.value === "after") await forget();
+}
+
+/** Nothing of what was answered stays on this device. */
+async function forget(): Promise<void> {
+  await vault.drop("draft", name);
+  await vault.drop("asked", name);
+}
+
+async function refused(sending: Sending, said: Said<unknown>): Promise<void> {
+  const { own } = await count();
+  if (sending.link !== secret) {
+    othersLost.value = true;
+    return;
+  }
+  const wrong = said.status === 422 ? said.wrong.filter((link) => link in sending.answers) : [];
+  if (wrong.length > 0) {
+    // What was refused must not hold back what was not.
+    const rest = Object.fromEntries(Object.entries(sending.answers).filter(([link]) => !wrong.includes(link)));
+    batch(() => {
+      refusedItems.value = new Set([...refusedItems.value, ...wrong]);
+      lacking.value = [...items.value.keys()].filter((link) => wrong.includes(link) || lacking.value.includes(link));
+      if (Object.keys(rest).length === 0 && own === 0) {
+        waiting.value = null;
+        step.value = "form";
+      }
+    });
+    if (Object.keys(rest).length > 0) await outbox.add({ ...sending, id: newId(), answers: rest });
+    return;
+  }
+  if (own > 0) return;
+  batch(() => {
+    waiting.value = null;
+    notTakenKind.value = said.kind;
+    lacking.value = [];
+    step.value = "not-taken";
+  });
+  await forget();
+}
+
+// --- opening -----------------------------------------------------------------------------------------------------------
+
+let opening: ReturnType<typeof setTimeout> | undefined;
+let failures = 0;
+/** Tries whatever has to be tried, now: the network may be back. */
+function retry(): void {
+  isOnline.value = navigator.onLine;
+  if (!navigator.onLine) return;
+  void outbox?.run();
+  if (step.value === "unreachable") void ask();
+}
+
+/** Opens the page of the link in the address. */
+export async function start(): Promise<void> {
+  visit += 1;
+  const mine = visit;
+  clearTimeout(opening);
+  clearTimeout(drafting);
+  clearTimeout(settling);
+  secret = location.hash.slice(1, 1 + LINK_LONGEST);
+  askedAgain = false;
+  batch(() => {
+    step.value = secret === "" ? "no-link" : "opening";
+    aside.value = null;
+    opened.value = stopped.value = receivedAt.value = waiting.value = null;
+    answers.value = settled.value = texts.value = {};
+    by.value = "patient";
+    acknowledged.value = refusedItems.value = new Set();
+    lacking.value = [];
+    isCorrecting.value = false;
+  });
+  vault ??= await openVault();
+  lasts.value = vault.lasts;
+  outbox ??= new Outbox(vault, {
+    received: (sending, at) => void received(sending, at),
+    refused: (sending, said) => void refused(sending, said),
+    waits: (sending, why) => {
+      if (sending.link === secret) waiting.value = why;
+    },
+  });
+  if (secret === "") return void outbox.run();
+  name = await nameOf(secret);
+  // What is kept is shown at once: a bad network may leave one waiting.
+  const kept = (await vault.all<Opened>("asked")).find(({ id }) => id === name);
+  if (mine !== visit) return;
+  if (kept) await show(kept.value);
+  else await showPending();
+  void outbox.run();
+  failures = 0;
+  await ask();
+}
+
+async function ask(): Promise<void> {
+  const mine = visit;
+  clearTimeout(opening);
+  const said = await post<Opened>("/answer/open", { link: secret });
+  if (mine !== visit) return;
+  if (said.status === 200) {
+    failures = 0;
+    if (opened.value === null || opened.value.slot !== said.body.slot || step.value === "unreachable") await show(said.body);
+    else opened.value = said.body;
+    // Once what was answered has been received nothing is left here, and only a new answer changes that.
+    if (step.value === "form") await vault.put("asked", name, said.body).catch(() => (lasts.value = false));
+    return;
+  }
+  if (said.status >= 400 && said.status < 500 && said.status !== 429) {
+    await forget();
+    if (waiting.value === null) step.value = "no-link"; // a sending that waits hears it for itself
+    return;
+  }
+  away.value = said.status === 0 ? "network" : said.status === 429 ? "busy" : "away";
+  if (opened.value === null && waiting.value === null) step.value = "unreachable";
+  const wait = Math.max(said.waitMs ?? 0, Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures, 6)));
+  failures += 1;
+  opening = setTimeout(() => void ask(), wait * (1 + 0.2 * Math.random()));
+}
+
+async function showPending(): Promise<Answers | null> {
+  const own = (await outbox.waiting()).filter(({ value }) => value.link === secret);
+  await count();
+  const last = own.at(-1)?.value;
+  if (!last) return null;
+  const all: Answers = Object.assign({}, ...own.map(({ value }) => value.answers));
+  batch(() => {
+    by.value = last.by;
+    waiting.value ??= "sending";
+    step.value = "after";
+  });
+  return all;
+}
+
+async function show(told: Opened): Promise<void> {
+  const pending = await showPending();
+  const draft = (await vault.all<Draft>("draft")).find(({ id }) => id === name)?.value;
+  if (draft && draft.slot !== told.slot) await vault.drop("draft", name);
+  const resumed = draft && draft.slot === told.slot ? draft : null;
+  batch(() => {
+    opened.value = told;
+    if (pending) {
+      answers.value = pending;
+      texts.value = written(pending);
+      askedAgain = true;
+    }
+    if (resumed) {
+      answers.value = resumed.answers;
+      texts.value = resumed.texts;
+      by.value = resumed.by;
+    }
+    if (!pending) {
+      step.value = told.slot === null ? "nothing" : told.answered && !resumed ? "after" : "form";
+      isCorrecting.value = told.slot !== null && told.answered === true;
+      if (told.answered) askedAgain = true;
+    }
+  });
+  settle();
+}
+
+function written(told: Answers): Record<string, string> {
+  return Object.fromEntries(Object.entries(told).map(([link, value]) => [link, typeof value === "number" ? String(value).replace(".", ",") : ""]));
+}
+
+// --- stopping ------------------------------------------------------------------------------------------------------------
+
+/** Ends the follow-up; returns what was said where that failed. */
+export async function stopFollowUp(): Promise<Said<Stopped> | null> {
+  const said = await post<Stopped>("/answer/stop", { link: secret });
+  if (said.status < 200 || said.status > 299) return said;
+  clearTimeout(drafting);
+  clearTimeout(opening);
+  for (const { id, value } of await outbox.waiting()) if (value.link === secret) await vault.drop("sending", id);
+  await forget();
+  batch(() => {
+    stopped.value = said.body;
+    answers.value = settled.value = {};
+    waiting.value = null;
+    aside.value = null;
+    step.value = "stopped";
+  });
+  return null;
+}
+
+export const linkOf = (): string => secret;
+
+/** Keeps the page in step with the network and the address. */
+export function followPage(): () => void {
+  const onShow = () => document.visibilityState === "visible" && retry();
+  const onHash = () => void start();
+  const onOffline = () => (isOnline.value = false);
+  addEventListener("online", retry);
+  addEventListener("offline", onOffline);
+  addEventListener("hashchange", onHash);
+  document.addEventListener("visibilitychange", onShow);
+  const stop = effect(() => {
+    document.documentElement.dataset.answer = step.value;
+  });
+  return () => {
+    removeEventListener("online", retry);
+    removeEventListener("offline", onOffline);
+    removeEventListener("hashchange", onHash);
+    document.removeEventListener("visibilitychange", onShow);
+    delete document.documentElement.dataset.answer;
+    stop();
+  };
+}

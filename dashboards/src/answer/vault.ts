@@ -1,0 +1,157 @@
+/** What a phone keeps until it was received: sealed with a key that this browser holds and gives to nobody. */
+
+export type Kept = "asked" | "draft" | "sending";
+
+interface Row {
+  id: string;
+  kind: Kept;
+  at: number;
+  iv: Uint8Array<ArrayBuffer>;
+  sealed: ArrayBuffer;
+}
+
+/** One thing that is kept, opened. */
+export interface Found<T> {
+  id: string;
+  at: number;
+  value: T;
+}
+
+/** A place to keep things; `lasts` where they outlive the page. */
+export interface Vault {
+  readonly lasts: boolean;
+  put(kind: Kept, id: string, value: unknown, at?: number): Promise<void>;
+  all<T>(kind: Kept): Promise<Found<T>[]>;
+  drop(kind: Kept, id: string): Promise<void>;
+  clear(): Promise<void>;
+}
+
+const NAME = "vigilits-answers";
+const KEY = "key";
+
+/** Returns a vault; where the browser gives no room to one, a vault that lasts as long as the page. */
+export async function openVault(): Promise<Vault> {
+  try {
+    if (!globalThis.crypto?.subtle) return new Memory();
+    return new Sealed(await opened());
+  } catch {
+    return new Memory(); // private windows of some browsers refuse storage
+  }
+}
+
+class Memory implements Vault {
+  readonly lasts = false;
+  private readonly rows = new Map<string, { kind: Kept; found: Found<unknown> }>();
+
+  async put(kind: Kept, id: string, value: unknown, at = Date.now()): Promise<void> {
+    this.rows.set(`${kind}/${id}`, { kind, found: { id, at, value } });
+  }
+  async all<T>(kind: Kept): Promise<Found<T>[]> {
+    return [...this.rows.values()].filter((row) => row.kind === kind).map(({ found }) => found as Found<T>);
+  }
+  async drop(kind: Kept, id: string): Promise<void> {
+    this.rows.delete(`${kind}/${id}`);
+  }
+  async clear(): Promise<void> {
+    this.rows.clear();
+  }
+}
+
+class Sealed implements Vault {
+  readonly lasts = true;
+  // One thing after the other: a draft that is still being sealed must not come after what took it away.
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly database: IDBDatabase) {}
+
+  put(kind: Kept, id: string, value: unknown, at = Date.now()): Promise<void> {
+    return this.next(async () => {
+      const iv = crypto.getRandomValues(new Uint8Array(12));
+      const plain = new TextEncoder().encode(JSON.stringify(value));
+      const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: about(kind, id) }, await this.key(), plain);
+      await done(this.kept("readwrite").put({ id: `${kind}/${id}`, kind, at, iv, sealed } satisfies Row));
+    });
+  }
+
+  all<T>(kind: Kept): Promise<Found<T>[]> {
+    return this.next(async () => {
+      const rows = (await done(this.kept("readonly").getAll())) as Row[];
+      const found: Found<T>[] = [];
+      for (const row of rows.filter((one) => one.kind === kind)) {
+        const id = row.id.slice(kind.length + 1);
+        try {
+          const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv: row.iv, additionalData: about(kind, id) }, await this.key(), row.sealed);
+          found.push({ id, at: row.at, value: JSON.parse(new TextDecoder().decode(plain)) as T });
+        } catch {
+          await done(this.kept("readwrite").delete(row.id)); // sealed by a key that is gone: nobody will ever read it
+        }
+      }
+      return found.sort((one, other) => one.at - other.at);
+    });
+  }
+
+  drop(kind: Kept, id: string): Promise<void> {
+    return this.next(async () => {
+      await done(this.kept("readwrite").delete(`${kind}/${id}`));
+      // A disk may remember what was on it: without the key it remembers nothing.
+      if ((await done(this.kept("readonly").count())) === 0) await done(this.keys("readwrite").delete(KEY));
+    });
+  }
+
+  clear(): Promise<void> {
+    return this.next(async () => {
+      await done(this.kept("readwrite").clear());
+      await done(this.keys("readwrite").delete(KEY));
+    });
+  }
+
+  private next<T>(does: () => Promise<T>): Promise<T> {
+    // Two tabs have one store: what the one takes away must not be a key that the other is about to use.
+    const alone = () => (navigator.locks ? (navigator.locks.request(NAME, does) as Promise<T>) : does());
+    const now = this.last.then(alone, alone);
+    this.last = now.catch(() => undefined);
+    return now;
+  }
+
+  private async key(): Promise<CryptoKey> {
+    const held = (await done(this.keys("readonly").get(KEY))) as CryptoKey | undefined;
+    if (held) return held;
+    const made = await crypto.subtle.generateKey({ name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+    await done(this.keys("readwrite").put(made, KEY));
+    return made;
+  }
+
+  private kept(mode: IDBTransactionMode): IDBObjectStore {
+    return this.database.transaction("kept", mode).objectStore("kept");
+  }
+  private keys(mode: IDBTransactionMode): IDBObjectStore {
+    return this.database.transaction("keys", mode).objectStore("keys");
+  }
+}
+
+function about(kind: Kept, id: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${kind}/${id}`);
+}
+
+function opened(): Promise<IDBDatabase> {
+  const request = indexedDB.open(NAME, 1);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore("kept", { keyPath: "id" });
+    request.result.createObjectStore("keys");
+  };
+  return done(request);
+}
+
+function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("the browser's storage failed"));
+  });
+}
+
+/** Returns a name for a link in the vault, which does not give the link away. */
+export async function nameOf(link: string): Promise<string> {
+  if (!globalThis.crypto?.subtle) return "this"; // a page's memory has one link
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(link));
+  return [...new Uint8Array(hash).slice(0, 16)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,58 @@
+/** What travels between the patient's page and its doors. */
+import type { Instant, Words } from "../wire";
+import type { RedFlag } from "./flags";
+import type { Answers, Questionnaire } from "./questionnaire";
+
+export type FollowUp = "calling" | "followed" | "paused" | "stopped" | "ended" | "refused";
+
+/** What a link opens: nothing of it says whose it is. Without a slot there is nothing to answer now. */
+export interface Opened {
+  region: string;
+  language: string;
+  slot: string | null;
+  due_at?: Instant | null;
+  opens_at?: Instant | null;
+  closes_at?: Instant | null;
+  answered?: boolean;
+  questionnaire: Questionnaire;
+  flags: RedFlag[];
+  stop: Words;
+  status: FollowUp;
+}
+
+export type By = "patient" | "caregiver";
+
+/** Answers as they are sent; the id stays the same however often this is tried. */
+export interface Sending {
+  link: string;
+  id: string;
+  by: By;
+  slot: string;
+  answers: Answers;
+}
+
+/** The instants are null where what became of it is not known yet. */
+export interface Stopped {
+  over_at: Instant | null;
+  erased_by: Instant | null;
+  waits: boolean;
+}
+
+export interface OwnFile {
+  birth_name?: string;
+  used_name?: string;
+  first_names?: string[];
+  birth_date?: string;
+  language?: string;
+  contact?: { phone?: string; email?: string };
+  caregivers?: { name: string; relation?: string; contact?: { phone?: string; email?: string } }[];
+  consent?: { text_version?: string; given_at?: Instant; representative?: string } | null;
+}
+
+/** What is told to whoever proves to be the patient. */
+export interface Own {
+  questionnaire: Questionnaire;
+  slots: { slot: string; due_at?: Instant | null; sent?: { at: Instant; by: string }[]; answers: Answers; first?: Answers }[];
+  file: OwnFile;
+  trail: { at: Instant; who: string; name?: string | null; act: string; screen: string }[];
+}

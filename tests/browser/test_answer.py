@@ -1,0 +1,500 @@
+"""The patient's page: on a phone, with and without a network, and what it says when a door says no."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.conftest import DESK, PHONE, Screen, shot
+from tests.browser.stand_in import StandIn
+from tests.browser.stand_in_follow_up import BIRTH_DATE, CODE, LINK
+from tests.browser.test_screens import overflow, serious
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Page]
+# What a patient who is well answers, as it is written on the page.
+NUMBERS = {"temperature": "37,2", "spo2": "97", "pulse": "72", "respiratory-rate": "16", "systolic": "12"}
+KEPT = """async () => {
+    const open = indexedDB.open("vigilits-answers", 1);
+    const database = await new Promise((resolve, reject) => {
+        open.onsuccess = () => resolve(open.result);
+        open.onerror = () => reject(open.error);
+        open.onupgradeneeded = () => {
+            open.result.createObjectStore("kept", { keyPath: "id" });
+            open.result.createObjectStore("keys");
+        };
+    });
+    const all = (name) => new Promise((resolve) => {
+        const asked = database.transaction(name).objectStore(name).getAll();
+        asked.onsuccess = () => resolve(asked.result);
+    });
+    const rows = await all("kept"), keys = await all("keys");
+    database.close();
+    const text = (buffer) => String.fromCharCode(...new Uint8Array(buffer));
+    let exported = "no key";
+    if (keys[0]) exported = await crypto.subtle.exportKey("raw", keys[0]).then(() => "exported", () => "refused");
+    return {
+        kinds: rows.map((row) => row.kind).sort(),
+        bytes: rows.map((row) => text(row.sealed)).join(""),
+        names: rows.map((row) => row.id).join(" "),
+        keys: keys.length, exported,
+        local: JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }),
+    };
+}"""
+
+
+@pytest.fixture
+def visit(browser: Browser, stand_in: StandIn) -> Iterator[Visit]:
+    """Return what opens a patient's link on a phone; what the page complained of fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def visited(
+        link: str = LINK, *, screen: Screen = PHONE, night: bool = False, tongue: str = "fr-FR", calm: bool = True
+    ) -> Page:
+        context = browser.new_context(
+            viewport={"width": screen.width, "height": screen.height},
+            color_scheme="dark" if night else "light",
+            locale=tongue,
+            timezone_id="Europe/Paris",
+            has_touch=screen.is_narrow,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        context.add_init_script(
+            """window.spoken = [];
+            speechSynthesis.speak = (said) => window.spoken.push([said.lang, said.text]);"""
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        # A browser itself complains of every refusal, and of each request without a network.
+        quiet = re.compile(r"status of \d+|ERR_INTERNET_DISCONNECTED|ERR_FAILED")
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text) if said.type == "error" and not quiet.search(said.text) else None,
+        )
+        page.goto(f"{stand_in.url}/a#{link}")
+        if calm:
+            page.wait_for_selector('[data-step="form"]')
+        return page
+
+    yield visited
+    for context in contexts:
+        context.close()
+    assert not complaints, "the page complained:\n" + "\n".join(complaints)
+
+
+def until_kept(page: Page, holds: str) -> None:
+    """Wait until something holds of what the browser keeps."""
+    page.evaluate(
+        f"""async () => {{
+            const look = {KEPT};
+            const until = Date.now() + 20000;
+            for (;;) {{
+                const {{ kinds, keys }} = await look();
+                if ({holds}) return;
+                if (Date.now() > until) throw new Error(`kept: ${{kinds}}, keys: ${{keys}}`);
+                await new Promise((resume) => setTimeout(resume, 50));
+            }}
+        }}"""
+    )
+
+
+def question(page: Page, link: str) -> str:
+    """Return the selector of a question."""
+    return f'[data-link="{link}"]'
+
+
+def pick(page: Page, link: str, label: str) -> None:
+    """Pick what can be chosen."""
+    page.locator(question(page, link)).get_by_label(label, exact=True).check()
+
+
+def write(page: Page, link: str, text: str) -> None:
+    """Write a number and leave the field."""
+    field = page.locator(f"{question(page, link)} input[type=text]")
+    field.fill(text)
+    field.blur()
+
+
+def answer_all(page: Page, **more: str) -> None:
+    """Answer everything that is required, as somebody does who is well; `more` are other numbers."""
+    numbers = NUMBERS | {"systolic": "120"} | {link.replace("_", "-"): text for link, text in more.items()}
+    for link, text in numbers.items():
+        write(page, link, text)
+    for link in ("oxygen", "cannot-speak", "confusion", "worsening", "unsafe-at-home"):
+        pick(page, link, "Non")
+    pick(page, "breathless", "Non")
+    pick(page, "warning-signs", "Aucun")
+
+
+def kept_for_offline(page: Page) -> None:
+    """Wait until the worker keeps the page and stands before it."""
+    page.wait_for_selector('.answer[data-kept="true"]')
+    page.evaluate(
+        """() => new Promise((taken) => {
+            if (navigator.serviceWorker.controller) taken();
+            else navigator.serviceWorker.addEventListener("controllerchange", taken);
+        }).then(() => undefined)"""
+    )
+
+
+def test_an_answer_is_sent_and_thanked_for_only_once_it_was_received(visit: Visit, stand_in: StandIn) -> None:
+    follow_up = stand_in.follow_up
+    follow_up.taking = 2  # on the log, but not taken yet: twice
+    page = visit()
+    expect(page).to_have_title("Questionnaire")
+    expect(page.locator(".progress")).to_contain_text("0 réponse sur 13")
+    expect(page.locator(question(page, "temperature"))).to_contain_text("degrés (°C)")
+    expect(page.locator(question(page, "spo2-effort"))).to_have_count(0)
+    answer_all(page)
+    expect(page.locator(question(page, "spo2-effort"))).to_be_visible()  # from 96 % on
+    expect(page.locator(".progress")).to_contain_text("12 réponses sur 14")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    assert follow_up.tries == 3
+    (sending,) = follow_up.received.values()
+    assert sending["by"] == "patient"
+    assert sending["slot"] == "3-0900"
+    assert sending["answers"]["temperature"] == 37.2
+    assert sending["answers"]["warning-signs"] == ["none"]
+    assert "spo2-effort" not in sending["answers"]
+    until_kept(page, "kinds.length === 0 && keys === 0")
+    assert all(LINK not in url for url in follow_up.seen_urls)
+
+
+def test_without_a_network_it_is_kept_sealed_and_goes_once_by_itself_also_after_a_reload(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit()
+    kept_for_offline(page)
+    write(page, "temperature", "38,4")
+    page.context.set_offline(True)
+    expect(page.locator(".no-network")).to_be_visible()
+    until_kept(page, "kinds.includes('draft')")
+    page.reload()  # from what the worker keeps
+    expect(page.locator("#q-temperature-field")).to_have_value("38,4")
+    answer_all(page, temperature="38,4")
+    page.get_by_label("Je réponds pour quelqu’un").check()
+    shot(page, "answer-phone-offline-form")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    expect(page.get_by_role("heading", name="Merci")).to_have_count(0)
+    shot(page, "answer-phone-not-sent")
+    assert serious(page) == []
+
+    until_kept(page, "!kinds.includes('draft')")
+    kept = page.evaluate(KEPT)
+    assert kept["kinds"] == ["asked", "sending"]
+    assert kept["exported"] == "refused"
+    for stored in (kept["bytes"], kept["names"], kept["local"]):
+        assert not re.search(rf"temperature|38\.4|caregiver|{LINK}", stored)
+
+    page.reload()
+    expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    assert not stand_in.follow_up.received
+    page.context.set_offline(False)
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    (sending,) = stand_in.follow_up.received.values()
+    assert sending["by"] == "caregiver"
+    assert sending["answers"]["temperature"] == 38.4
+    assert len(sending["answers"]) == 12
+    until_kept(page, "kinds.length === 0 && keys === 0")
+
+
+def test_what_was_received_but_not_confirmed_counts_once(visit: Visit, stand_in: StandIn) -> None:
+    """The receipt is lost on its way: the same sending goes again, under the same id."""
+    page = visit()
+    answer_all(page)
+    lost: list[str] = []
+
+    def lose(route: object) -> None:
+        answered = route.fetch()  # type: ignore[attr-defined]
+        lost.append(answered.text())
+        route.abort()  # type: ignore[attr-defined]
+
+    page.route("**/api/v1/answers", lose, times=1)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    assert len(lost) == 1
+    assert stand_in.follow_up.tries == 2
+    assert len(stand_in.follow_up.received) == 1
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["online", "offline"])
+def test_a_red_flag_says_to_call_15_at_once_and_never_blocks_the_sending(
+    visit: Visit, stand_in: StandIn, offline: bool
+) -> None:
+    page = visit()
+    if offline:
+        page.context.set_offline(True)
+    alarm = page.get_by_role("alertdialog")
+    pick(page, "breathless", "Au repos")
+    expect(alarm).to_be_visible()
+    expect(alarm.get_by_role("heading")).to_have_text("Appelez le 15 maintenant")
+    expect(alarm).to_contain_text("Essoufflé au repos")
+    call = alarm.get_by_role("link", name="Appeler le 15")
+    expect(call).to_have_attribute("href", "tel:15")
+    box, size = alarm.bounding_box(), page.viewport_size
+    assert box is not None
+    assert size is not None
+    assert (box["width"], box["height"]) == (size["width"], size["height"])
+    shot(page, f"answer-phone-call-15{'-offline' if offline else ''}")
+    assert serious(page) == []
+    alarm.get_by_role("button", name="Revenir au questionnaire").click()
+    expect(alarm).to_have_count(0)
+    expect(page.locator(".call-bar")).to_contain_text("Appelez le 15 maintenant")
+
+    page.locator("#q-spo2-field").fill("88")  # another one, while it is still being written
+    expect(alarm).to_contain_text("Saturation basse")
+    page.keyboard.press("Escape")
+    pick(page, "breathless", "Non")
+    write(page, "spo2", "97")
+    expect(page.locator(".call-bar")).to_have_count(0)
+    pick(page, "breathless", "Au repos")
+    alarm.get_by_role("button", name="Revenir au questionnaire").click()
+
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    if offline:
+        expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+        page.context.set_offline(False)
+    expect(page.get_by_role("heading", name="Il manque 10 réponses")).to_be_visible()
+    expect(page.locator(".call-bar")).to_be_visible()
+    expect(page.locator(".not-sent")).to_have_count(0)
+    (sending,) = stand_in.follow_up.received.values()
+    assert sending["answers"] == {"breathless": "at-rest", "spo2": 97}
+
+
+def test_what_is_missing_or_impossible_is_asked_again_once_and_holds_nothing_back(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit()
+    answer_all(page, temperature="385", pulse="")
+    wrong = page.locator(f"{question(page, 'temperature')} .wrong")
+    expect(wrong).to_contain_text("Vérifiez")
+    write(page, "pulse", "douze")
+    expect(page.locator(f"{question(page, 'pulse')} .wrong")).to_contain_text("nombre entier")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Il manque 2 réponses")).to_be_visible()
+    shot(page, "answer-phone-asked-again")
+    assert serious(page) == []
+    expect(page.locator(".not-sent")).to_have_count(0)
+    (first,) = stand_in.follow_up.received.values()
+    assert "temperature" not in first["answers"]
+    assert "pulse" not in first["answers"]
+    expect(page.locator(".again .question")).to_have_count(2)
+    write(page, "temperature", "38.5")
+    page.locator(question(page, "pulse")).get_by_label("Je n’ai pas l’appareil").check()
+    page.get_by_role("button", name="Envoyer ces réponses").click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    second = list(stand_in.follow_up.received.values())[1]
+    assert second["answers"]["temperature"] == 38.5
+    assert second["answers"]["pulse"] is None
+
+    page.get_by_role("button", name="Corriger mes réponses").click()
+    write(page, "temperature", "37,5")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    assert len(stand_in.follow_up.received) == 3
+
+
+def test_what_is_missing_can_be_left_missing(visit: Visit, stand_in: StandIn) -> None:
+    page = visit()
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_text("Répondez d’abord à une question.")).to_be_visible()
+    write(page, "temperature", "37")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    page.get_by_role("button", name="Je ne peux pas répondre").click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    until_kept(page, "kinds.length === 0")
+    page.reload()
+    expect(page.get_by_text("Vous avez déjà répondu à ce questionnaire.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "says"),
+    [
+        ((409, "slot-closed"), "Ce questionnaire est clos"),
+        ((409, "too-many-corrections"), "corrigées trop de fois"),
+        ((409, "paused"), "en pause"),
+        ((404, "no-such-link"), "Ce lien n’ouvre plus rien"),
+        ((400, "unreadable"), "Le service ne les a pas acceptées"),
+    ],
+    ids=lambda told: told[1] if isinstance(told, tuple) else "",
+)
+def test_a_refusal_is_told_in_plain_words_with_what_to_do(
+    visit: Visit, stand_in: StandIn, refusal: tuple[int, str], says: str
+) -> None:
+    page = visit()
+    answer_all(page)
+    stand_in.follow_up.refuse = refusal
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Vos réponses n’ont pas été transmises")).to_be_visible()
+    expect(page.locator("main")).to_contain_text(says)
+    expect(page.locator("main")).to_contain_text("Si vous n’allez pas bien, appelez le 15.")
+    until_kept(page, "!kinds.includes('sending')")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "says"),
+    [((503, "key-store-away"), "Le service ne répond pas"), ((429, "too-many"), "Trop d’envois en ce moment")],
+    ids=["503", "429"],
+)
+def test_what_a_door_puts_off_is_kept_and_sent_by_itself(
+    visit: Visit, stand_in: StandIn, refusal: tuple[int, str], says: str
+) -> None:
+    page = visit()
+    answer_all(page)
+    stand_in.follow_up.refuse = refusal
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator(".not-sent")).to_contain_text(says)
+    expect(page.locator(".not-sent")).to_contain_text("appelez le 15")
+    stand_in.follow_up.refuse = None
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    assert len(stand_in.follow_up.received) == 1
+
+
+def test_what_the_door_alone_refuses_does_not_hold_back_the_rest(visit: Visit, stand_in: StandIn) -> None:
+    page = visit()
+    answer_all(page)
+    refusal = '{"type": "urn:vigilits:problem:wrong-fields", "errors": [{"path": "answers.measures/pulse"}]}'
+    page.route("**/api/v1/answers", lambda route: route.fulfill(status=422, body=refusal), times=1)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Il manque une réponse")).to_be_visible()
+    expect(page.locator(f"{question(page, 'pulse')} .wrong")).to_be_visible()
+    expect(page.locator(".not-sent")).to_have_count(0)
+    (sending,) = stand_in.follow_up.received.values()
+    assert "pulse" not in sending["answers"]
+    assert len(sending["answers"]) == 11
+
+
+def test_a_link_that_opens_nothing_says_so_and_what_to_do(visit: Visit, stand_in: StandIn) -> None:
+    page = visit("bm90LXRoaXMtb25l", calm=False)
+    expect(page.get_by_role("heading", name="Ce lien n’ouvre rien")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("appelez le 15")
+    assert serious(page) == []
+    page.goto(f"{stand_in.url}/a#{LINK}")  # another message's link, in the same tab
+    page.wait_for_selector('[data-step="form"]')
+
+
+def test_with_nothing_to_answer_it_says_why_and_until_when(visit: Visit, stand_in: StandIn) -> None:
+    stand_in.follow_up.slot = None
+    page = visit(calm=False)
+    expect(page.get_by_role("heading", name="Rien à remplir pour le moment")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("Le prochain questionnaire s’ouvre")
+    stand_in.follow_up.status = "paused"
+    page.reload()
+    expect(page.locator("main")).to_contain_text("Votre suivi est en pause.")
+    expect(page.get_by_role("button", name="Arrêter le suivi")).to_be_visible()
+
+
+def test_without_a_network_and_nothing_kept_it_says_so_and_opens_by_itself(visit: Visit, stand_in: StandIn) -> None:
+    stand_in.follow_up.slot = None
+    page = visit(calm=False)
+    kept_for_offline(page)
+    expect(page.get_by_role("heading", name="Rien à remplir pour le moment")).to_be_visible()
+    page.context.set_offline(True)
+    page.reload()
+    expect(page.get_by_role("heading", name="Le questionnaire ne s’ouvre pas")).to_be_visible()
+    expect(page.locator("main").get_by_role("link", name="Appeler le 15")).to_be_visible()
+    stand_in.follow_up.slot = "3-0900"
+    page.context.set_offline(False)
+    page.wait_for_selector('[data-step="form"]')
+
+
+def test_stopping_says_what_is_deleted_and_is_typed(visit: Visit, stand_in: StandIn) -> None:
+    stand_in.follow_up.erasure_waits = True
+    page = visit()
+    write(page, "temperature", "37")
+    page.get_by_role("button", name="Arrêter le suivi").click()
+    expect(page.locator("main")).to_contain_text("Vos réponses et vos coordonnées sont effacées.")
+    button = page.get_by_role("button", name="Arrêter maintenant")
+    expect(button).to_be_disabled()
+    shot(page, "answer-phone-stop")
+    assert serious(page) == []
+    page.get_by_label("Pour confirmer, écrivez ARRÊTER").fill("arreter")
+    button.click()
+    expect(page.get_by_role("heading", name="Le suivi est arrêté")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("72 heures au plus")
+    assert stand_in.follow_up.status == "stopped"
+    until_kept(page, "kinds.length === 0")
+
+
+def test_answers_are_read_again_with_birth_date_and_code_and_five_tries(visit: Visit, stand_in: StandIn) -> None:
+    page = visit()
+    page.get_by_role("button", name="Relire mes réponses").click()
+    page.get_by_role("button", name="Recevoir un code").click()
+    expect(page.locator("main")).to_contain_text("un code vient d’y être envoyé")
+    date, code = page.get_by_label("Date de naissance"), page.get_by_label("Code reçu")
+    show = page.get_by_role("button", name="Afficher")
+    date.fill("31/02/1942")
+    show.click()
+    expect(page.get_by_role("alert")).to_have_text("Écrivez la date ainsi : 07/03/1942")
+    date.fill("7 3 1942")
+    for _ in range(5):
+        code.fill("999 999")
+        with page.expect_response("**/answer/read"):
+            show.click()
+        expect(page.get_by_role("alert")).to_have_text("La date ou le code ne va pas. Vérifiez les deux.")
+    code.fill(CODE)
+    show.click()
+    expect(page.get_by_role("alert")).to_contain_text("Trop d’essais")
+    page.get_by_role("button", name="Recevoir un autre code").click()
+    expect(show).to_be_enabled()
+    show.click()
+    expect(page.get_by_role("heading", name="Mes réponses")).to_be_visible()
+    expect(page.locator(".own")).to_contain_text("38,2 °C (d’abord : 39,2 °C)")
+    expect(page.locator(".own")).to_contain_text("sans appareil ou inconnu")
+    expect(page.locator(".own")).to_contain_text("Odette DURAND")
+    expect(page.locator(".own-trail")).to_contain_text("Dr Anne Serres a lu")
+    shot(page, "answer-phone-own")
+    assert overflow(page) == []
+    assert serious(page) == []
+    assert BIRTH_DATE not in page.evaluate(KEPT)["local"]
+
+
+def test_a_question_is_read_aloud_in_the_language_of_the_page(visit: Visit, stand_in: StandIn) -> None:
+    page = visit()
+    page.get_by_role("button", name=re.compile("^Écouter la question : Êtes-vous essoufflé")).click()
+    page.get_by_role("button", name="English").click()
+    expect(page.locator(".caregiver")).to_contain_text("I am answering for somebody")
+    page.get_by_role("button", name=re.compile("^Listen to the question: Are you short of breath")).click()
+    page.get_by_role("button", name=re.compile("^Listen to the question: .*temperature")).click()
+    spoken = page.evaluate("window.spoken")
+    assert spoken[0][0] == "fr-FR"
+    assert "Au repos" in spoken[0][1]
+    assert spoken[-1][0] == "en-GB"
+    assert "degrees" in spoken[-1][1]
+    page.reload()
+    expect(page.locator(".caregiver")).to_contain_text("I am answering for somebody")
+
+
+@pytest.mark.parametrize(
+    ("screen", "night"), [(PHONE, False), (PHONE, True), (DESK, False)], ids=["phone-day", "phone-night", "desk-day"]
+)
+def test_the_page_fits_can_be_read_by_all_and_has_large_targets(visit: Visit, screen: Screen, night: bool) -> None:
+    page = visit(screen=screen, night=night)
+    name = f"answer-{screen.name}-{'night' if night else 'day'}"
+    assert overflow(page) == []
+    assert serious(page) == []
+    shot(page, name)
+    pick(page, "oxygen", "Non")
+    page.locator(question(page, "breathless")).scroll_into_view_if_needed()
+    shot(page, f"{name}-choices")
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('.answer button, .answer .pick, .answer input[type=text], .answer a')]
+            .filter((part) => part.offsetParent !== null)
+            .map((part) => [part.textContent || part.id, part.getBoundingClientRect()])
+            .filter(([, { width, height }]) => width < 44 || height < 44)
+            .map(([text, { width, height }]) => `${text} ${width}×${height}`)"""
+    )
+    assert small == []
+    answer_all(page)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    shot(page, f"{name}-thanks")
+    assert overflow(page) == []
+    assert serious(page) == []
