@@ -1,11 +1,11 @@
 """A region's pathways: a YAML file and a FHIR Questionnaire each, checked as a whole, every mistake with its line."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
-from config.alerts import duration, minutes, one_of, slug, tell, window
+from config.alerts import ROUTING, duration, minutes, one_of, slug, tell, window
 from config.reading import Entry, Findings, Node, count, json_document, number, shown, text, tree
 from config.region import both_languages
 from domain.alerts.routing import Window
@@ -42,7 +42,7 @@ from domain.followup.pathway import (
     Trend,
     mistakes,
 )
-from domain.followup.questionnaire import Questionnaire
+from domain.followup.questionnaire import Mistake, Questionnaire
 from domain.places import Words
 
 PATHWAYS = "pathways"
@@ -73,14 +73,17 @@ def load(directory: Path) -> tuple[Pathway, ...]:
     return found
 
 
-def read(directory: Path, findings: Findings) -> tuple[Pathway, ...]:
-    """Return the pathways that could be read, by the names of their files; what is wrong is noted."""
+def read(directory: Path, findings: Findings, schedules: Collection[str] | None = None) -> tuple[Pathway, ...]:
+    """Return the pathways that could be read, by the names of their files; what is wrong is noted.
+
+    `schedules` are those that the region's routing has: whoever is to be on call for patients must be on one of them.
+    """
     paths = sorted((directory / PATHWAYS).glob("*.yaml"))
     if not paths:
         findings.add(PATHWAYS, 0, "has no pathway: <id>.yaml, and <id>.json, its FHIR Questionnaire")
     if len(paths) > MOST_PATHWAYS:
         findings.add(PATHWAYS, 0, f"at most {MOST_PATHWAYS} pathways")
-    found = [_pathway(path, findings) for path in paths[:MOST_PATHWAYS]]
+    found = [_pathway(path, findings, schedules) for path in paths[:MOST_PATHWAYS]]
     known = {path.stem for path in paths}
     for path in sorted((directory / PATHWAYS).glob("*.json")):
         if path.stem not in known:
@@ -88,7 +91,7 @@ def read(directory: Path, findings: Findings) -> tuple[Pathway, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def _pathway(path: Path, findings: Findings) -> Pathway | None:
+def _pathway(path: Path, findings: Findings, schedules: Collection[str] | None) -> Pathway | None:
     file = f"{PATHWAYS}/{path.name}"
     before = len(findings.mistakes)
     asked = _questionnaire(path.with_suffix(".json"), findings)
@@ -105,8 +108,18 @@ def _pathway(path: Path, findings: Findings) -> Pathway | None:
         entry.refuse("id", f"id {shown(found.id)} must be the file's name, {shown(path.stem)}")
     # What could not be read was told already; the domain would tell it a second time, in other words.
     if len(findings.mistakes) == before:
-        tell(mistakes(found), node, findings, WRITTEN)
+        tell([*mistakes(found), *_mistakes_of_schedules(found, schedules)], node, findings, WRITTEN)
     return found
+
+
+def _mistakes_of_schedules(found: Pathway, schedules: Collection[str] | None) -> Iterator[Mistake]:
+    for colour, outside in found.outside.items():
+        if schedules is not None and outside.on_call and outside.on_call not in schedules:
+            there = ", ".join(schedules) or "none"
+            yield (
+                f"outside.{colour}.on_call",
+                f"the region's {ROUTING} has no schedule {shown(outside.on_call)}; there is {there}",
+            )
 
 
 def _read(entry: Entry, asked: Questionnaire) -> Pathway:

@@ -67,14 +67,14 @@ def followup_shard(region: str, pseudonym: str) -> str:
 async def shards(log: Log, topic: str = CAPACITY) -> dict[str, int]:
     """Return the partition of every shard of the topic; an empty map where there is no such topic."""
     found: dict[str, int] = {}
-    for partition, genesis in (await _beginnings(log, topic)).items():
+    for partition, genesis in (await beginnings(log, topic)).items():
         if isinstance(genesis, Genesis):
             found.setdefault(genesis.shard, partition)
     return found
 
 
-async def _beginnings(log: Log, topic: str) -> dict[int, Genesis | NotAGenesis | None]:
-    """Return what each partition begins with, None for an empty one."""
+async def beginnings(log: Log, topic: str) -> dict[int, Genesis | NotAGenesis | None]:
+    """Return what each partition begins with, None for an empty one; nothing where there is no such topic."""
     found: dict[int, Genesis | NotAGenesis | None] = {}
     try:
         count = await log.partitions(topic)
@@ -124,13 +124,13 @@ async def init_shards(
     count = partitions or PARTITIONS[topic]
     await log.create(topic, count)
     await log.create(DEAD_LETTERS, PARTITIONS[DEAD_LETTERS])
-    begin = await _beginnings(log, topic)
+    begin = await beginnings(log, topic)
     if _is_strange(begin):
         await asyncio.sleep(LOOKS_AGAIN_S)
-        if _is_strange(await _beginnings(log, topic)):
+        if _is_strange(await beginnings(log, topic)):
             await log.delete(topic)
             await log.create(topic, count)
-        begin = await _beginnings(log, topic)
+        begin = await beginnings(log, topic)
     founded: dict[str, Founded] = {}
     for partition, genesis in begin.items():
         if isinstance(genesis, Genesis) and genesis.shard in wanted:

@@ -24,6 +24,7 @@ OTHER_ISSUER = frozenset(("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET",
 OTHER_CHANNELS = frozenset(
     ("SMTP_URL", "SMTP_FROM", "SMTP_STARTTLS", "MSSANTE_URL", "MSSANTE_FROM", "MSSANTE_DOMAINS", "SMS_GATEWAY")
 )
+OTHER_KEYS = frozenset(("MASTER_KEYS", "KMS_COMMAND"))  # it makes some in its home
 PUSHES = {"PUSH_CONTACT": "mailto:demo@example.invalid"}
 MOST_DEMOS = 20  # that run here at once
 
@@ -51,7 +52,13 @@ PEOPLE = (
     Person("demo-crisis-cell", "crisis_cell", REGION, "regional crisis cell: the whole region"),
     Person("demo-regulator", "regulator", REGION, "SAMU regulator: the nearest free bed"),
     Person("demo-facility", "facility", "ej:310781406", "bed manager of the CHU de Toulouse"),
-    Person("demo-physician", "physician", REGION, "physician: available beds"),
+    Person("demo-physician", "physician", REGION, "physician: available beds, patients followed at home"),
+    Person("demo-nurse", "nurse", REGION, "nurse: patients followed at home, on call for them"),
+    Person("demo-geriatrician", "physician", REGION, "geriatrician: on call for EHPAD residents"),
+    Person("demo-ehpad", "ehpad", "et:090000019", "EHPAD: answers for its residents"),
+    Person("demo-tracing", "tracing_agent", REGION, "tracing agent of the ARS: cases and contacts"),
+    Person("demo-support", "support", REGION, "support: opens files for professionals, reads none"),
+    Person("demo-dpo", "dpo", REGION, "data protection officer: who read what"),
     Person("demo-on-call", "crisis_cell", REGION, "on call from 8 h to 20 h: told first of alerts"),
     Person("demo-on-call-night", "crisis_cell", REGION, "on call from 20 h to 8 h"),
     Person("demo-ops", "ops", REGION, "runs vigilits: alerts of the system and of sources"),
@@ -87,7 +94,7 @@ async def demo(settings: Settings, directory: Path, say: Say, show: Show) -> Non
         grants=rights_of_people(since) | rights_of_teller(story.document.region, since),
         anew=True,
         worker_port=settings.worker_port,
-        without=OTHER_ISSUER | OTHER_CHANNELS,
+        without=OTHER_ISSUER | OTHER_CHANNELS | OTHER_KEYS,
         beside=PUSHES,
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,25 +22,27 @@ from domain.events import (
     SilenceMade,
     Source,
 )
+from domain.followup import fold as followup_fold
+from domain.followup.holding import PATHWAY, FollowupState
 from domain.grants import Grant
 from domain.places import Region
 from event_log.codec import decode, encode
 from event_log.ids import new_id
 from event_log.log import Log
-from event_log.topics import CAPACITY, FOLLOWUP, NOTICES
-from live_state import capacity, notices
+from event_log.topics import CAPACITY, FOLLOWUP, NOTICES, sort_of
+from live_state import capacity, followup, notices
 from live_state.state import Build, State
 
-Settled = CapacityState | NoticesState
+Settled = CapacityState | NoticesState | FollowupState
 
 MOST_PART_BYTES = 512 * 1024  # half of what Kafka takes for one record by default
 COMMAND = Source(id="vigilits", door="command")
+EMPTY: Mapping[str, Callable[[], Settled]] = {CAPACITY: CapacityState, NOTICES: NoticesState, FOLLOWUP: FollowupState}
 OF_THE_DIRECTORY = ("region", "boundaries")
 ON_BOTH = ("alert_rules",)
 ON_NOTICES = ("routing", "people")
 DECISIONS = ("silences", "overrides", "choices")  # hashes
 ON_CALL = "on-call/"  # and the name of a schedule
-PATHWAY = "pathway/"  # and its id and version
 
 
 class Place(NamedTuple):
@@ -145,15 +147,18 @@ async def last_held(state: State, shard: str) -> Held:
 async def _settled(state: State, place: Place) -> Settled:
     build = await state.current(place.shard)
     known = await _loaded(state, build) if build is not None and build.epoch == place.epoch else None
-    return known or (NoticesState() if place.topic == NOTICES else CapacityState())
+    return known or EMPTY[place.topic]()
 
 
 async def _loaded(state: State, build: Build) -> Settled | None:
-    of_notices = build.shard.startswith("notices:")
-    loaded = await state.load(build, ("meta", "settings", *DECISIONS) if of_notices else ("settings", "grants"))
+    sort = sort_of(build.shard)
+    names = {"notices": ("meta", "settings", *DECISIONS), "followup": ("meta", "settings")}
+    loaded = await state.load(build, names.get(sort, ("settings", "grants")))
     if loaded is None:
         return None
-    return notices.load(*loaded) if of_notices else capacity.load(*loaded)
+    if sort == "followup":
+        return followup.load(*loaded)  # without its patients: who asks for what is in force is to see none
+    return notices.load(*loaded) if sort == "notices" else capacity.load(*loaded)
 
 
 def _fold(settled: Settled, items: list[Item]) -> int:
@@ -162,6 +167,10 @@ def _fold(settled: Settled, items: list[Item]) -> int:
         told = notices_fold.fold(settled, items)
         settled.absorb(told)
         return told.offset
+    if isinstance(settled, FollowupState):
+        followed = followup_fold.fold(settled, items)
+        settled.absorb(followed)
+        return followed.offset
     draft = fold(settled, items)
     settled.absorb(draft)
     return draft.offset
@@ -172,6 +181,8 @@ def _of(settled: Settled, epoch: str) -> Held:
     whole = {name: content for name, content in settled.settings.items() if ":" not in name}
     if isinstance(settled, CapacityState):
         return Held(whole, settled.grants, epoch)
+    if isinstance(settled, FollowupState):
+        return Held(whole, {}, epoch)
     return Held(whole, {}, epoch, tuple(_decisions(settled)), epoch)
 
 

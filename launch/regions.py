@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from config import alerts
+from config import pathways as pathway_files
 from config import region as directories
 from config.alerts import Alerting
 from config.reading import DirectoryErrors, Findings
-from domain.events import Event, SilenceMade
+from domain.events import Event, Genesis, SilenceMade
+from domain.followup.holding import PATHWAY
+from domain.followup.pathway import Pathway
 from domain.places import Region
 from event_log.kafka import KafkaLog
 from event_log.log import Log, LogAway, LogKeeper, NotAGenesis, UnknownTopic
@@ -23,13 +26,14 @@ from event_log.topics import (
     TOPIC_OF,
     Founded,
     NoRoom,
+    beginnings,
     followup_shards,
     init_shards,
     region_of,
     shards_of,
     sort_of,
 )
-from launch import alerting, publish
+from launch import alerting, pathways, publish
 from launch.publish import NOTHING, Held, Place
 from live_state.redis import RedisState
 from live_state.state import State, StateAway
@@ -49,6 +53,7 @@ class Document(NamedTuple):
     region: Region
     boundaries: bytes
     alerting: Alerting | None = None
+    pathways: tuple[Pathway, ...] = ()
 
     @property
     def code(self) -> str:
@@ -59,7 +64,8 @@ class Document(NamedTuple):
     def settings(self) -> dict[str, bytes]:
         """Return the settings that it is published as."""
         of_alerts = {} if self.alerting is None else alerting.settings_of(self.alerting)
-        return publish.documents(self.region, self.boundaries) | of_alerts
+        of_patients = pathways.settings_of(self.pathways)
+        return publish.documents(self.region, self.boundaries) | of_alerts | of_patients
 
 
 def known() -> list[str]:
@@ -73,25 +79,33 @@ def read(code: str | None, directory: Path | None = None, divided_by: float = 1.
         directory = DIRECTORIES / (code or "")
         if code not in known():
             raise UnknownRegion(f"no region {code!r}; there is {', '.join(known())}, or name a --directory")
-    found, told = _checked(directory)
+    found, told, followed = _checked(directory)
     if code is not None and found.code != code:
         raise UnknownRegion(f"{directory} is the directory of {found.code!r}, not of {code!r}")
     fresh = msgspec.structs.replace(found.freshness, divided_by=found.freshness.divided_by * divided_by)
     told = told if told is None else alerting.hastened(told, divided_by)
-    return Document(msgspec.structs.replace(found, freshness=fresh), directories.boundaries(directory), told)
+    changed = msgspec.structs.replace(found, freshness=fresh)
+    return Document(changed, directories.boundaries(directory), told, followed)
 
 
-def _checked(directory: Path) -> tuple[Region, Alerting | None]:
-    """Return what a directory says of places, and of alerts where it does; raise DirectoryErrors with all mistakes."""
+def _checked(directory: Path) -> tuple[Region, Alerting | None, tuple[Pathway, ...]]:
+    """Return what a directory says of places, and of alerts and patients where it does.
+
+    Raise DirectoryErrors with all mistakes.
+    """
     findings, found = Findings(), None
     try:
         found = directories.load(directory)
     except DirectoryErrors as errors:
         findings.mistakes += errors.errors
     told = alerts.read(directory, found, now(), findings) if alerts.is_there(directory) else None
+    followed: tuple[Pathway, ...] = ()
+    if pathway_files.is_there(directory):
+        schedules = None if told is None and alerts.is_there(directory) else told.routing.schedules if told else ()
+        followed = pathway_files.read(directory, findings, schedules)
     findings.settle()
     assert found is not None
-    return found, told
+    return found, told, followed
 
 
 @asynccontextmanager
@@ -129,16 +143,24 @@ async def make_topics(kafka_url: str) -> None:
 
 
 async def places(log: Log, topic: str = CAPACITY) -> dict[str, Place]:
-    """Return where every region's shard stands on a topic, by the region's code."""
+    """Return where every region's (first) shard stands on a topic, by the region's code."""
     standing: dict[str, Place] = {}
-    with suppress(UnknownTopic):  # no region was ever founded
-        for partition in range(await log.partitions(topic)):
-            with suppress(NotAGenesis):
-                genesis = await log.genesis(topic, partition)
-                if genesis is not None:
-                    code = region_of(genesis.shard)
-                    standing.setdefault(code, Place(genesis.shard, code, topic, partition, genesis.epoch))
+    for place in await _places(log, topic):
+        standing.setdefault(place.region, place)
     return standing
+
+
+async def places_of(log: Log, code: str, topic: str) -> list[Place]:
+    """Return where all shards of a region stand on a topic."""
+    return [place for place in await _places(log, topic) if place.region == code]
+
+
+async def _places(log: Log, topic: str) -> list[Place]:
+    return [
+        Place(genesis.shard, region_of(genesis.shard), topic, partition, genesis.epoch)
+        for partition, genesis in (await beginnings(log, topic)).items()
+        if isinstance(genesis, Genesis)
+    ]
 
 
 async def settle(log: LogKeeper, state: State, code: str, wanted: Held, before: Held = NOTHING) -> str:
@@ -163,6 +185,7 @@ class _Done(NamedTuple):
     published: tuple[str, ...]
     decided: int
     given: int
+    left: tuple[str, ...]
 
 
 async def _settle(log: LogKeeper, state: State, shard: str, founded: Founded, wanted: Held, before: Held) -> _Done:
@@ -182,9 +205,11 @@ async def _settle(log: LogKeeper, state: State, shard: str, founded: Founded, wa
     silences = [event for event in decided if isinstance(event, SilenceMade)]
     await publish.say_again(log, place, silences, at)
     here = {name: content for name, content in wanted.settings.items() if topic in publish.topics_of(name)}
+    left = pathways.altered(here, in_force.settings)
+    here = {name: content for name, content in here.items() if name.removeprefix(PATHWAY) not in left}
     published = await publish.publish(log, place, here, in_force, at)
     await publish.say_again(log, place, [event for event in decided if event not in silences], at)
-    return _Done(place if founded.new else None, tuple(published), len(decided), given)
+    return _Done(place if founded.new else None, tuple(published), len(decided), given, tuple(left))
 
 
 def _told(done: Sequence[_Done]) -> str:
@@ -198,6 +223,8 @@ def _told(done: Sequence[_Done]) -> str:
     words += [f"published {' and '.join(published)}"] if published else []
     words += [f"said {decided} decisions again"] if decided else []
     words += [f"gave {given} grants"] if given else []
+    left = dict.fromkeys(name for each in done for name in each.left)
+    words += [f"left {' and '.join(left)} as it is in force: what is changed needs another version"] if left else []
     return ", ".join(words)
 
 

@@ -1,0 +1,30 @@
+"""A region's pathways as settings of its followup shards: each version once, and never another under its name."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from domain.followup.holding import PATHWAY, read_pathway
+from domain.followup.pathway import Pathway
+
+
+def setting(pathway: Pathway) -> str:
+    """Return the name of the setting that a pathway is published as."""
+    return f"{PATHWAY}{pathway.id}/{pathway.version}"
+
+
+def settings_of(pathways: Iterable[Pathway]) -> dict[str, bytes]:
+    """Return the settings that pathways are published as."""
+    return {setting(each): msgspec.json.encode(each) for each in pathways}
+
+
+def altered(wanted: Mapping[str, bytes], in_force: Mapping[str, bytes]) -> list[str]:
+    """Return which versions (`<id>/<version>`) are in force otherwise: patients stay on them as they are."""
+    return [
+        name.removeprefix(PATHWAY)
+        for name, content in wanted.items()
+        if name.startswith(PATHWAY)
+        and name in in_force
+        and content != in_force[name]
+        and read_pathway(content) != read_pathway(in_force[name])
+    ]
