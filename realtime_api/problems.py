@@ -9,6 +9,7 @@ from domain.errors import Unreadable
 from event_log.log import LogAway, UnknownTopic
 from live_state.state import StateAway
 from people.keys import KeysAway
+from people.patient_links import LinksAway
 from people.trail import TrailAway
 
 PROBLEM_JSON = "application/problem+json"
@@ -43,6 +44,12 @@ KINDS: dict[str, Kind] = {
     "taken": Kind(409, "Somebody has it already"),
     "over": Kind(409, "It is over already"),
     "not-taken": Kind(409, "Nobody has it yet"),
+    "paused": Kind(409, "Nothing is asked while it is paused"),
+    "too-many-corrections": Kind(409, "This slot was corrected often enough"),
+    "similar": Kind(409, "A file of this pathway may be the same person's"),
+    "wrong-code": Kind(403, "The birth date or the code is not right"),
+    "unknown-questionnaire": Kind(422, "This is not the questionnaire that is asked"),
+    "links-away": Kind(503, "Patients' links cannot be opened now", 5),
     "slot-closed": Kind(409, "This slot takes no answer now"),
     "open-the-file": Kind(409, "This is done on the patient's page"),
     "glass-broken": Kind(403, "Who broke the glass reads and writes to the circle, and does nothing else"),
@@ -141,6 +148,7 @@ MEANS: dict[type[Exception], str] = {
     StateAway: "state-away",
     KeysAway: "key-store-away",
     TrailAway: "trail-away",
+    LinksAway: "links-away",
 }
 SHOWN = (Unreadable,)
 

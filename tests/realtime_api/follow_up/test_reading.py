@@ -12,19 +12,17 @@ from hypothesis import strategies as st
 from domain.errors import Unreadable
 from domain.followup.questionnaire import Item, Option, Questionnaire, why_impossible
 from domain.places import Words
-from realtime_api.follow_up import reading
 from realtime_api.follow_up.reading import (
     AnswersAsked,
-    Asked,
     CallsAsked,
     LinkAsked,
     ReadAsked,
     SittingAsked,
     fitted,
-    read,
     read_calls,
     read_envelope,
 )
+from realtime_api.patients.asked import AT, Asked, read
 from realtime_api.problems import Problem
 
 SAME = Words(fr="x", en="x")
@@ -51,6 +49,7 @@ ASKED = Questionnaire(
 KINDS: tuple[type[Asked], ...] = (LinkAsked, AnswersAsked, ReadAsked, SittingAsked, CallsAsked)
 ID = "0b6f9a34-2f4e-4c1d-9d0e-1a2b3c4d5e6f"
 SENDING = {"link": "x" * 24, "id": ID, "slot": "1-0900", "answers": {"spo2": 97}}
+NOW = 1_795_400_000_000  # in November 2026
 SECRET = "Kanarienvogel"  # what must never come back
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -62,13 +61,13 @@ JSON = st.recursive(
 def wrong(body: Any, kind: type[Asked]) -> dict[str, str]:
     """Return what is wrong with a body, by path."""
     with pytest.raises(Problem) as raised:
-        read(msgspec.json.encode(body), kind)
+        read(msgspec.json.encode(body), kind, NOW)
     return dict(raised.value.mistakes)
 
 
 def reads_or_refuses(body: bytes, kind: type[Asked], media: str) -> None:
     """Fail for anything that a reader raises but what a door expects."""
-    for each in (lambda: read(body, kind), lambda: read_calls(body, media, "p"), lambda: read_envelope(body)):
+    for each in (lambda: read(body, kind, NOW), lambda: read_calls(body, media, "p", NOW), lambda: read_envelope(body)):
         with suppress(Unreadable, Problem):
             each()
 
@@ -87,7 +86,7 @@ def test_no_document_makes_a_reader_raise_anything_else(document: Any, kind: typ
 def test_a_field_that_is_anything_is_read_or_refused_by_its_path(value: Any, name: str) -> None:
     body = json.dumps(SENDING | {name: value}).encode()
     try:
-        asked = read(body, AnswersAsked)
+        asked = read(body, AnswersAsked, NOW)
     except Problem as refused:
         problem = refused
     else:
@@ -173,22 +172,22 @@ CSV = (
 
 @pytest.mark.parametrize("comma", [";", ","])
 def test_a_list_to_be_called_is_read_row_by_row(comma: str) -> None:
-    pathway, rows = read_calls(b"\xef\xbb\xbf" + CSV.replace(";", comma).encode(), "text/csv", "ars-contact")
+    pathway, rows = read_calls(b"\xef\xbb\xbf" + CSV.replace(";", comma).encode(), "text/csv", "ars-contact", NOW)
     assert pathway == "ars-contact"
     assert [row.number for row in rows] == [1, 2, 3]
     assert [row.asked is not None for row in rows] == [True, False, True]
     assert {path for path, _ in rows[1].mistakes} == {"birth_name"}
     given_ = CSV.replace("\n;", f"\n{SECRET};").replace(";", comma)
-    _, rows = read_calls(given_.encode(), "text/csv", "")
+    _, rows = read_calls(given_.encode(), "text/csv", "", NOW)
     assert {path for path, _ in rows[1].mistakes} == {"birth_date", "phone", "email"}
     assert SECRET not in str(rows[1].mistakes)
 
 
 def test_a_list_is_the_same_as_json() -> None:
-    _, of_csv = read_calls(CSV.encode(), "text/csv", "p")
+    _, of_csv = read_calls(CSV.encode(), "text/csv", "p", NOW)
     given_ = [msgspec.to_builtins(row.asked) for row in of_csv if row.asked]
     body = msgspec.json.encode({"pathway": "p", "rows": given_})
-    assert [row.asked for row in read_calls(body, "application/json", "")[1]] == [
+    assert [row.asked for row in read_calls(body, "application/json", "", NOW)[1]] == [
         row.asked for row in of_csv if row.asked
     ]
 
@@ -198,11 +197,11 @@ def test_a_list_is_the_same_as_json() -> None:
 )
 def test_a_list_without_rows_or_with_strange_columns_is_refused_whole(body: bytes) -> None:
     with pytest.raises((Problem, Unreadable)):
-        read_calls(body, "text/csv", "p")
+        read_calls(body, "text/csv", "p", NOW)
 
 
 def test_a_row_of_more_cells_than_columns_is_refused_by_itself() -> None:
-    _, rows = read_calls(b"birth_name;first_names\nA;B;C\n", "text/csv", "p")
+    _, rows = read_calls(b"birth_name;first_names\nA;B;C\n", "text/csv", "p", NOW)
     assert rows[0].asked is None
 
 
@@ -217,4 +216,4 @@ def test_what_is_told_of_a_broken_envelope_is_where_and_not_what() -> None:
     with pytest.raises(Unreadable) as raised:
         read_envelope(msgspec.json.encode({"identifier": {"value": [SECRET]}}))
     assert SECRET not in str(raised.value)
-    assert reading.AT.search(str(raised.value))
+    assert AT.search(str(raised.value))

@@ -1,0 +1,107 @@
+"""From what was answered to an event: sealed, under an id that repeats with its sending; and what the fold says."""
+
+import hmac
+import uuid
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from domain.capacity.fold import Said
+from domain.events import AnswersGiven, Source
+from domain.followup.pathway import Pathway
+from domain.followup.patient import OVER, AnsweredBy, Patient
+from domain.followup.questionnaire import Value
+from domain.followup.sealed import About, Sealed
+from people.sealing import Key, seal
+from realtime_api.commands import OURS
+from realtime_api.problems import Problem
+from realtime_api.push.patients import PatientsHub
+
+_NAMED = b"vigilits answer id 1\x00"
+
+# What the fold says of answers that it refuses (domain/followup/fold.py).
+REFUSALS: Mapping[str, tuple[str, str]] = {
+    "over": ("over", "nothing is asked any more"),
+    "paused": ("paused", "nothing is asked while it is paused"),
+    "unknown slot": ("slot-closed", "there is no such slot"),
+    "slot closed": ("slot-closed", "it was open until a while ago"),
+    "slot not open yet": ("slot-closed", "it is not open yet"),
+    "too many corrections": ("too-many-corrections", ""),
+    "unknown patient": ("unknown-patient", ""),
+    "erased": ("unknown-patient", ""),
+}
+
+
+class Place(NamedTuple):
+    """A patient as this process knows them: the mirror of their shard, and the pathway in their version."""
+
+    hub: PatientsHub
+    patient: Patient
+    pathway: Pathway
+
+
+def must_be_asked(patient: Patient, slot: str, only: str = "") -> None:
+    """Raise Problem where a slot is not the one that is asked now, or not the one (`only`) that a link is for.
+
+    Whether it is open by now is the shard's to say, by its clock.
+    """
+    if patient.status in OVER:
+        raise refusal("over")
+    if patient.status == "paused":
+        raise refusal("paused")
+    if patient.slot is None or patient.slot.slot != slot or only not in ("", slot):
+        raise Problem("slot-closed", "another slot is asked now, or none")
+
+
+def given(
+    patient: Patient,
+    key: Key,
+    sending: str,
+    slot: str,
+    by: AnsweredBy,
+    answers: Mapping[str, Value],
+    source: Source,
+    region: str,
+    now: int,
+) -> AnswersGiven:
+    """Return the event of answers: the same answers under the same sending's name are the same event.
+
+    Others under the same name are another event, a correction: nothing that is sent is passed over as a repetition.
+    """
+    packed = msgspec.msgpack.encode(answers)
+    return AnswersGiven(
+        id=_id(key, sending, slot, by, answers),
+        received_at=now,
+        region=region,
+        source=source,
+        patient=patient.id,
+        slot=slot,
+        answers=_sealed(key, packed, patient.id, slot),
+        by=by,
+    )
+
+
+def _sealed(key: Key, packed: bytes, patient: str, slot: str) -> Sealed:
+    return seal(key, packed, About(patient, "answers", slot))
+
+
+def _id(key: Key, *told: object) -> str:
+    # Keyed with the patient's own key: a plain hash of so few possible answers could be looked up by whoever has ids.
+    named = hmac.digest(key.secret, _NAMED + msgspec.msgpack.encode(told, order="deterministic"), "sha256")
+    return str(uuid.uuid5(OURS, named.hex()))
+
+
+def refusal(reason: str) -> Problem:
+    """Return the problem of an outcome's reason."""
+    kind, detail = REFUSALS.get(reason, ("refused", reason))
+    return Problem(kind, detail)
+
+
+def settle(said: Said | Problem | None) -> bool:
+    """Return whether something is folded (not yet known, where it is False); raise the Problem where it was refused."""
+    if isinstance(said, Problem):
+        raise said
+    if said is not None and said.outcome not in ("applied", "history"):
+        raise refusal(said.reason or said.outcome)
+    return said is not None

@@ -1,0 +1,220 @@
+"""The tracing team's desk: who is to be called for the first time, and lists of people who are to be."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain.alerts.routing import Zone
+from domain.events import PatientEnrolled, Source
+from domain.followup.chart import File
+from domain.followup.pathway import Pathway
+from domain.followup.patient import Channel, Member
+from people.trail import Act
+from realtime_api.access import may_be_member
+from realtime_api.answers import NEVER, Entry, in_query, json_answer, read_body
+from realtime_api.commands import KEY, Command, Commands, command_id, row_id
+from realtime_api.follow_up import reading, shapes
+from realtime_api.follow_up.answering import Place
+from realtime_api.follow_up.desk_doors import CODE, READ, REGION, WRITTEN, called
+from realtime_api.follow_up.desk_place import DeskPlace, place_of
+from realtime_api.follow_up.reading import CallRow, CallsAsked, Row
+from realtime_api.measures import Measures
+from realtime_api.patients.asked import local_day
+from realtime_api.patients.opening import Access, Opening, Where, traits_of
+from realtime_api.problems import Mistake, Problem, WrongField
+from realtime_api.push.rooms import Rooms
+from realtime_api.sign_in import Desk
+
+DOOR = "calls"
+CALLS = f"{REGION}/calls"
+MOST_CALLS = 500  # opened at once, each of them an entry of the trail
+MOST_TEAM = 50  # tracing agents in a circle, whoever brought the list among them
+LONGEST_PATHWAY = 100  # characters
+USUAL_ZONE = "Europe/Paris"
+
+
+@dataclass(frozen=True)
+class CallDoors:
+    """The doors, and all that they hand over to; `zone` tells local time as data, from an instant on."""
+
+    desk: Desk
+    rooms: Rooms
+    commands: Commands
+    opening: Opening
+    measures: Measures
+    zone: Callable[[str, int], Zone]
+    now: Callable[[], int]
+
+    async def first_calls(self, request: Request) -> Response:
+        """Return whom the asker is to call for the first time, in the order of the agreed times, and what is said."""
+        place = await self._place(request, f"GET {CALLS}")
+        now = self.now()
+        found = [
+            Place(hub, patient, hub.pathways[patient.pathway])
+            for hub in place.hubs
+            for patient in hub.of(place.subject, now)
+            if patient.status == "calling" and patient.pathway in hub.pathways
+        ]
+        found.sort(key=lambda each: (each.patient.call_at or each.patient.enrolled_at, each.patient.id))
+        wheres = [Where(each.hub.build, each.patient) for each in found[:MOST_CALLS] if each.hub.build is not None]
+        charts = await self.opening.many(wheres, Access(place.subject, place.grant("calls"), Act.READ, "calls"))
+        told = [_call(each, charts[each.patient.id].file) for each in found if each.patient.id in charts]
+        return json_answer(shapes.Calls(max(now, *(hub.at for hub in place.hubs)), told), headers=NEVER)
+
+    async def import_calls(self, request: Request) -> Response:
+        """Open a file for each row of a list (JSON, or CSV with a line of column names): all are to be called.
+
+        The circle is the tracing team. A row that is like a file of the same pathway opens no second one.
+        """
+        place = await self._place(request, f"POST {CALLS}/import")
+        now = self.now()
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        body = await read_body(request, reading.MOST_LIST_BYTES)
+        named, rows = reading.read_calls(body, media, request.query_params.get("pathway", ""), now)
+        pathway = _pathway(place, named)
+        team = self._team(place, now)
+        key = request.headers.get("idempotency-key")
+        list_id = command_id(place.subject, key)
+        judged: list[Command[PatientEnrolled] | Problem] = []
+        for row in rows:  # one after another: the same person may be in two of them
+            made = {each.event.patient for each in judged if isinstance(each, Command)}
+            id_ = row_id(list_id, row.number)
+            judged.append(await self._judge(row, place, pathway, team, id_, _name(id_) if key else "", made, now))
+        commands = [each for each in judged if isinstance(each, Command)]
+        outcomes = iter(await self.commands.run(commands) if commands else ())
+        told = [
+            _imported(row.number, each, next(outcomes) if isinstance(each, Command) else None)
+            for row, each in zip(rows, judged, strict=True)
+        ]
+        for each in told:
+            self.measures.acts.labels(PatientEnrolled.__struct_config__.tag, each.kind or "applied").inc()
+        status = 200 if all(each.kind is None for each in told) else 207
+        return json_answer(shapes.ImportedRows(told), status, headers=NEVER)
+
+    def _team(self, place: DeskPlace, now: int) -> tuple[Member, ...]:
+        """Return the region's tracing agents, whoever asks first."""
+        others = sorted(
+            subject
+            for subject, grants in place.capacity.grants.items()
+            if subject != place.subject and may_be_member(grants, place.capacity.code, now, "tracing_agent", "")
+        )
+        return tuple(Member(subject, "tracing_agent") for subject in (place.subject, *others)[:MOST_TEAM])
+
+    async def _judge(
+        self,
+        row: Row,
+        place: DeskPlace,
+        pathway: Pathway,
+        team: Sequence[Member],
+        id_: str,
+        name: str,
+        made: Set[str],
+        now: int,
+    ) -> Command[PatientEnrolled] | Problem:
+        """Return the enrolment that a row becomes, its key made, or why it becomes none."""
+        asked = row.asked
+        if asked is None:
+            return Problem("wrong-fields", mistakes=row.mistakes)
+        region = place.capacity.region
+        known = () if region is None else tuple(each.code for each in region.departements)
+        if asked.departement and asked.departement not in known:
+            return Problem("wrong-fields", mistakes=[Mistake("departement", "is none of this region's")])
+        file = asked.file.held(place.subject, now)
+        traits = traits_of(file)
+        similar = [each for each in await self.opening.similar(traits) if each != name]
+        held = [hub.patients.get(each) for each in similar if (hub := self.rooms.hub_of(place.capacity.code, each))]
+        here = [each for each in held if each is not None and each.pathway.partition("/")[0] == pathway.id]
+        if here or not made.isdisjoint(similar):
+            return Problem("similar", similar=len(similar))
+        name, key = await self.opening.create(traits, name)
+        hub = self.rooms.hub_of(place.capacity.code, name)
+        if hub is None:
+            return Problem("not-ready")
+        (sealed,) = await self.opening.seal(name, key, ("file", "", file))
+        zone = USUAL_ZONE if region is None else region.time_zone
+        today = datetime.fromtimestamp(now / 1000, UTC).astimezone(ZoneInfo(zone)).date()
+        event = PatientEnrolled(
+            id=id_,
+            received_at=now,
+            region=place.capacity.code,
+            source=Source(id=place.subject, door=DOOR),
+            patient=name,
+            key=key,
+            pathway=f"{pathway.id}/{pathway.version}",
+            circle=tuple(team),
+            zone=self.zone(zone, now),
+            first_day=local_day(today),
+            file=sealed,
+            channels=_channels(asked),
+            departement=asked.departement,
+        )
+        return Command(event, hub)
+
+    async def _place(self, request: Request, door: str) -> DeskPlace:
+        return await place_of(request, door, self.desk, self.rooms, self.now)
+
+
+def _pathway(place: DeskPlace, named: str) -> Pathway:
+    """Return the newest version of a pathway that begins by telephone; raise Problem for any other."""
+    held = place.hubs[0].pathways.values()
+    found = [each for each in held if named in (each.id, f"{each.id}/{each.version}") and each.first_call is not None]
+    if not found or len(named) > LONGEST_PATHWAY:
+        raise Problem("wrong-fields", mistakes=[Mistake("pathway", "is none that begins by telephone")])
+    return max(found, key=lambda each: each.version)
+
+
+def _name(id_: str) -> str:
+    """Return the pseudonym that goes with an enrolment that was sent under a name: sent again, it is the same one."""
+    digest = hashlib.blake2b(f"pathway of {id_}".encode(), digest_size=16).digest()
+    return base64.b32encode(digest).decode().rstrip("=").lower()
+
+
+def _channels(row: CallRow) -> tuple[Channel, ...]:
+    # After the first call they are written to by e-mail; who has none, by SMS.
+    return ("smtp",) if row.email else ("sms",)
+
+
+def _call(place: Place, file: File) -> shapes.Call:
+    patient, first = place.patient, place.pathway.first_call
+    assert first is not None
+    return shapes.Call(
+        id=patient.id,
+        name=called(file),
+        phone=file.contact.phone,
+        calls=patient.calls,
+        call_at=patient.call_at,
+        script=first.script,
+        pathway=patient.pathway,
+    )
+
+
+def _imported(number: int, judged: Command[PatientEnrolled] | Problem, said: Any) -> shapes.Imported:
+    problem = judged if isinstance(judged, Problem) else said if isinstance(said, Problem) else None
+    if problem is None and said is not None and said.outcome not in ("applied", "history"):
+        problem = Problem("refused", said.reason or said.outcome)
+    if problem is not None:
+        wrong = [WrongField(*mistake) for mistake in problem.mistakes] or None
+        return shapes.Imported(number, kind=problem.kind, errors=wrong, similar=problem.more.get("similar"))
+    assert isinstance(judged, Command)
+    return shapes.Imported(number, id=judged.event.patient, pending=said is None)
+
+
+_TABLE: tuple[Entry, ...] = (
+    Entry("GET", CALLS, "first_calls", None, READ | {200: shapes.Calls}, (CODE,)),
+    Entry(
+        "POST",
+        f"{CALLS}/import",
+        "import_calls",
+        CallsAsked,
+        WRITTEN | {200: shapes.ImportedRows, 207: shapes.ImportedRows},
+        (CODE, in_query("pathway", {"type": "string"}, "The pathway, of a list that is CSV."), KEY),
+    ),
+)
+CALL_DOORS: tuple[Entry, ...] = tuple(door._replace(of=CallDoors) for door in _TABLE)

@@ -1,0 +1,477 @@
+"""What a patient's link opens: the slot that is asked and nothing else, and one answer for all that open nothing."""
+
+import asyncio
+import statistics
+import time
+import uuid
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from domain.followup.chart import OwnThreshold
+from domain.followup.patient import Member
+from people.trail import Act
+from realtime_api.alerts.bucket import Bucket, Buckets
+from realtime_api.app import now
+from realtime_api.follow_up import gate as gates
+from tests.realtime_api.followed import RED, WELL, FollowedHouse, person
+
+SECRET = "Kanarienvogel"
+
+
+def kind_of(answer: Any) -> tuple[int, str]:
+    """Return the status and the kind of problem of an answer."""
+    return answer.status_code, answer.json()["type"].rpartition(":")[2]
+
+
+async def opened(home: FollowedHouse, link: str, **headers: str) -> Any:
+    """Open a link as the answering page does."""
+    return await home.post("/answer/open", {"link": link}, **headers)
+
+
+async def answer(home: FollowedHouse, link: str, answers: Any, slot: str, id_: str = "", **more: Any) -> Any:
+    """Send answers as the answering page does."""
+    body = {"link": link, "id": id_ or str(uuid.uuid4()), "slot": slot, "answers": answers, **more}
+    return await home.post("/answers", body)
+
+
+# --- what a link shows -----------------------------------------------------------------------------------------------
+
+
+async def test_a_link_shows_what_is_asked_and_nothing_of_the_person(home: FollowedHouse) -> None:
+    patient = await home.enrol(person(birth_name=SECRET))
+    told = await opened(home, home.link(patient), accept_language="en-GB,fr;q=0.5")
+    page = told.json()
+    due = home.patient(patient).slot
+    assert due is not None
+    assert (told.status_code, page["slot"], page["closes_at"]) == (200, due.slot, due.closes_at)
+    assert (page["status"], page["answered"], page["language"], page["region"]) == ("followed", False, "en", "ici")
+    assert [item["link"] for item in page["questionnaire"]["items"]][:2] == ["measures", "breathless"]
+    assert {flag["rule"] for flag in page["flags"]} == {"flag/breath", "flag/low"}
+    assert "72" in page["stop"]["fr"]
+    assert SECRET not in told.text
+    assert patient not in told.text
+    assert not home.trail.newest()
+    assert told.headers["cache-control"] == "no-store"
+
+
+async def test_a_link_says_that_there_is_an_answer_and_not_which(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    assert (await answer(home, link, WELL | {"remark": SECRET}, slot)).status_code == 201
+    told = await opened(home, link)
+    assert told.json()["answered"]
+    assert SECRET not in told.text
+
+
+async def test_a_link_of_a_slot_to_come_shows_when_it_opens(home: FollowedHouse) -> None:
+    patient = await home.enrol(starts=1)
+    page = (await opened(home, home.link(patient))).json()
+    assert page["slot"] is None
+    assert page["opens_at"] > now()
+
+
+# --- links that open nothing -----------------------------------------------------------------------------------------
+
+
+async def links_of_nothing(home: FollowedHouse) -> dict[str, str]:
+    """Return links that open nothing, each for another reason."""
+    patient, revoked = await home.enrol(), await home.enrol()
+    found = {
+        "unknown": "x" * 24,
+        "longer": "é" * 150,
+        "expired": home.link(patient, expires_at=now() - 1),
+        "revoked": home.link(revoked),
+        "nobody's": home.links.link("ici", "a" * 26, "1-0900", now() + 60_000),
+    }
+    home.links.revoke(revoked)
+    return found
+
+
+DOORS: dict[str, dict[str, Any]] = {
+    "/answer/open": {},
+    "/answers": {"id": str(uuid.uuid4()), "slot": "1-0900", "answers": {"pain": True}},
+    "/answer/stop": {},
+    "/answer/read": {"birth_date": "1956-03-01", "code": "000000"},
+}
+
+
+async def test_unknown_expired_and_revoked_links_are_one_and_the_same_answer(home: FollowedHouse) -> None:
+    links = await links_of_nothing(home)
+    ends = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.followed.values()]
+    for path, body in DOORS.items():
+        answers = [await home.post(path, body | {"link": link}) for link in links.values()]
+        assert {kind_of(each) for each in answers} == {(404, "no-such-link")}, path
+        assert len({each.content for each in answers}) == 1
+        assert len({str(sorted({**each.headers, "date": ""}.items())) for each in answers}) == 1
+    answers = [await home.post("/answer/code", {"link": link}) for link in links.values()]
+    assert {(each.status_code, each.text) for each in answers} == {(202, '{"minutes":15}')}
+    after = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.followed.values()]
+    assert after == ends
+
+
+async def test_they_take_alike_long(home: FollowedHouse) -> None:
+    """The medians of many, taken in turns, so that what else the machine does falls on all of them."""
+    links = await links_of_nothing(home)
+    took: dict[str, list[float]] = {name: [] for name in links}
+    gate = home.gate
+    gate._by_address = Buckets(10_000, 1)
+    gate._all = Bucket(10_000, 1)
+    for _ in range(60):
+        for name, link in links.items():
+            began = time.perf_counter()
+            await opened(home, link)
+            took[name].append(time.perf_counter() - began)
+    medians = {name: statistics.median(each) for name, each in took.items()}
+    assert max(medians.values()) < 1.5 * min(medians.values()), medians
+
+
+async def test_ten_thousand_wrong_links_a_minute_keep_nobody_out(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    turns = asyncio.Semaphore(20)
+
+    async def wrong(number: int) -> int:
+        async with turns:
+            return int((await opened(home, f"{number:024}")).status_code)
+
+    flood = [asyncio.create_task(wrong(number)) for number in range(700)]
+    took = []
+    for _ in range(10):
+        began = time.perf_counter()
+        assert (await opened(home, link)).status_code == 200
+        took.append(time.perf_counter() - began)
+    assert (await answer(home, link, WELL, slot)).status_code == 201
+    statuses = await asyncio.gather(*flood)
+    assert statuses.count(404) < 60
+    assert set(statuses) == {404, 429}
+    refused = await opened(home, "y" * 24)
+    assert kind_of(refused) == (429, "too-many")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (await opened(home, link)).status_code == 200
+    assert max(took) < 1.0
+
+
+def test_callers_are_counted_by_address_and_of_ipv6_by_household() -> None:
+    def at(host: str) -> str:
+        return gates.address_of(type("Asked", (), {"client": type("Client", (), {"host": host})})())
+
+    assert at("192.0.2.7") == at("::ffff:192.0.2.7") != at("192.0.2.8")
+    assert at("2001:db8:1:2::1") == at("2001:db8:1:2:ffff::9") != at("2001:db8:1:3::1")
+    assert at("nowhere") == "nowhere"
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+async def test_answers_are_kept_sealed_and_scored_at_once(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    told = await answer(home, home.link(patient), RED | {"remark": SECRET}, home.slot(patient), by="caregiver")
+    assert told.status_code == 201
+    assert set(told.json()) == {"received_at"}
+    held = home.patient(patient)
+    assert (held.colour, held.alert is not None) == ("red", True)
+    assert held.slots[home.slot(patient)].by == "caregiver"
+    assert (await home.current(patient)).answers["remark"] == SECRET
+
+
+async def test_answers_that_are_not_whole_are_taken_and_raise_what_they_raise(home: FollowedHouse) -> None:
+    """*Asked again* never blocks the sending of an alarming value."""
+    patient = await home.enrol()
+    told = await answer(home, home.link(patient), {"breathless": True}, home.slot(patient))
+    assert told.status_code == 201
+    held = home.patient(patient)
+    assert (held.colour, held.incomplete) == ("red", True)
+
+
+async def test_the_same_sending_is_kept_once(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot, id_ = home.link(patient), home.slot(patient), str(uuid.uuid4())
+    for _ in range(3):
+        assert (await answer(home, link, WELL, slot, id_)).status_code == 201
+    assert len((await home.current(patient)).sent) == 1
+
+
+async def test_other_answers_under_the_same_name_are_a_correction_and_are_not_lost(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot, id_ = home.link(patient), home.slot(patient), str(uuid.uuid4())
+    for answers in (WELL, RED):
+        assert (await answer(home, link, answers, slot, id_)).status_code == 201
+    assert home.patient(patient).colour == "red"
+    assert (await home.current(patient)).first == {"breathless": False}
+
+
+async def test_html_is_kept_as_the_text_that_it_is(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    text = "<script>alert('15')</script><img src=x onerror=y> & « é »"
+    assert (await answer(home, home.link(patient), WELL | {"remark": text}, home.slot(patient))).status_code == 201
+    assert (await home.current(patient)).answers["remark"] == text
+
+
+async def test_impossible_values_are_refused_by_field_and_not_repeated(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    wrong = {"temperature": 4711.25, "spo2": "97", "sleep": SECRET, "signs": ["cough", "cough"], "remark": 5, SECRET: 1}
+    told = await answer(home, link, WELL | wrong, slot)
+    assert kind_of(told) == (422, "wrong-fields")
+    assert {each["path"].partition(".#")[0] for each in told.json()["errors"]} == {
+        "answers.measures/temperature",
+        "answers.measures/spo2",
+        "answers.sleep",
+        "answers.signs",
+        "answers.remark",
+        "answers",
+    }
+    assert SECRET not in told.text
+    assert "4711" not in told.text
+    assert home.patient(patient).colour is None
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"link":1}', b"[" * 100_000, b'{"link":"x","a":{}}'])
+async def test_a_body_that_cannot_be_read_is_refused_and_changes_nothing(home: FollowedHouse, body: bytes) -> None:
+    for path in [*DOORS, "/answer/code"]:
+        assert (await home.post(path, body)).status_code in (400, 422)
+
+
+async def test_a_body_that_is_too_large_is_refused(home: FollowedHouse) -> None:
+    assert kind_of(await home.post("/answers", b"x" * 200_000)) == (413, "too-large")
+
+
+async def test_a_link_writes_the_slot_that_is_asked_and_no_other(home: FollowedHouse) -> None:
+    patient, other, before = await home.enrol(), await home.enrol(starts=1), await home.enrol(starts=-1)
+    slot, late = home.slot(patient), home.slot(before)
+    refused = [
+        await answer(home, home.link(patient), WELL, slot.replace("1-", "2-")),  # a slot to come
+        await answer(home, home.link(patient), WELL, "1-9999"),  # of nobody
+        await answer(home, home.link(other), WELL, home.slot(other)),  # not open yet
+        await answer(home, home.link(before, late.replace("2-", "1-")), WELL, late.replace("2-", "1-")),  # over
+        await answer(home, home.link(before, late.replace("2-", "1-")), WELL, late),  # another than the link's
+    ]
+    assert [kind_of(each) for each in refused] == [(409, "slot-closed")] * len(refused)
+    for each in (patient, other, before):
+        assert home.patient(each).answered_at is None
+
+
+async def test_one_patients_link_never_writes_anothers_slot(home: FollowedHouse) -> None:
+    mine, theirs = await home.enrol(), await home.enrol()
+    assert (await answer(home, home.link(mine), RED, home.slot(theirs))).status_code == 201
+    assert (home.patient(mine).colour, home.patient(theirs).colour) == ("red", None)
+
+
+async def test_what_is_paused_is_not_answered(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    told = await home.post(
+        f"/regions/ici/patients/{patient}/acts", {"act": "pause", "reason": "hospitalisé"}, subject="physician"
+    )
+    assert told.status_code == 200, told.text
+    assert kind_of(await answer(home, link, WELL, slot)) == (409, "paused")
+    page = (await opened(home, link)).json()
+    assert (page["status"], page["slot"]) == ("paused", None)
+
+
+async def test_corrections_have_an_end_but_for_what_is_graver(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    for temperature in (37.0, 37.1, 37.2, 37.3):
+        assert (await answer(home, link, WELL | {"temperature": temperature}, slot)).status_code == 201
+    assert kind_of(await answer(home, link, WELL | {"temperature": 37.4}, slot)) == (409, "too-many-corrections")
+    assert (await answer(home, link, RED, slot)).status_code == 201
+    assert home.patient(patient).colour == "red"
+
+
+# --- what is away ----------------------------------------------------------------------------------------------------
+
+
+async def test_with_the_key_store_away_nothing_is_accepted_and_nothing_is_in_clear(home: FollowedHouse) -> None:
+    patient, other = await home.enrol(), await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    assert (await answer(home, home.link(other), WELL, slot)).status_code == 201
+    ends = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.followed.values()]
+    store = home.home / "keys.sqlite3"
+    store.rename(home.home / "elsewhere")
+    refused = await answer(home, link, RED | {"remark": SECRET}, slot)
+    assert kind_of(refused) == (503, "key-store-away")
+    assert int(refused.headers["retry-after"]) > 0
+    assert [await home.log.end(s.sort.topic, s.partition) for s in home.followed.values()] == ends
+    (home.home / "elsewhere").rename(store)
+    assert (await answer(home, link, RED | {"remark": SECRET}, slot)).status_code == 201
+    assert not any(SECRET.encode() in value for value in await everything_on(home))
+
+
+async def everything_on(home: FollowedHouse) -> list[bytes]:
+    """Return the records of the followup shards."""
+    return [
+        record.value or b""
+        for shard in home.followed.values()
+        async for record in home.log.read(shard.sort.topic, shard.partition, 0)
+    ]
+
+
+async def test_with_the_file_of_links_away_no_link_opens_and_that_is_said(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link = home.link(patient)
+    assert (await opened(home, link)).status_code == 200
+    store = home.home / "patient-links.sqlite3"
+    store.rename(home.home / "elsewhere")
+    assert kind_of(await opened(home, link)) == (503, "links-away")
+    (home.home / "elsewhere").rename(store)
+    assert (await opened(home, link)).status_code == 200
+
+
+async def test_with_the_log_away_it_is_said_and_sent_again_it_is_kept_once(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot, id_ = home.link(patient), home.slot(patient), str(uuid.uuid4())
+    home.log.away = True
+    assert (await answer(home, link, WELL, slot, id_)).status_code == 503
+    home.log.away = False
+    assert (await answer(home, link, WELL, slot, id_)).status_code == 201
+
+
+async def test_what_is_on_the_log_and_not_folded_yet_is_pending(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot, id_ = home.link(patient), home.slot(patient), str(uuid.uuid4())
+    shard = home.shard_of(patient)
+    shard.working.clear()
+    home.app.state.commands._outcome_within_s = 0.05
+    told = await answer(home, link, WELL, slot, id_)
+    assert (told.status_code, told.json()["pending"]) == (202, True)
+    shard.working.set()
+    home.app.state.commands._outcome_within_s = 2.0
+    assert (await answer(home, link, WELL, slot, id_)).status_code == 201
+    assert len((await home.current(patient)).sent) == 1
+
+
+async def test_another_sites_page_may_send_nothing(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    told = await opened(home, home.link(patient), origin="https://elsewhere.example")
+    assert kind_of(told) == (403, "other-origin")
+
+
+# --- stopping --------------------------------------------------------------------------------------------------------
+
+
+async def test_stopping_is_at_once_and_tells_by_when_all_is_erased(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    told = await home.post("/answer/stop", {"link": link})
+    held = home.patient(patient)
+    assert (told.status_code, held.status, held.stopped_by_patient) == (200, "stopped", True)
+    assert told.json() == {"over_at": held.over_at, "erased_by": held.erase_at, "waits": False}
+    again = await home.post("/answer/stop", {"link": link})
+    assert (again.status_code, again.json()) == (200, told.json())
+    assert kind_of(await answer(home, link, WELL, slot)) == (409, "over")
+    assert (await opened(home, link)).json()["status"] == "stopped"
+
+
+async def test_with_a_red_open_erasure_waits_and_the_patient_is_told_so(home: FollowedHouse) -> None:
+    patient = await home.enrol(on="ars", circle=(Member("agent", "tracing_agent"),))
+    called = {"act": "call", "outcome": "agreed"}
+    assert (await home.post(f"/regions/ici/patients/{patient}/acts", called, subject="agent")).status_code == 200
+    link = home.link(patient)
+    assert (await answer(home, link, RED, home.slot(patient))).status_code == 201
+    told = (await home.post("/answer/stop", {"link": link})).json()
+    assert told["waits"]
+    assert told["erased_by"] == told["over_at"] + 72 * 3_600_000
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def code_of(home: FollowedHouse, link: str, patient: str) -> str:
+    """Ask for a code, and return it as the patient's telephone shows it."""
+    assert (await home.post("/answer/code", {"link": link})).status_code == 202
+    await home.settled()
+    event = list(home.patient(patient).codes)[-1]
+    return home.links.code(patient, event)
+
+
+async def read(home: FollowedHouse, link: str, code: str, born: str = "1956-03-01") -> Any:
+    """Read one's own file."""
+    return await home.post("/answer/read", {"link": link, "birth_date": born, "code": code})
+
+
+async def test_patients_read_what_they_answered_their_file_and_who_read_it(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    assert (await answer(home, link, WELL | {"remark": SECRET}, slot)).status_code == 201
+    seen = await home.get("physician", f"/regions/ici/patients/{patient}")
+    assert seen.status_code == 200, seen.text
+    told = await read(home, link, await code_of(home, link, patient))
+    assert told.status_code == 200, told.text
+    own = told.json()
+    assert own["file"]["birth_name"] == "DUPONT"
+    assert [each["answers"]["remark"] for each in own["slots"]] == [SECRET]
+    assert own["slots"][0]["due_at"] is not None
+    assert "result" not in own["slots"][0]
+    assert {"physician", "patient"} <= {each["who"] for each in own["trail"]}
+    assert own["trail"][0]["screen"] == "answer-read"
+    (entry, *_) = home.trail.of_file(patient)
+    assert (entry.entry.who, entry.entry.act) == (f"patient:{patient}", Act.READ)
+
+
+async def test_a_wrong_date_and_a_wrong_code_are_one_and_the_same_answer(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link = home.link(patient)
+    code = await code_of(home, link, patient)
+    other = f"{(int(code) + 1) % 10**6:06}"
+    answers = [await read(home, link, code, "1956-03-02"), await read(home, link, other)]
+    assert {kind_of(each) for each in answers} == {(403, "wrong-code")}
+    assert len({each.content for each in answers}) == 1
+    assert (await read(home, link, code)).status_code == 200
+
+
+async def test_five_tries_and_then_none_of_that_code(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link = home.link(patient)
+    code = await code_of(home, link, patient)
+    for _ in range(5):
+        assert kind_of(await read(home, link, code, "1956-03-02")) == (403, "wrong-code")
+    assert kind_of(await read(home, link, code)) == (429, "too-many")
+    home.gate.asked_anew(patient)  # as in a process that counted none of these
+    assert kind_of(await read(home, link, code)) == (403, "wrong-code")
+    assert (await read(home, link, await code_of(home, link, patient))).status_code == 200
+
+
+async def test_without_a_code_nothing_is_read(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    assert kind_of(await read(home, home.link(patient), "000000")) == (403, "wrong-code")
+
+
+async def test_anothers_code_opens_nothing(home: FollowedHouse) -> None:
+    mine, theirs = await home.enrol(), await home.enrol()
+    code = await code_of(home, home.link(theirs), theirs)
+    assert kind_of(await read(home, home.link(mine), code)) == (403, "wrong-code")
+
+
+async def test_with_the_trail_away_nothing_is_read(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link = home.link(patient)
+    code = await code_of(home, link, patient)
+    assert (await read(home, link, code)).status_code == 200
+    store = home.home / "trail.sqlite3"
+    store.rename(home.home / "elsewhere")
+    refused = await read(home, link, code)
+    assert kind_of(refused) == (503, "trail-away")
+    assert "DUPONT" not in refused.text
+    (home.home / "elsewhere").rename(store)
+    assert (await read(home, link, code)).status_code == 200
+
+
+async def test_many_codes_are_asked_for_and_few_are_sent_and_the_answer_never_tells(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link = home.link(patient)
+    answers = [await home.post("/answer/code", {"link": link}) for _ in range(8)]
+    assert {(each.status_code, each.text) for each in answers} == {(202, '{"minutes":15}')}
+    await home.settled()
+    assert len(home.patient(patient).codes) == 5
+
+
+async def test_reasons_of_own_thresholds_are_the_circles(home: FollowedHouse) -> None:
+    own = {"flag/low": OwnThreshold(88.0, "physician", now(), SECRET)}
+    patient = await home.enrol(replace(person(), thresholds=own))
+    link = home.link(patient)
+    told = await read(home, link, await code_of(home, link, patient))
+    assert told.json()["file"]["thresholds"]["flag/low"]["value"] == 88.0
+    assert SECRET not in told.text
