@@ -213,6 +213,7 @@ class AlertsView(NamedTuple):
     channel: str
     concerns: tuple[str, ...] = ()
     subject: str | None = None
+    counts: bool = False  # of patients, as they are published
 
     @property
     def name(self) -> str:
@@ -233,11 +234,12 @@ def is_told(held: HeldAlert, subject: str) -> bool:
 
 def alerts_view(subject: str, grants: Iterable[Grant], region: str, now: int, channel: str) -> AlertsView | None:
     """Return what the subject sees on a channel of alerts at this moment, None where they see nothing."""
-    roles = [MATRIX.roles[right.role].alerts for right in rights_of(subject, grants, region, now)]
+    roles = [MATRIX.roles[right.role] for right in rights_of(subject, grants, region, now)]
     if channel == MINE or channel.startswith(f"{MINE}:"):
         return AlertsView(region, channel, subject=subject) if any(role.mine for role in roles) else None
-    concerns = {concern for role in roles for concern in role.desk}
-    return AlertsView(region, channel, tuple(sorted(concerns))) if concerns else None
+    concerns = {concern for role in roles for concern in role.alerts.desk}
+    counts = any(role.patients.counts for role in roles)
+    return AlertsView(region, channel, tuple(sorted(concerns)), counts=counts) if concerns else None
 
 
 def may_act(rights: Iterable[Right], held: HeldAlert, subject: str) -> bool:

@@ -70,7 +70,7 @@ def refusal(said: Said, subject: str, act: str, now: int, names: Mapping[str, st
         return Problem("taken", detail, taken_by=by, taken_by_name=names.get(by, msgspec.UNSET), taken_at=at)
     if (over := OVER.fullmatch(reason)) is not None:
         return Problem("over", over_at=int(over[1]))
-    kind = {"not taken": "not-taken", "unknown alert": "unknown"}.get(reason)
+    kind = {"not taken": "not-taken", "unknown alert": "unknown", "open the file": "open-the-file"}.get(reason)
     return Problem(kind) if kind else Problem("refused", reason)
 
 

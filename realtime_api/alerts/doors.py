@@ -12,6 +12,7 @@ from starlette.responses import Response
 from domain.alerts.notice import HeldAlert
 from domain.alerts.rule import SEVERITIES
 from domain.events import Event, OverrideEnded, ShiftOverridden, SilenceEnded, SilenceMade, Source
+from domain.followup.counts import LEAST
 from live_state import notices
 from live_state.state import State
 from people.directory import People
@@ -131,7 +132,7 @@ class AlertDoors:
         if asked.to is not None and (hub.people is None or asked.to not in hub.people.people):
             raise Problem("wrong-fields", mistakes=[Mistake("to", "is nobody who can be told here")])
         ids = list(dict.fromkeys(asked.alerts))
-        judged = {id_: self._judge(place, hub.alerts.get(id_)) for id_ in ids}
+        judged = {id_: self._judge(place, hub.alerts.get(id_), asked.act) for id_ in ids}
         allowed = {id_: held for id_, held in judged.items() if isinstance(held, HeldAlert)}
         commands: dict[str, Command[Event]] = {}
         key = _key(request)
@@ -157,15 +158,25 @@ class AlertDoors:
         answers = [acts.answer_of(id_, commands.get(id_), said) for id_, said in zip(ids, told, strict=True)]
         return acts.answer(answers, told)
 
-    def _judge(self, place: AlertsPlace, held: HeldAlert | None) -> HeldAlert | Problem:
+    def _judge(self, place: AlertsPlace, held: HeldAlert | None, act: str) -> HeldAlert | Problem:
         """Return an alert that the asker may act on, or why not: one that they don't see might as well not be there."""
         if held is None:
             return _unknown_alert()
         if may_act(place.view.rights, held, place.who.subject):
+            if act != "seen" and held.alert.labels.get("concern") == "patients":
+                return Problem("open-the-file")
             return held
         if place.desk is not None and place.desk.shows(held):
             return Problem("not-allowed", "you see this alert, and were not told of it: it is not yours to act on")
         return _unknown_alert()
+
+    # -- counts of patients
+
+    async def follow_up_counts(self, request: Request) -> Response:
+        """Return how many patients are followed at home, by hours."""
+        hub = (await self._place(request, f"GET {REGION}/follow-up-counts")).hub
+        hours = sorted(hub.counts.values(), key=lambda each: -each.at)
+        return json_answer(shapes.FollowUpCounts(hub.code, hub.at, LEAST, hours), headers=NEVER)
 
     # -- silences
 
@@ -409,6 +420,7 @@ _TABLE: tuple[Entry, ...] = (
         },
         (CODE, KEY),
     ),
+    Entry("GET", f"{REGION}/follow-up-counts", "follow_up_counts", None, READ | {200: shapes.FollowUpCounts}, (CODE,)),
     Entry("GET", f"{REGION}/silences", "silences", None, READ | {200: shapes.SilencesShown}, (CODE,)),
     Entry(
         "POST",

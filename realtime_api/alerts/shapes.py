@@ -6,6 +6,7 @@ import msgspec
 
 from domain.alerts.notice import ChannelState, Entry, Group, HeldAlert, Override, Past, Silence
 from domain.alerts.routing import Shift
+from domain.followup.counts import Counts
 from domain.places import Words
 from realtime_api.problems import ProblemDocument
 from realtime_api.push.alerts import OnCallNow
@@ -25,6 +26,20 @@ class AlertsShown(msgspec.Struct, frozen=True):
     overrides: dict[str, Override]
     channels: dict[str, ChannelState]
     on_call: dict[str, OnCallNow]
+    counts: dict[str, Counts]
+
+
+class FollowUpCounts(msgspec.Struct, frozen=True):
+    """How many patients are followed at home, by hours, the last one first, as far as all parts of them are known.
+
+    `least` is the smallest number that is shown; of what is less, and of a sum with such a number in it, see
+    `domain/followup/counts.py`.
+    """
+
+    region: str
+    at: int
+    least: int
+    hours: list[Counts]
 
 
 class AlertShown(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from domain.alerts import cluster
 from domain.alerts.notice import HeldAlert, Worth
 from domain.alerts.routing import People
 from domain.alerts.rule import Ruleset
@@ -13,6 +14,7 @@ from domain.places import Words
 from realtime_api.alerts.shapes import OwnLoad, RuleWorth, TeamLoad, WorthShown
 
 SMALLEST_TEAM = 5  # of fewer, a sum would tell of single people
+UNTOLD = ("patient",)  # how many patients' alerts there were is a count of patients, and those are told by the hour
 # Our own choice: of fewer alarms a share says little, and four of five for nothing is what people stop answering.
 PROPOSED_FROM_RAISED, PROPOSED_BELOW = 20, 0.2
 
@@ -25,12 +27,12 @@ def rules_worth(
     by_rule: dict[str, list[Worth]] = {}
     for key, each in worth.items():
         rule, _, day = key.rpartition("/")
-        if day >= first:
+        if day >= first and rule not in UNTOLD:
             by_rule.setdefault(rule, []).append(each)
     # Of those that go on, too, only those that were raised within these days.
     raised_on = [worth_key(each.alert).rpartition("/") for each in held if each.alert.status != "resolved"]
     going_on = Counter(rule for rule, _, day in raised_on if day >= first)
-    titles = {rule.id: rule.title for rule in rules.rules} if rules else {}
+    titles = {rule.id: rule.title for rule in (*(rules.rules if rules else ()), cluster.RULE)}
     found = [_sum(rule, some, going_on[rule], titles) for rule, some in by_rule.items()]
     return sorted(found, key=lambda rule: (-rule.raised, rule.rule))
 

@@ -11,6 +11,7 @@ from domain.alerts.notice import ChannelState, Group, HeldAlert, Override, Silen
 from domain.alerts.oncall import on_duty
 from domain.alerts.routing import OnCall, People, Routing
 from domain.alerts.rule import Ruleset
+from domain.followup.counts import Counts
 from domain.grants import Grant
 from live_state import notices
 from live_state.state import Build, Position
@@ -27,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[bytes | msgspec.Raw], Any]]] = {
     "silence": ("silences", notices.read_silence),
     "override": ("overrides", notices.read_override),
     "channel": ("channels", notices.read_channel),
+    "counts": ("counts", notices.read_counts),
 }
 ON_CALL = "on-call/"  # settings of this name hold a schedule each
 SETTINGS: dict[str, type] = {"routing": Routing, "people": People, "alert_rules": Ruleset}
@@ -51,9 +53,14 @@ def subjects_of(held: HeldAlert | None) -> set[str]:
 
 
 def see_alert(held: HeldAlert, view: AlertsView) -> HeldAlert | None:
-    """Return an alert as a view shows it, None where it does not: who else was told is the desk's to know."""
+    """Return an alert as a view shows it, None where it does not: who else was told is the desk's to know.
+
+    Whom its plan names is nobody's: it holds a patient's circle.
+    """
     if not view.shows(held):
         return None
+    if held.alert.plan:
+        held = msgspec.structs.replace(held, alert=msgspec.structs.replace(held.alert, plan=()))
     if view.subject is None:
         return held
     told = (view.subject,) if view.subject in held.told else ()
@@ -146,6 +153,8 @@ class Shown:
         subject = self._view.subject
         if value is None or (subject is not None and name not in EVERYONE_SEES):
             return None
+        if isinstance(value, Counts):
+            return value if self._view.counts else None
         if isinstance(value, HeldAlert):
             return see_alert(value, self._view)
         if isinstance(value, Group):
@@ -191,6 +200,7 @@ class AlertsHub(Mirror[AlertsView]):
         self.silences: dict[str, Silence] = {}
         self.overrides: dict[str, Override] = {}
         self.channels: dict[str, ChannelState] = {}
+        self.counts: dict[str, Counts] = {}  # of patients, by hour
         self.on_call: dict[str, OnCallNow] = {}
         self.schedules: dict[str, OnCall] = {}
         self.routing: Routing | None = None

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from domain.alerts.notice import ChannelState, Group, HeldAlert, Override, Silence
 from domain.capacity.picture import WardPicture  # on this way without its rows
 from domain.capacity.totals import Total
+from domain.followup.counts import Counts
 from realtime_api.push.alerts import OnCallNow
 from realtime_api.push.patients import RowShown
 
@@ -44,6 +45,7 @@ class AlertsPicture(msgspec.Struct, frozen=True):
     overrides: dict[str, Override]
     channels: dict[str, ChannelState]
     on_call: dict[str, OnCallNow]
+    counts: dict[str, Counts]
 
 
 class AlertsChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,7 @@ class AlertsChanged(msgspec.Struct, frozen=True, kw_only=True):
     overrides: dict[str, Override | None] | UnsetType = UNSET
     channels: dict[str, ChannelState | None] | UnsetType = UNSET
     on_call: dict[str, OnCallNow | None] | UnsetType = UNSET
+    counts: dict[str, Counts | None] | UnsetType = UNSET
 
 
 class PatientsPicture(msgspec.Struct, frozen=True):

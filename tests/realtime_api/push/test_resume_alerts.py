@@ -30,7 +30,7 @@ VIEWS = (
     AlertsView("ici", "alerts:me", subject="anne"),
     AlertsView("ici", "alerts:me", subject="paul"),
 )
-PARTS = ("alerts", "groups", "silences", "overrides", "channels", "on_call")
+PARTS = ("alerts", "groups", "silences", "overrides", "channels", "on_call", "counts")
 NO_WORDS = Words(fr="", en="")
 
 
