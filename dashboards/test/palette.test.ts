@@ -36,7 +36,7 @@ describe.each(["day", "night"] as const)("by %s", (theme) => {
   });
 
   it("writes on its filled surfaces legibly", () => {
-    for (const [ink, paper] of [["on-accent", "accent"], ["on-full", "full"], ["on-danger", "danger"], ["on-notice", "notice"]]) {
+    for (const [ink, paper] of [["on-accent", "accent"], ["on-full", "full"], ["on-danger", "danger"], ["on-notice", "notice"], ["on-red", "red"], ["on-orange", "orange"], ["on-yellow", "yellow"]]) {
       expect(contrast(c[ink!]!, c[paper!]!), paper).toBeGreaterThanOrEqual(4.5);
     }
   });
@@ -67,5 +67,10 @@ describe.each(["day", "night"] as const)("by %s", (theme) => {
   it.each(EYES)("keeps free, nearly full and full apart for an eye with %s vision", (eye) => {
     const states = ["free", "near", "full"].map((state) => c[state]!);
     for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) expect(distance(states[i]!, states[j]!, eye)).toBeGreaterThanOrEqual(18);
+  });
+
+  it.each(EYES)("keeps the colours of followed patients apart for an eye with %s vision", (eye) => {
+    const chips = ["red", "orange", "yellow"].map((name) => c[name]!);
+    for (const [i, j] of [[0, 1], [0, 2], [1, 2]] as const) expect(distance(chips[i]!, chips[j]!, eye)).toBeGreaterThanOrEqual(14);
   });
 });

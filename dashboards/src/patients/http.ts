@@ -1,0 +1,39 @@
+/** The doors of followed patients. */
+import { ask, region } from "../http";
+import type { Act, Board, PatientPage, Pathway } from "./wire";
+
+const now = { cache: "no-store" } as const;
+const say = (method: string, body: unknown): RequestInit => ({
+  method,
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+  // Longer than an act is valid for: what comes back then is an outcome, not a guess.
+  signal: AbortSignal.timeout(15_000),
+});
+const patient = (code: string, id: string) => `${region(code)}/patients/${encodeURIComponent(id)}`;
+
+export interface Enrolled {
+  id: string;
+  links: { page?: string; answer?: string };
+  similar?: string[];
+  similar_elsewhere?: boolean;
+}
+
+export interface Asked {
+  name: string;
+  first_name?: string;
+  birth_date?: string;
+}
+
+export const doors = {
+  /** The board; of those named alone, where some are: each that is opened is written down. */
+  board: (code: string, ids: readonly string[] = []) =>
+    ask<Board>(`${region(code)}/patients${ids.length > 0 ? `?ids=${ids.map(encodeURIComponent).join(",")}` : ""}`, now),
+  patient: (code: string, id: string) => ask<PatientPage>(patient(code, id), now),
+  act: (code: string, id: string, act: Act) => ask<{ outcome?: string }>(`${patient(code, id)}/acts`, say("POST", act)),
+  changeFile: (code: string, id: string, file: unknown, reason: string) => ask<unknown>(`${patient(code, id)}/file`, say("PUT", { file, reason })),
+  breakGlass: (code: string, id: string, reason: string) => ask<unknown>(`${patient(code, id)}/break-glass`, say("POST", { reason })),
+  enrol: (code: string, body: unknown) => ask<Enrolled>(`${region(code)}/patients`, say("POST", body)),
+  search: (code: string, asked: Asked) => ask<{ patients: (string | { id: string })[] }>(`${region(code)}/patients/search`, say("POST", asked)),
+  pathways: (code: string) => ask<{ pathways: Pathway[]; zone?: string }>(`${region(code)}/pathways`, now),
+};

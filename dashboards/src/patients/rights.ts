@@ -1,0 +1,27 @@
+/** What a reader may do with followed patients, by their roles: which pages are offered; the doors decide. */
+import type { Session } from "../wire";
+
+type Grant = NonNullable<Session["grants"]>[number];
+
+export type Right = "circle" | "enrol" | "open" | "break_glass" | "sitting" | "calls" | "trail" | "trail_own";
+
+const OF_ROLE = new Map<string, readonly Right[]>([
+  ["physician", ["circle", "enrol", "trail_own"]],
+  ["nurse", ["circle", "enrol", "trail_own"]],
+  ["coordinator", ["circle", "trail_own"]],
+  ["regulator", ["break_glass"]],
+  ["ehpad", ["sitting"]],
+  ["tracing_agent", ["circle", "enrol", "calls"]],
+  ["support", ["open"]],
+  ["dpo", ["trail"]],
+]);
+
+/** Returns the rights that grants give. */
+export function rightsOf(grants: readonly Pick<Grant, "role">[]): ReadonlySet<Right> {
+  return new Set(grants.flatMap(({ role }) => OF_ROLE.get(role) ?? []));
+}
+
+/** Returns the FINESS of the establishments in which somebody sits with residents. */
+export function sittingsOf(grants: readonly Pick<Grant, "role" | "scope">[]): string[] {
+  return [...new Set(grants.filter(({ role }) => role === "ehpad").map(({ scope }) => scope.replace(/^et[:/]/, "")))];
+}

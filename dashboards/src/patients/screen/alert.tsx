@@ -1,0 +1,240 @@
+/** The alert of a patient: *vu* and *je prends en charge* are two things; who is on it, and what happens by itself. */
+import { signal, useSignal } from "@preact/signals";
+import { Check, CircleCheck, Eye, Forward, Hand, MessageSquare } from "lucide-preact";
+import { useEffect } from "preact/hooks";
+import { countDown } from "../../alerts/count_down";
+import { doors as alertDoors } from "../../alerts/http";
+import { map } from "../../alerts/state";
+import { keysShown } from "../../screen/keys";
+import { oneKey, region } from "../../state";
+import { act, busy, doing, me, now } from "../state";
+import type { Outcome, PatientAlert, PatientPage, Row } from "../wire";
+import { tp } from "../words";
+import { Chip, Choice, Field, Outcome as Came, Person, Shell, sinceText, Ticking, timeText, who } from "./parts";
+import { Findings } from "./slots";
+
+const MINUTE = 60_000;
+/** How soon one looks again: a red within two hours, at most; anything else within twelve. */
+const CHECKS: Record<"red" | "other", { minutes: number[]; first: number }> = {
+  red: { minutes: [15, 30, 60, 120], first: 30 },
+  other: { minutes: [30, 60, 120, 240, 720], first: 120 },
+};
+const OUTCOMES: Outcome[] = ["acted", "no_action_needed", "wrong"];
+
+type Open = "hand_over" | "close" | "comment" | null;
+const open = signal<Open>(null);
+
+const checksOf = (alert: PatientAlert) => CHECKS[alert.colour === "red" ? "red" : "other"];
+
+/** A minute less than was asked for at the very end: the server's clock may be a moment ahead of the page's. */
+const checkAt = (minutes: number, alert: PatientAlert): number => {
+  const limit = (alert.colour === "red" ? 120 : 720) * MINUTE;
+  return (now.peek() ?? Date.now()) + Math.min(minutes * MINUTE, limit - MINUTE / 2);
+};
+
+export function AlertBox({ page, row }: { page: PatientPage; row: Row }) {
+  const words = tp.value;
+  const alert = row.alert ?? null;
+  useEffect(() => () => void (open.value = null), []);
+  if (alert === null) return <Came of={["close"]} />;
+  const isMine = alert.taken_by === me.value;
+  const member = page.row.circle.find(({ subject }) => subject === me.value);
+  const isFull = member !== undefined && !member.until; // who broke the glass may comment, and no more
+  return (
+    <section class={`alert-box alert-${alert.colour}`} data-alert={alert.id} data-status={alert.status} aria-label={words.alertOpen}>
+      <p class="alert-head">
+        <Chip colour={alert.colour} />
+        <strong>{words.alertOpen}</strong>{" "}
+        <span>
+          <Ticking text={(clock) => words.openSince(sinceText(alert.opened_at)(clock))} />
+          {alert.worsened_at && (
+            <>
+              {" · "}
+              <Ticking text={(clock) => words.worsenedSince(sinceText(alert.worsened_at!)(clock))} />
+            </>
+          )}
+          {(alert.reopened ?? 0) > 0 && ` · ${words.reopened(alert.reopened!)}`}
+        </span>
+      </p>
+      <OnIt alert={alert} />
+      {page.why.length > 0 && (
+        <div class="alert-why">
+          <h3>{words.why}</h3>
+          <Findings findings={page.why} page={page} />
+        </div>
+      )}
+      <Came of={["seen", "take", "hand_over", "close", "comment"]} />
+      {member && (
+        <>
+          <div class="alert-acts">
+            {isFull && (alert.status === "firing" || !isMine) && <Thumbs alert={alert} />}
+            <div class="alert-more">
+              <More what="comment" icon={MessageSquare} text={words.comment} />
+              {isFull && isMine && <More what="hand_over" icon={Forward} text={words.handOver} />}
+              {isFull && <More what="close" icon={CircleCheck} text={words.close} />}
+            </div>
+          </div>
+          {open.value === "comment" && <CommentForm alert={alert} />}
+          {open.value === "hand_over" && <HandOverForm alert={alert} row={row} />}
+          {open.value === "close" && <CloseForm alert={alert} />}
+        </>
+      )}
+    </section>
+  );
+}
+
+function More({ what, icon: Icon, text }: { what: Exclude<Open, null>; icon: typeof Eye; text: string }) {
+  const isOpen = open.value === what;
+  return (
+    <button type="button" class="act" data-act={what} aria-expanded={isOpen} onClick={() => (open.value = isOpen ? null : what)}>
+      <Icon size={18} aria-hidden="true" />
+      {text}
+    </button>
+  );
+}
+
+const markSeen = (alert: PatientAlert) =>
+  doing("seen", () => alertDoors.act(region.peek(), "seen", [alert.id], {}));
+
+/** Two things, both under the thumb: seen is not taken. */
+function Thumbs({ alert }: { alert: PatientAlert }) {
+  const words = tp.value;
+  const { minutes, first } = checksOf(alert);
+  const chosen = useSignal(first);
+  const wanted = minutes.includes(chosen.value) ? chosen.value : first;
+  const seen = map("alerts").get(alert.id)?.seen_by?.[me.value] !== undefined;
+  const take = () => void act({ act: "take", alert: alert.id, check_at: checkAt(wanted, alert) });
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !oneKey.value || keysShown.value) return;
+      if (event.target instanceof Element && event.target.matches("input, textarea, select")) return;
+      if (event.key === "v" && !seen) void markSeen(alert);
+      else if (event.key === "t") take();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", onKeyDown);
+    return () => removeEventListener("keydown", onKeyDown);
+  });
+  return (
+    <div class="thumbs">
+      <button type="button" class="act thumb" data-act="seen" disabled={seen || busy.value !== null} aria-busy={busy.value === "seen"} title={words.seenWhy} onClick={() => void markSeen(alert)}>
+        {seen ? <Check size={20} aria-hidden="true" /> : <Eye size={20} aria-hidden="true" />}
+        {busy.value === "seen" ? words.busy : seen ? words.seenAlready : words.seen}
+      </button>
+      <button type="button" class="act main thumb" data-act="take" disabled={busy.value !== null} aria-busy={busy.value === "take"} onClick={take}>
+        <Hand size={20} aria-hidden="true" />
+        {busy.value === "take" ? (
+          words.busy
+        ) : (
+          <Ticking text={(clock) => (clock === null ? words.take : words.takeUntil(timeText(clock + wanted * MINUTE)))} />
+        )}
+      </button>
+      <label class="check-in">
+        <span>{words.checkIn}</span>
+        <select value={String(wanted)} onChange={(event) => (chosen.value = Number((event.currentTarget as HTMLSelectElement).value))}>
+          {minutes.map((n) => (
+            <option key={n} value={String(n)}>
+              {words.inMinutes(n)}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
+  );
+}
+
+/** Who else is on it: who has it, who was told, who has seen it; and when it goes on by itself. */
+function OnIt({ alert }: { alert: PatientAlert }) {
+  const words = tp.value;
+  const held = map("alerts").get(alert.id);
+  const next = held ? (held.groups ?? []).map((id) => map("groups").get(id)?.next_at).find((at) => typeof at === "number") : undefined;
+  const seen = Object.keys(held?.seen_by ?? {});
+  const told = (held?.told ?? []).filter((subject) => !seen.includes(subject));
+  return (
+    <p class="on-it" aria-label={words.onIt}>
+      {alert.taken_by ? (
+        <span class="mark has-it">
+          <Hand size={16} aria-hidden="true" />
+          {alert.taken_by === me.value ? words.iHaveIt : words.takenBy(who(alert.taken_by), timeText(alert.taken_at ?? alert.opened_at))}
+        </span>
+      ) : (
+        <span class="mark nobody">
+          <Ticking text={(clock) => words.nobodyHasIt(sinceText(alert.worsened_at ?? alert.opened_at)(clock))} />
+        </span>
+      )}
+      {alert.taken_by && alert.check_at && (
+        <span class="mark">
+          <Ticking text={(clock) => (clock !== null && clock >= alert.check_at! ? words.checkPassed : `${words.nextCheck} ${clock === null ? "–" : countDown(alert.check_at! - clock)}`)} />
+        </span>
+      )}
+      {!alert.taken_by && typeof next === "number" && (
+        <span class="mark">
+          {words.escalatesIn}{" "}
+          <b class="count-down">
+            <Ticking text={(clock) => (clock === null ? "–:––" : countDown(next - clock))} />
+          </b>
+        </span>
+      )}
+      {seen.length > 0 && <span class="mark">{words.seenBy(seen.map(who).join(", "))}</span>}
+      {told.length > 0 && <span class="mark">{words.told(told.map(who).join(", "))}</span>}
+    </p>
+  );
+}
+
+const shut = () => void (open.value = null);
+
+function CommentForm({ alert }: { alert: PatientAlert }) {
+  const words = tp.value;
+  const text = useSignal("");
+  const send = async () => {
+    if (await act({ act: "comment", alert: alert.id, text: text.value.trim() })) shut();
+  };
+  return (
+    <Shell act="comment" onSend={() => void send()} onClose={shut} ready={text.value.trim() !== ""}>
+      <Field label={words.commentText} long max={4000} value={text.value} onInput={(value) => (text.value = value)} />
+    </Shell>
+  );
+}
+
+function HandOverForm({ alert, row }: { alert: PatientAlert; row: Row }) {
+  const words = tp.value;
+  const to = useSignal("");
+  const { minutes, first } = checksOf(alert);
+  const chosen = useSignal(String(first));
+  const send = async () => {
+    if (await act({ act: "hand_over", alert: alert.id, to: to.value, check_at: checkAt(Number(chosen.value), alert) })) shut();
+  };
+  const circle = row.circle.filter(({ until }) => !until).map(({ subject }) => subject);
+  return (
+    <Shell act="hand_over" onSend={() => void send()} onClose={shut} ready={to.value !== ""}>
+      <Person label={words.handTo} value={to.value} onChange={(subject) => (to.value = subject)} among={circle} without={[me.value]} />
+      <Choice label={words.checkIn} value={chosen.value} onChange={(value) => (chosen.value = value)} options={minutes.map((n) => [String(n), words.inMinutes(n)])} />
+    </Shell>
+  );
+}
+
+function CloseForm({ alert }: { alert: PatientAlert }) {
+  const words = tp.value;
+  const outcome = useSignal<Outcome | null>(null);
+  const text = useSignal("");
+  const send = async () => {
+    const word = text.value.trim();
+    if (await act({ act: "close", alert: alert.id, outcome: outcome.value!, ...(word ? { text: word } : {}) })) shut();
+  };
+  return (
+    <Shell act="close" onSend={() => void send()} onClose={shut} ready={outcome.value !== null} label={words.close}>
+      <fieldset class="choices">
+        <legend>{words.outcome}</legend>
+        {OUTCOMES.map((one) => (
+          <label key={one} class="choice">
+            <input type="radio" name="outcome" checked={outcome.value === one} onChange={() => (outcome.value = one)} />
+            {words.outcomes[one]}
+          </label>
+        ))}
+      </fieldset>
+      <Field label={words.word} long max={4000} value={text.value} onInput={(value) => (text.value = value)} />
+      <p class="sum">{words.closeWhy}</p>
+    </Shell>
+  );
+}

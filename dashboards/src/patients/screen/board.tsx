@@ -1,0 +1,372 @@
+/** My patients by colour then time: who they are, what their answers say, who has them, what is new. */
+import { useSignal } from "@preact/signals";
+import { BellOff, Clock, Hand, ListTodo, MessageSquare, Search, Sparkles } from "lucide-preact";
+import { useEffect, useRef } from "preact/hooks";
+import { go, onLink } from "../../route";
+import { useHold, useStillOrder, walk } from "../../screen/hold";
+import { Pending } from "../../screen/pending";
+import { keysShown } from "../../screen/keys";
+import { oneKey, region } from "../../state";
+import { say } from "../../words";
+import { Problem } from "../../http";
+import { doors } from "../http";
+import { namesShown } from "../privacy";
+import { COLOURS, filtered, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
+import { arrived, hasBoard, leftOff, me, newsFor, now, pressing, rights, rows, trouble } from "../state";
+import type { Colour } from "../wire";
+import { ruleWords, tp } from "../words";
+import { Chip, ColourGlyph, Field, Name, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
+import { valueText } from "../rules";
+
+const SHOWN: (Colour | "unanswered")[] = [...[...COLOURS].reverse(), "unanswered"];
+const ONLY: Only[] = ["waiting", "mine", "news"];
+
+export function Board() {
+  const words = tp.value;
+  const filter = useSignal<Filter>(NO_FILTER);
+  const list = useRef<HTMLUListElement>(null);
+  const all = rows.value;
+  // A name that is hidden can't be searched: what one types would say who is there.
+  const asked = namesShown.value ? filter.value : { ...filter.value, text: "" };
+  const shown = filtered(all, asked, me.value, (row) => newsFor(row).length > 0);
+  const byId = new Map(shown.map((one) => [one.row.id, one]));
+  const held = useHold(list);
+  const { order, waiting, apply } = useStillOrder(shown.map(({ row }) => row.id), held.value, JSON.stringify(filter.value));
+  const first = new Set(shown.filter(({ row }) => isPressing(row)).map(({ row }) => row.id));
+  const drawn = pinned(order, first).flatMap((id) => byId.get(id) ?? []);
+  const counts = tallied(all);
+  const open = all.filter(({ row }) => isWaiting(row)).length;
+  const narrow = (by: Partial<Filter>) => (filter.value = { ...filter.value, ...by });
+  const isFiltered = filter.value.colours.length + filter.value.only.length > 0 || filter.value.text !== "";
+  useBoardKeys();
+  if (!hasBoard.value) return <WithoutBoard />;
+  if (trouble.value !== null && all.length === 0) {
+    const why = { denied: words.denied, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[trouble.value];
+    return (
+      <p class="sum empty" role="alert">
+        {why}
+      </p>
+    );
+  }
+  if (!arrived.value && all.length === 0) {
+    return (
+      <p class="sum empty" role="status">
+        {words.arriving}
+      </p>
+    );
+  }
+  return (
+    <>
+      {(trouble.value === "keys" || trouble.value === "trail") && (
+        <p class="banner-warn" role="alert">
+          {trouble.value === "keys" ? words.keysAway : words.trailAway}
+        </p>
+      )}
+      <div class="board-head">
+        <p class="board-sum">
+          <strong>{words.followed(all.filter(({ row }) => row.status !== "ended" && row.status !== "stopped" && row.status !== "refused").length)}</strong>
+          {open > 0 && <span class="board-open">{words.waiting(open)}</span>}
+          {leftOff.value > 0 && <span class="soft">{words.leftOff(leftOff.value)}</span>}
+        </p>
+        <label class="find">
+          <Search size={18} aria-hidden="true" />
+          <span class="hidden">{words.search}</span>
+          <input
+            id="search"
+            type="search"
+            disabled={!namesShown.value}
+            placeholder={namesShown.value ? words.search : words.searchLocked}
+            autocomplete="off"
+            value={filter.value.text}
+            onInput={(event) => narrow({ text: (event.currentTarget as HTMLInputElement).value })}
+          />
+        </label>
+        <ShowNames />
+      </div>
+      <div class="board-filters" role="group" aria-label={words.filterColours}>
+        {SHOWN.filter((colour) => counts[colour] > 0 || filter.value.colours.includes(colour)).map((colour) => {
+          const on = filter.value.colours.includes(colour);
+          return (
+            <button
+              key={colour}
+              type="button"
+              class={`toggle toggle-${colour}`}
+              aria-pressed={on}
+              onClick={() => narrow({ colours: on ? filter.value.colours.filter((one) => one !== colour) : [...filter.value.colours, colour] })}
+            >
+              <ColourGlyph colour={colour === "unanswered" ? null : colour} size={14} />
+              {words.colours[colour]} <b>{counts[colour]}</b>
+            </button>
+          );
+        })}
+        {ONLY.map((only) => {
+          const on = filter.value.only.includes(only);
+          return (
+            <button
+              key={only}
+              type="button"
+              class="toggle"
+              aria-pressed={on}
+              onClick={() => narrow({ only: on ? filter.value.only.filter((one) => one !== only) : [...filter.value.only, only] })}
+            >
+              {words.only[only]}
+            </button>
+          );
+        })}
+        <button type="button" class="toggle" aria-pressed={filter.value.over} onClick={() => narrow({ over: !filter.value.over })}>
+          {words.showOver}
+        </button>
+      </div>
+      <div class="board-pending">
+        <Pending waiting={waiting} apply={apply} />
+      </div>
+      {drawn.length === 0 && (
+        <p class="sum empty">
+          {all.length === 0 ? words.none : words.noneFiltered}{" "}
+          {isFiltered && (
+            <button type="button" class="quiet" onClick={() => (filter.value = NO_FILTER)}>
+              {words.showAll}
+            </button>
+          )}
+        </p>
+      )}
+      <ul ref={list} class="board" id="patients" aria-label={words.listLabel} onKeyDown={(event) => void walk(event, "a.patient")}>
+        {drawn.map((one) => (
+          <PatientCard key={one.row.id} one={one} />
+        ))}
+      </ul>
+      <Announcer />
+    </>
+  );
+}
+
+function PatientCard({ one: { row, content } }: { one: BoardRow }) {
+  const words = tp.value;
+  const colour = standing(row);
+  const news = newsFor(row);
+  const due = memosDue(row, now.value ?? 0).length;
+  return (
+    <li class={`patient-card ${isPressing(row) ? "is-pressing" : ""}`} data-patient={row.id} data-colour={colour ?? "none"} data-waiting={isWaiting(row)}>
+      <a class="patient" href={`/patients/${encodeURIComponent(row.id)}`} onClick={onLink}>
+        <span class="card-chip">
+          <Chip colour={colour} range={content?.range ?? null} incomplete={row.incomplete} />
+          <Trend trend={content?.trend ?? null} />
+        </span>
+        <span class="card-name">
+          <strong>
+            <Name name={content?.name ?? null} />
+          </strong>{" "}
+          <span class="soft">{content && (content.age === null ? words.ageUnknown : words.years(content.age))}</span>
+          {content && <span class="soft card-pathway">{say(content.title)}</span>}
+        </span>
+        <span class="card-time">
+          {row.status !== "followed" ? words.status[row.status] : <Answered one={row} />}
+        </span>
+        {content && content.reasons.length > 0 && (
+          <span class="card-reasons">
+            {content.reasons.slice(0, 2).map((reason) => (
+              <span key={reason.rule} class="reason">
+                <ColourGlyph colour={reason.colour} size={11} /> {say(reason.words)}
+                {typeof reason.value === "number" && !/\d/.test(say(reason.words)) && (
+                  <span class="soft"> {valueText(reason.value, undefined, ruleWords.value)}</span>
+                )}
+              </span>
+            ))}
+          </span>
+        )}
+        <span class="card-marks">
+          {row.alert?.taken_by ? (
+            <span class="mark has-it">
+              <Hand size={15} aria-hidden="true" />
+              {row.alert.taken_by === me.value ? words.iHaveIt : words.hasIt(content?.taken_by_name ?? who(row.alert.taken_by))}
+              {row.alert.check_at && <span class="soft"> · {words.checkAt(timeText(row.alert.check_at))}</span>}
+            </span>
+          ) : row.alert ? (
+            <span class="mark nobody">
+              <Ticking text={(clock) => words.nobodyHasIt(sinceText(row.alert!.worsened_at ?? row.alert!.opened_at)(clock))} />
+            </span>
+          ) : null}
+          {(content?.unread ?? 0) > 0 && (
+            <span class="mark">
+              <MessageSquare size={15} aria-hidden="true" />
+              {words.unread(content!.unread)}
+            </span>
+          )}
+          {due > 0 && (
+            <span class="mark">
+              <ListTodo size={15} aria-hidden="true" />
+              {words.memosDue(due)}
+            </span>
+          )}
+          {row.muted_until && row.muted_until > (now.value ?? 0) && (
+            <span class="mark">
+              <BellOff size={15} aria-hidden="true" />
+              {words.muted(timeText(row.muted_until))}
+            </span>
+          )}
+          {content?.suggestion && <span class="mark">{words.suggestion(words.cares[content.suggestion.care])}</span>}
+          {news.length > 0 && (
+            <span class="mark is-new">
+              <Sparkles size={15} aria-hidden="true" />
+              {words.sinceVisit(news.map((what) => words.news[what]).join(", "))}
+            </span>
+          )}
+        </span>
+      </a>
+    </li>
+  );
+}
+
+function Answered({ one }: { one: BoardRow["row"] }) {
+  const words = tp.value;
+  const slots = Object.values(one.slots ?? {}).sort((a, b) => b.due_at - a.due_at);
+  const latest = slots.find(({ state }) => state !== "open");
+  if (latest?.state === "missed") {
+    return (
+      <span class="no-answer">
+        <Clock size={14} aria-hidden="true" /> {words.missed}
+        {one.answered_at ? <span class="soft"> · {words.answeredAt(timeText(one.answered_at))}</span> : null}
+      </span>
+    );
+  }
+  if (one.answered_at) return <>{words.answeredAt(timeText(one.answered_at))}</>;
+  return <>{one.slot ? words.askedAt(timeText(one.slot.due_at)) : words.neverAnswered}</>;
+}
+
+/** Says in words what is red and new, once; without a name, where names are hidden. */
+function Announcer() {
+  const text = useSignal("");
+  const known = useRef<Set<string> | null>(null);
+  useEffect(() => {
+    if (!arrived.value) return;
+    const fresh = known.current ? pressing.value.filter(({ row }) => !known.current!.has(row.id)) : [];
+    known.current = new Set(pressing.value.map(({ row }) => row.id));
+    if (fresh[0]) text.value = tp.value.cameRed(namesShown.value ? (fresh[0].content?.name ?? tp.value.patient) : tp.value.patient);
+  }, [pressing.value, arrived.value]);
+  return (
+    <div class="hidden" role="status" aria-live="assertive" id="announcer">
+      {text.value}
+    </div>
+  );
+}
+
+/** For whoever has no patients of their own: a regulator with one on the line. */
+function WithoutBoard() {
+  const words = tp.value;
+  if (!rights.value.has("break_glass")) return <p class="sum empty">{words.denied}</p>;
+  return (
+    <div class="narrow-page">
+      <Find />
+      <ByReference />
+    </div>
+  );
+}
+
+function Find() {
+  const words = tp.value;
+  const asked = useSignal({ name: "", first_name: "", birth_date: "" });
+  const found = useSignal<string[] | null>(null);
+  const isBusy = useSignal(false);
+  const problem = useSignal<Problem | null>(null);
+  const ready = asked.value.name.trim() !== "" && asked.value.first_name.trim() !== "" && asked.value.birth_date !== "";
+  const find = async () => {
+    isBusy.value = true;
+    problem.value = found.value = null;
+    try {
+      const { patients } = await doors.search(region.value, asked.value);
+      found.value = patients.map((one) => (typeof one === "string" ? one : one.id));
+    } catch (error) {
+      problem.value = error instanceof Problem ? error : new Problem(0);
+    }
+    isBusy.value = false;
+  };
+  const put = (by: Partial<typeof asked.value>) => (asked.value = { ...asked.value, ...by });
+  return (
+    <section class="panel">
+      <h2>{words.findTitle}</h2>
+      <p class="soft">{words.findWhy}</p>
+      <form
+        class="fields"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (ready && !isBusy.value) void find();
+        }}
+      >
+        <Field label={words.birthName} value={asked.value.name} onInput={(name) => put({ name })} />
+        <Field label={words.firstName} value={asked.value.first_name} onInput={(first_name) => put({ first_name })} />
+        <Field label={words.birthDate} type="date" value={asked.value.birth_date} onInput={(birth_date) => put({ birth_date })} />
+        <button type="submit" class="act main" disabled={!ready || isBusy.value}>
+          {words.find}
+        </button>
+      </form>
+      {problem.value && (
+        <p class="said said-refused" role="alert">
+          {refusalText({ refusal: problem.value })}
+        </p>
+      )}
+      {found.value && (
+        <div role="status">
+          {found.value.length === 0 ? (
+            <p>{words.foundNone}</p>
+          ) : (
+            <ul class="found">
+              {found.value.map((id, i) => (
+                <li key={id}>
+                  <a class="act" href={`/patients/${encodeURIComponent(id)}`} onClick={onLink}>
+                    {words.foundOne(i + 1)}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          )}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function ByReference() {
+  const words = tp.value;
+  const reference = useSignal("");
+  return (
+    <section class="panel">
+      <h2>{words.openByReference}</h2>
+      <form
+        class="fields"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const id = reference.value.trim();
+          if (id) go(`/patients/${encodeURIComponent(id)}`);
+        }}
+      >
+        <Field label={words.reference} value={reference.value} onInput={(value) => (reference.value = value)} />
+        <button type="submit" class="act" disabled={reference.value.trim() === ""}>
+          {words.open}
+        </button>
+      </form>
+    </section>
+  );
+}
+
+function useBoardKeys(): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keysShown.value) return;
+      const typing = event.target instanceof Element && event.target.matches("input:not([type=checkbox]), textarea, select");
+      if (typing) {
+        if (event.key === "Escape") (event.target as HTMLElement).blur();
+        return;
+      }
+      if (!oneKey.value) return;
+      const links = [...document.querySelectorAll<HTMLElement>("a.patient")];
+      const at = links.indexOf(document.activeElement as HTMLElement);
+      if (event.key === "/") document.querySelector<HTMLElement>("#search")?.focus();
+      else if (event.key === "j") links[Math.min(links.length - 1, at + 1)]?.focus();
+      else if (event.key === "k") links[Math.max(0, at - 1)]?.focus();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", onKeyDown);
+    return () => removeEventListener("keydown", onKeyDown);
+  }, []);
+}

@@ -1,0 +1,204 @@
+/** Who shares the follow-up, what is on file, and how the follow-up goes on or ends. */
+import { useSignal } from "@preact/signals";
+import { LogOut as Leave, Pencil, UserPlus } from "lucide-preact";
+import { go } from "../../route";
+import { longDate } from "../../format";
+import { region } from "../../state";
+import { say, t } from "../../words";
+import { asked, dateOf, draftOf, mistakesOf, wrongThresholds } from "../file";
+import { doors } from "../http";
+import { namesShown } from "../privacy";
+import { OVER } from "../rows";
+import { itemsOf, ruleText, thresholdsOf, valueText } from "../rules";
+import { act, busy, came, doing, me } from "../state";
+import type { MemberRole, PatientPage, Row } from "../wire";
+import { ruleWords, tp } from "../words";
+import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields } from "./fields";
+import { Choice, Field, Name, Outcome, Person, Shell, timeText, who } from "./parts";
+
+const isFull = (row: Row): boolean => row.circle.some(({ subject, until }) => subject === me.value && !until);
+
+export function Circle({ page, row }: { page: PatientPage; row: Row }) {
+  const words = tp.value;
+  const isOpen = useSignal(false);
+  const subject = useSignal("");
+  const role = useSignal<MemberRole>("nurse");
+  const mayAct = isFull(page.row) && !OVER.includes(row.status);
+  const send = async () => {
+    if (await act({ act: "join", subject: subject.value.trim(), role: role.value })) isOpen.value = false;
+  };
+  const leave = async (whom: string) => {
+    if ((await act({ act: "leave", subject: whom })) && whom === me.value) go("/patients");
+  };
+  return (
+    <section class="panel" aria-label={words.circle}>
+      <h2>{words.circle}</h2>
+      <ul class="circle">
+        {row.circle.map((member) => (
+          <li key={member.subject} data-member={member.subject}>
+            <span>
+              <b>{who(member.subject)}</b> <span class="soft">{words.roles[member.role]}</span>
+              {member.until && <span class="mark"> {words.brokeGlass(timeText(member.until))}</span>}
+            </span>
+            {mayAct && !member.until && row.circle.length > 1 && (
+              <button type="button" class="quiet" disabled={busy.value !== null} onClick={() => void leave(member.subject)}>
+                <Leave size={16} aria-hidden="true" /> {member.subject === me.value ? words.leaveMe : words.leave}
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+      <Outcome of={["join", "leave"]} />
+      {mayAct &&
+        (isOpen.value ? (
+          <Shell act="join" onSend={() => void send()} onClose={() => (isOpen.value = false)} ready={subject.value.trim() !== ""}>
+            <Person label={words.person} value={subject.value} onChange={(value) => (subject.value = value)} without={row.circle.map((member) => member.subject)} />
+            <Choice label={words.role} value={role.value} onChange={(value) => (role.value = value as MemberRole)} options={Object.entries(words.roles)} />
+          </Shell>
+        ) : (
+          <button type="button" class="act" onClick={() => (isOpen.value = true)}>
+            <UserPlus size={18} aria-hidden="true" />
+            {words.addMember}
+          </button>
+        ))}
+    </section>
+  );
+}
+
+export function FilePanel({ page }: { page: PatientPage }) {
+  const words = tp.value;
+  const isOpen = useSignal(false);
+  const { file, pathway } = page;
+  const rules = ruleWords.value;
+  const names = [file.birth_name, ...file.first_names].join(" ");
+  const line = (label: string, value: string | undefined | null) => (value ? ([label, value] as const) : null);
+  const hidden = !namesShown.value;
+  const known = [
+    line(words.usedName, hidden ? "" : file.used_name),
+    line(words.birthDate, hidden ? "" : longDate(file.birth_date, t.value)),
+    line(words.sex, words.sexes[file.sex]),
+    line(words.phone, hidden ? "" : file.contact?.phone),
+    line(words.email, hidden ? "" : file.contact?.email),
+    ...(hidden ? [] : (file.caregivers ?? []).map(({ name, relation, contact }) => line(words.caregiver, [name, relation, contact?.phone].filter(Boolean).join(" · ")))),
+    line(words.symptoms, file.symptoms_day == null ? "" : longDate(dateOf(file.symptoms_day), t.value)),
+    line(words.pregnant, file.pregnant ? words.rule.yes : ""),
+    line(words.scale, file.scale === 2 ? `${words.scaleOf(2)} · ${words.scalePrescribed} ${file.scale_2_prescribed_by || words.rule.unknown}` : ""),
+    line(words.careNow, file.care ? words.cares[file.care] : ""),
+    line(words.ins, file.ins && !hidden ? [file.ins.status, file.ins.matricule].filter(Boolean).join(" · ") : ""),
+    line(words.consent, file.consent ? words.consentSays(file.consent.text_version, timeText(file.consent.given_at), who(file.consent.recorded_by)) : ""),
+    line(words.representative, file.consent?.representative && !hidden ? words.consentRepresentative(file.consent.representative, file.consent.capacity ?? "") : ""),
+    ...Object.entries(file.residence ?? {}).map(([name, value]) => line(words.residenceOf[name] ?? name, value)),
+  ].filter((one) => one !== null);
+  const items = new Map(itemsOf(pathway).map((item) => [item.link, item]));
+  const own = thresholdsOf(pathway).filter(({ id }) => file.thresholds?.[id]);
+  return (
+    <section class="panel" aria-label={words.file}>
+      <h2>{words.file}</h2>
+      <dl class="facts-list">
+        <div>
+          <dt>{words.birthName}</dt>
+          <dd>
+            <Name name={names} />
+          </dd>
+        </div>
+        {known.map(([label, value], i) => (
+          <div key={`${label}${i}`}>
+            <dt>{label}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>{words.pathway}</dt>
+          <dd>{words.pathwayOf(say(pathway.title), pathway.version)}</dd>
+        </div>
+        {own.map((threshold) => {
+          const held = file.thresholds![threshold.id]!;
+          const item = items.get(threshold.item);
+          return (
+            <div key={threshold.id}>
+              <dt>{ruleText(threshold.id, pathway, rules)}</dt>
+              <dd>
+                {words.thresholdOwn(rules.tests[threshold.test](valueText(held.value, item, rules)), who(held.set_by ?? ""), held.reason)}{" "}
+                <span class="soft">({words.thresholdDefault(valueText(threshold.value, item, rules))})</span>
+              </dd>
+            </div>
+          );
+        })}
+      </dl>
+      <Outcome of={["file"]} />
+      {isFull(page.row) &&
+        !hidden &&
+        (isOpen.value ? (
+          <FileForm page={page} close={() => (isOpen.value = false)} />
+        ) : (
+          <button type="button" class="act" onClick={() => (isOpen.value = true)}>
+            <Pencil size={18} aria-hidden="true" />
+            {words.editFile}
+          </button>
+        ))}
+    </section>
+  );
+}
+
+function FileForm({ page, close }: { page: PatientPage; close(): void }) {
+  const words = tp.value;
+  const draft = useSignal(draftOf(page.file));
+  const reason = useSignal("");
+  const refused = came.value?.act === "file" ? came.value.refusal : null;
+  const wrong = refused ? mistakesOf(refused.body) : {};
+  const ready = reason.value.trim() !== "" && Object.keys(wrongThresholds(draft.value, page.pathway)).length === 0;
+  const send = async () => {
+    const done = await doing("file", () => doors.changeFile(region.peek(), page.row.id, asked(draft.value, page.file), reason.value.trim()));
+    if (done) close();
+  };
+  const common = { draft, pathway: page.pathway, wrong };
+  return (
+    <Shell act="file" onSend={() => void send()} onClose={close} ready={ready} label={words.save}>
+      <IdentityFields {...common} />
+      <ReachFields {...common} />
+      <ClinicalFields {...common} />
+      <ThresholdFields {...common} />
+      <Field label={words.reason} long required value={reason.value} onInput={(value) => (reason.value = value)} max={4000} error={wrong.reason} />
+    </Shell>
+  );
+}
+
+type Move = "pause" | "stop" | "end";
+
+export function Moves({ page, row }: { page: PatientPage; row: Row }) {
+  const words = tp.value;
+  const open = useSignal<Move | null>(null);
+  const reason = useSignal("");
+  if (!isFull(page.row) || OVER.includes(row.status)) return null;
+  const send = async () => {
+    if (await act({ act: open.peek()!, reason: reason.value.trim() })) {
+      open.value = null;
+      reason.value = "";
+    }
+  };
+  const offered: Move[] = row.status === "paused" ? ["stop", "end"] : ["pause", "stop", "end"];
+  return (
+    <section class="panel" aria-label={words.moves}>
+      <h2>{words.moves}</h2>
+      <div class="moves">
+        {row.status === "paused" && (
+          <button type="button" class="act" data-act="resume" disabled={busy.value !== null} onClick={() => void act({ act: "resume" })}>
+            {words.resume}
+          </button>
+        )}
+        {offered.map((move) => (
+          <button key={move} type="button" class="act" data-act={move} aria-expanded={open.value === move} onClick={() => (open.value = open.value === move ? null : move)}>
+            {words[move]}
+          </button>
+        ))}
+      </div>
+      <Outcome of={["pause", "resume", "stop", "end"]} />
+      {open.value && (
+        <Shell key={open.value} act={open.value} onSend={() => void send()} onClose={() => (open.value = null)} ready={reason.value.trim() !== ""} label={words[open.value]} danger={open.value !== "pause"}>
+          <p class="sum">{words.moveWhy[open.value]}</p>
+          <Field label={words.reason} long required value={reason.value} onInput={(value) => (reason.value = value)} max={4000} />
+        </Shell>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,313 @@
+/** One patient: the alert first, curves and what is behind each point, the circle's words, the file, the story. */
+import { useSignal } from "@preact/signals";
+import { ArrowLeft, BellOff, Video } from "lucide-preact";
+import { useEffect } from "preact/hooks";
+import { countDown } from "../../alerts/count_down";
+import { doors } from "../http";
+import { go, of, onLink } from "../../route";
+import { keysShown } from "../../screen/keys";
+import { region } from "../../state";
+import { say } from "../../words";
+import { ageOf } from "../file";
+import { OVER, standing } from "../rows";
+import { ruleText } from "../rules";
+import { act, busy, closedWhy, doing, hasBoard, me, now, opened, openPatient, rights, rowOf } from "../state";
+import type { PatientPage, Row, SlotShown } from "../wire";
+import { ruleWords, tp } from "../words";
+import { AlertBox } from "./alert";
+import { Curves } from "./curves";
+import { Circle, FilePanel, Moves } from "./file";
+import { Chip, Choice, Field, Name, Outcome, Shell, ShowNames, Ticking, timeText, who } from "./parts";
+import { AllSlots, SlotDetail, SlotStrip } from "./slots";
+import { Story } from "./story";
+import { Memos, Thread } from "./talk";
+
+type Pane = "follow" | "talk" | "file" | "story";
+const PANES: Pane[] = ["follow", "talk", "file", "story"];
+
+export function Patient() {
+  const words = tp.value;
+  const page = opened.value;
+  if (page === null) {
+    const why = closedWhy.value;
+    if (why === "unknown" && rights.value.has("break_glass")) return <BreakGlass key={of.value} id={of.value} />;
+    const text = { loading: words.loadingPatient, unknown: words.unknownPatient, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[why];
+    return (
+      <div class="narrow-page">
+        {hasBoard.value && <Back />}
+        <p class="sum empty" role={why === "loading" ? "status" : "alert"}>
+          {text}
+        </p>
+      </div>
+    );
+  }
+  return <Opened key={page.row.id} page={page} />;
+}
+
+function Back() {
+  const words = tp.value;
+  return (
+    <a class="back" href="/patients" onClick={onLink}>
+      <ArrowLeft size={18} aria-hidden="true" />
+      {words.back}
+    </a>
+  );
+}
+
+/** Returns the slots in their order, those not due yet left out. */
+function told(page: PatientPage): SlotShown[] {
+  const at = ({ state, sent }: SlotShown) => state?.due_at ?? sent?.[0]?.at ?? 0;
+  return [...page.slots].filter(({ state, sent }) => state !== null || (sent?.length ?? 0) > 0).sort((a, b) => at(a) - at(b));
+}
+
+function Opened({ page }: { page: PatientPage }) {
+  const words = tp.value;
+  // The socket's row is the newer of the two where it has moved on; content follows in a moment.
+  const live = rowOf(page.row.id);
+  const row = live && (live.changed ?? 0) >= (page.row.changed ?? 0) ? live : page.row;
+  const pane = useSignal<Pane>("follow");
+  const slots = told(page);
+  const latest = [...slots].reverse().find(({ answers }) => answers && Object.keys(answers).length > 0) ?? slots.at(-1);
+  const chosen = useSignal("");
+  const shown = slots.find(({ slot }) => slot === chosen.value) ?? latest;
+  const choose = (slot: string) => void (chosen.value = slot);
+  const result = latest?.result ?? null;
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.defaultPrevented || keysShown.value || !hasBoard.value) return;
+      if (event.target instanceof Element && event.target.matches("input, textarea, select")) return;
+      go("/patients");
+    };
+    addEventListener("keydown", onKeyDown);
+    return () => removeEventListener("keydown", onKeyDown);
+  }, []);
+  return (
+    <div class="patient-page" data-patient={page.row.id} data-pane={pane.value}>
+      <Head page={page} row={row} latest={latest} />
+      <div class="pane-tabs" role="tablist" aria-label={words.patient}>
+        {PANES.map((one) => (
+          <button key={one} type="button" role="tab" id={`pane-${one}`} aria-selected={pane.value === one} onClick={() => (pane.value = one)}>
+            {words.sections[one]}
+          </button>
+        ))}
+      </div>
+      <div class="patient-columns">
+        <div class="patient-main" data-of="follow">
+          <AlertBox page={page} row={row} />
+          <Muted page={page} row={row} />
+          {result?.suggestion && (
+            <section class="suggestion">
+              <h2>{words.suggestionTitle}</h2>
+              <p>
+                <strong>{words.cares[result.suggestion.care]}</strong> · {words.suggestionWhy(ruleText(result.suggestion.rule, page.pathway, ruleWords.value))}
+              </p>
+              <p class="sum">{words.suggestionHonest}</p>
+            </section>
+          )}
+          <Teleconsultation page={page} />
+          <section class="panel">
+            <h2>{words.curves}</h2>
+            <Curves page={page} slots={slots} chosen={shown?.slot ?? ""} choose={choose} />
+            {slots.length > 0 && <SlotStrip slots={slots} chosen={shown?.slot ?? ""} choose={choose} />}
+            {shown && <SlotDetail page={page} slot={shown} />}
+            <AllSlots page={page} slots={slots} />
+          </section>
+        </div>
+        <div class="patient-side">
+          <div data-of="talk">
+            <Thread page={page} row={row} />
+            <Memos page={page} row={row} />
+          </div>
+          <div data-of="file">
+            <Circle page={page} row={row} />
+            <FilePanel page={page} />
+            <Moves page={page} row={row} />
+          </div>
+          <div data-of="story">
+            <Story page={page} />
+          </div>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: SlotShown | undefined }) {
+  const words = tp.value;
+  const { file } = page;
+  const name = `${file.used_name || file.birth_name} ${file.first_names[0] ?? ""}`;
+  const age = ageOf(file.birth_date, now.value ?? Date.now());
+  const news2 = latest?.result?.news2;
+  const mine = row.circle.find(({ subject }) => subject === me.value);
+  return (
+    <header class="patient-head">
+      <div class="patient-head-top">
+        {hasBoard.value && <Back />}
+        <ShowNames />
+      </div>
+      <div class="patient-who">
+        <Chip colour={standing(row)} range={news2 ? [news2.low, news2.high] : null} incomplete={row.incomplete} />
+        <h2>
+          <Name name={name} />
+        </h2>
+        <p class="soft">
+          {age === null ? words.ageUnknown : words.years(age)} · {say(page.pathway.title)}
+          {row.slot && ` · ${words.day(row.slot.day)}`}
+          {row.status !== "followed" && ` · ${words.status[row.status]}`}
+          {row.answered_at && ` · ${words.answeredAt(timeText(row.answered_at))}`}
+        </p>
+      </div>
+      {mine?.until && (
+        <p class="glass-left" role="status">
+          {words.glassLeft}{" "}
+          <b class="count-down">
+            <GlassDown until={mine.until} id={row.id} />
+          </b>
+        </p>
+      )}
+      {OVER.includes(row.status) && <Ended row={row} />}
+    </header>
+  );
+}
+
+/** Counts the opened file's minutes down, and asks again when they are over: then it closes. */
+function GlassDown({ until, id }: { until: number; id: string }) {
+  const over = now.value !== null && now.value >= until;
+  useEffect(() => {
+    if (over) void openPatient(id);
+  }, [over]);
+  return <Ticking text={(clock) => (clock === null ? "–:––" : countDown(until - clock))} />;
+}
+
+function Ended({ row }: { row: Row }) {
+  const words = tp.value;
+  const told = [
+    ...(row.stopped_by_patient ? [words.ends.stoppedByPatient] : []),
+    ...(row.summary ? [{ due: words.ends.summaryDue, sent: words.ends.summarySent, received: words.ends.summaryReceived }[row.summary]] : []),
+    ...(row.erase_at ? [words.ends.erase(timeText(row.erase_at))] : []),
+  ];
+  if (told.length === 0) return null;
+  return (
+    <div class="ended">
+      <p>{told.join(" · ")}</p>
+      {(row.summary === "sent" || row.summary === "due") && (
+        <button type="button" class="act" disabled={busy.value !== null} onClick={() => void act({ act: "summary_received" })}>
+          {words.summaryReceived}
+        </button>
+      )}
+      <Outcome of={["summary_received"]} />
+    </div>
+  );
+}
+
+// --- muting one rule ----------------------------------------------------------------------------------------------------------
+
+const LENGTHS = [30, 60, 120, 240];
+
+function Muted({ page, row }: { page: PatientPage; row: Row }) {
+  const words = tp.value;
+  const isOpen = useSignal(false);
+  const rule = useSignal("");
+  const minutes = useSignal("60");
+  const reason = useSignal("");
+  const clock = now.value ?? 0;
+  const inForce = page.mutes.filter(({ until }) => (until ?? 0) > clock);
+  // What speaks can be muted; the parts of a sum have no alert of their own.
+  const latest = told(page).at(-1)?.result?.findings ?? [];
+  const offered = [...new Set([...page.why, ...latest].filter(({ colour }) => colour !== "green").map((finding) => finding.rule))];
+  const send = async () => {
+    if (await act({ act: "mute", rule: rule.value, minutes: Number(minutes.value), reason: reason.value.trim() })) isOpen.value = false;
+  };
+  const isMember = row.circle.some(({ subject, until }) => subject === me.value && !until);
+  return (
+    <>
+      {inForce.map((mute) => (
+        <p key={mute.rule} class="muted" role="status">
+          <BellOff size={16} aria-hidden="true" />
+          <span>
+            {words.muteNow(ruleText(mute.rule, page.pathway, ruleWords.value), who(mute.by ?? ""), timeText(mute.until ?? 0))} {words.quoted(mute.reason)}
+          </span>
+        </p>
+      ))}
+      <Outcome of={["mute"]} />
+      {isMember && offered.length > 0 && !isOpen.value && (
+        <button
+          type="button"
+          class="quiet mute-open"
+          onClick={() => {
+            rule.value = offered[0]!;
+            isOpen.value = true;
+          }}
+        >
+          <BellOff size={16} aria-hidden="true" /> {words.mute}
+        </button>
+      )}
+      {isOpen.value && (
+        <Shell act="mute" onSend={() => void send()} onClose={() => (isOpen.value = false)} ready={reason.value.trim() !== "" && rule.value !== ""}>
+          <Choice label={words.muteRule} value={rule.value} onChange={(value) => (rule.value = value)} options={offered.map((one) => [one, ruleText(one, page.pathway, ruleWords.value)])} />
+          <Choice label={words.muteFor} value={minutes.value} onChange={(value) => (minutes.value = value)} options={LENGTHS.map((n) => [String(n), words.inMinutes(n)])} />
+          <Field label={words.muteReason} long value={reason.value} onInput={(value) => (reason.value = value)} max={4000} />
+        </Shell>
+      )}
+    </>
+  );
+}
+
+// --- acting beyond the screen ---------------------------------------------------------------------------------------------------
+
+function Teleconsultation({ page }: { page: PatientPage }) {
+  const words = tp.value;
+  // Only an address that a browser opens as a page; whatever else stood there would run in ours.
+  const providers = page.providers.filter(({ url }) => /^https:\/\//.test(url));
+  const isMember = page.row.circle.some(({ subject, until }) => subject === me.value && !until);
+  if (providers.length === 0 || !isMember || OVER.includes(page.row.status)) return null;
+  return (
+    <section class="teleconsult" aria-label={words.teleconsult}>
+      {providers.map(({ id, name, url }) => (
+        <a
+          key={id}
+          class="act"
+          href={url}
+          target="_blank"
+          rel="noopener noreferrer"
+          title={words.teleconsultHint}
+          data-provider={id}
+          onClick={() => void act({ act: "teleconsultation", provider: id })}
+        >
+          <Video size={18} aria-hidden="true" />
+          {providers.length === 1 ? `${words.teleconsult} (${name})` : words.teleconsultWith(name)}
+        </a>
+      ))}
+      <Outcome of={["teleconsultation"]} />
+    </section>
+  );
+}
+
+function BreakGlass({ id }: { id: string }) {
+  const words = tp.value;
+  const reason = useSignal("");
+  const open = async () => {
+    if (await doing("break_glass", () => doors.breakGlass(region.value, id, reason.value.trim()))) await openPatient(id);
+  };
+  return (
+    <div class="narrow-page">
+      <section class="panel glass">
+        <h2>{words.glassTitle}</h2>
+        <p>{words.glassWhy}</p>
+        <form
+          class="fields"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (reason.value.trim() !== "" && busy.value === null) void open();
+          }}
+        >
+          <Field label={words.glassReason} long required max={4000} value={reason.value} onInput={(value) => (reason.value = value)} />
+          <button type="submit" class="act danger" disabled={reason.value.trim() === "" || busy.value !== null}>
+            {busy.value === "break_glass" ? words.busy : words.glassOpen}
+          </button>
+        </form>
+        <Outcome of={["break_glass"]} />
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,40 @@
+/** All that happened to one patient, the latest first; what came since the reader's last visit is marked. */
+import { lookedAt } from "../state";
+import type { PatientPage, StoryLine } from "../wire";
+import { tp } from "../words";
+import { timeText, who } from "./parts";
+
+const DRAWN = 80;
+
+export function Story({ page }: { page: PatientPage }) {
+  const words = tp.value;
+  const lines = [...page.story].sort((a, b) => b.at - a.at).slice(0, DRAWN);
+  const since = lookedAt.value;
+  return (
+    <section class="panel" aria-label={words.story}>
+      <h2>{words.story}</h2>
+      <ol class="story">
+        {lines.map((line, i) => (
+          <li key={`${line.id}/${line.what}/${i}`} class={since !== null && line.at > since ? "is-new" : ""}>
+            <time>{timeText(line.at)}</time>
+            <span>
+              <b>{words.what[line.what] ?? line.what}</b>
+              {detailOf(line)}
+              {line.by && <span class="soft"> · {who(line.by)}</span>}
+              {line.to && <span class="soft"> → {who(line.to)}</span>}
+              {since !== null && line.at > since && <span class="mark is-new"> {words.sinceYourVisit}</span>}
+              {line.text && line.what !== "message" && <span class="story-text">{words.quoted(line.text)}</span>}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function detailOf({ detail }: StoryLine): string {
+  const words = tp.value;
+  if (!detail) return "";
+  const outcomes: Record<string, string> = words.outcomes;
+  return `${words.colon}${words.details[detail] ?? outcomes[detail] ?? detail}`;
+}
