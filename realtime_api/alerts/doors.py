@@ -308,7 +308,9 @@ class AlertDoors:
         if said is not None and said.outcome not in ("applied", "history"):
             raise Problem("refused", said.reason or said.outcome)
         status = 202 if said is None else 200
-        return json_answer(shapes.SeenShown(gravest.alert.title, seen=True, group=opened.group), status, NEVER)
+        link = (gravest.alert.planned and gravest.alert.link) or f"/alerts?group={opened.group}"
+        shown = shapes.SeenShown(gravest.alert.title, seen=True, group=opened.group, link=link)
+        return json_answer(shown, status, NEVER)
 
     # -- what they have in common
 

@@ -187,8 +187,9 @@ class Pushed(msgspec.Struct, frozen=True):
 
 
 class SeenShown(msgspec.Struct, frozen=True):
-    """What was marked as seen: the gravest alert's title, and the group, which signing in shows."""
+    """What was marked as seen: the gravest alert's title, the group, and where signing in shows it."""
 
     title: Words
     seen: bool
     group: str
+    link: str

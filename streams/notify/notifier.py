@@ -1,4 +1,4 @@
-"""Looks what is due in a region's outbox and hands each notice to its channel's sender, addressed and written."""
+"""Looks what is due in a shard's outbox and hands each notice to its channel's sender, addressed and written."""
 
 import asyncio
 import sqlite3
@@ -7,27 +7,24 @@ from contextlib import suppress
 
 import structlog
 
-from domain.alerts.notice import NO_ADDRESS, Notice
+from domain.alerts.notice import Notice
 from domain.alerts.rule import SEVERITIES
-from event_log.topics import region_of
-from people.directory import People
 from streams.measures import Measures
 from streams.notices import NoticesView
-from streams.notify.channel import RECEIVER, Channel, Language, Letter, Refused, key_of
+from streams.notify.channel import RECEIVER, Channel, Letter
+from streams.notify.letters import Letters
 from streams.notify.pace import Limits
 from streams.notify.sender import Sender
 
-LINK_MS = 24 * 3600 * 1000  # from when a notice was made on its link marks it seen
-LATE_MS = 60_000
 FORGETS_EACH_S = 3600.0
 SOON_MS = 1  # what is due is taken a moment after, never a moment before
-WEBHOOK, PUSH = "webhook", "push"
+WEBHOOK = "webhook"
 
 logger = structlog.get_logger("streams.notify")
 
 
 class Notifier:
-    """Sends one region's notices while this worker has its shard.
+    """Sends one shard's notices while this worker has it.
 
     Nothing is sent before the shard is folded to its log's end. What is in the outbox is in hand once at most; a
     worker that comes after us finds there what has no receipt, and sends it under the same key.
@@ -36,17 +33,16 @@ class Notifier:
     def __init__(
         self,
         view: NoticesView,
-        people: People,
+        letters: Letters,
         channels: Iterable[Channel],
         now: Callable[[], int],
         measures: Measures,
         *,
-        public_url: str = "",
         limits: Limits | None = None,
     ) -> None:
-        self._view, self._people, self._now, self._measures = view, people, now, measures
+        self._view, self._letters, self._now, self._measures = view, letters, now, measures
         self._channels = {channel.name: channel for channel in channels}
-        self._base, self._limits = public_url.rstrip("/"), limits or Limits()
+        self._limits = limits or Limits()
         self._senders: dict[str, Sender] = {}
 
     async def run(self) -> None:
@@ -95,8 +91,8 @@ class Notifier:
         """Keep no more links than can still be opened."""
         while True:
             try:
-                await asyncio.to_thread(self._people.forget_links, self._now())
-            except sqlite3.Error as why:
+                await asyncio.to_thread(self._letters.forget_links, self._now())
+            except (sqlite3.Error, OSError) as why:
                 logger.warning("links not forgotten", error=type(why).__name__)
             await asyncio.sleep(FORGETS_EACH_S)
 
@@ -107,38 +103,8 @@ class Notifier:
         return min([self._limits.looks_again_s, *(ms / 1000 for ms in ahead)])
 
     async def compose(self, notice: Notice) -> Letter:
-        """Return a notice as it is sent now: addressed, in its person's language; raise Refused where it can't be."""
-        return await asyncio.to_thread(self._compose, notice)
-
-    def _compose(self, notice: Notice) -> Letter:
-        people, now = self._people, self._now()
-        receiver = notice.person.removeprefix(RECEIVER) if notice.person.startswith(RECEIVER) else ""
-        webhook = people.webhook(receiver) if receiver else None
-        subscriptions = tuple(people.subscriptions(notice.person)) if notice.channel == PUSH else ()
-        to = () if receiver or subscriptions else tuple(people.addresses(notice.person, notice.channel))
-        if not webhook and not subscriptions and not to:
-            raise Refused(NO_ADDRESS)
-        person, region = people.person(notice.person), region_of(self._view.shard)
-        language: Language = "en" if person and person.language == "en" else "fr"
-        wants_link = not receiver and notice.reason != "resolved"  # there is nothing left to see to
-        expires_at = notice.made_at + LINK_MS  # of the notice alone: sent again, it has the same link
-        held = (self._view.alerts.get(alert) for alert in notice.alerts) if receiver else ()
-        late_ms = now - notice.due_at
-        return Letter(
-            notice=notice,
-            key=key_of(notice.id),
-            region=region,
-            language=language,
-            late_min=late_ms // 60_000 if late_ms > LATE_MS else 0,
-            ttl_s=max(0, notice.give_up_at - now) // 1000,
-            base=self._base,
-            seen=people.link(region, notice.group, notice.person, expires_at) if wants_link else "",
-            to=to,
-            subscriptions=subscriptions,
-            webhook=webhook,
-            group=self._view.groups.get(notice.group),
-            alerts=tuple(alert for alert in held if alert is not None),
-        )
+        """Return a notice as it is sent now; raise Refused or TryAgain where it can't be."""
+        return await asyncio.to_thread(self._letters.compose, notice)
 
 
 def _lane(notice: Notice) -> str:

@@ -5,9 +5,11 @@ import unicodedata
 from domain.alerts.notice import Reason
 from domain.alerts.rule import Severity
 from domain.places import Words
+from people.patient_links import address
 from streams.notify.channel import Language, Letter
 
 LATE_MIN = 1  # from so many minutes on a letter says that it is late
+PATIENTS = "/patients/"  # begins the path of a patient's page
 SMS_ONE, SMS_EACH = 160, 153  # GSM characters of an SMS that is alone, and of each of several
 UCS_ONE, UCS_EACH = 70, 67  # the same in UCS-2, which one other character makes of it all
 
@@ -35,6 +37,7 @@ REASON: dict[Reason, Words] = {
     "repeat": Words("rappel d'alerte", "alert reminder"),
     "handed_over": Words("alerte transmise", "alert handed over to you"),
     "resolved": Words("fin d'alerte", "alert over"),
+    "word": Words("message à lire", "message to read"),
 }
 SEEN = Words("Marquer comme vu (n'arrête pas l'escalade)", "Mark as seen (does not stop the escalation)")
 OPEN = Words("Ouvrir et prendre en charge (connexion demandée)", "Open and take in (asks you to sign in)")
@@ -60,7 +63,7 @@ def neutral(letter: Letter) -> str:
     """Return what any channel may say: the region, why we write, how grave, of how many alerts, how late."""
     notice, language = letter.notice, letter.language
     told = [say(REASON[notice.reason], language)]
-    if notice.reason != "resolved":
+    if notice.reason not in ("resolved", "word"):
         told.append(("severity: " if language == "en" else "gravité : ") + say(SEVERITY[notice.severity], language))
     if len(notice.alerts) > 1:
         told.append(f"{len(notice.alerts)} " + ("alerts" if language == "en" else "alertes"))
@@ -74,8 +77,8 @@ def seen_link(letter: Letter) -> str:
 
 
 def open_path(letter: Letter) -> str:
-    """Return where the group is on our pages."""
-    return f"/alerts?group={letter.notice.group}"
+    """Return where on our pages it is seen to."""
+    return letter.notice.link or f"/alerts?group={letter.notice.group}"
 
 
 def sms(letter: Letter) -> str:
@@ -86,6 +89,8 @@ def sms(letter: Letter) -> str:
 
 def subject(letter: Letter, *, sealed: bool) -> str:
     """Return a message's subject; `sealed`: the mailbox is one of health professionals', and may be told the title."""
+    if letter.is_to_patient:
+        return say(TO_PATIENTS[letter.notice.reason], letter.language)
     if not sealed:
         return neutral(letter)
     told = [say(letter.notice.title, letter.language), *filter(None, [late(letter)])]
@@ -94,6 +99,8 @@ def subject(letter: Letter, *, sealed: bool) -> str:
 
 def body(letter: Letter, *, sealed: bool) -> str:
     """Return a message's text."""
+    if letter.is_to_patient:
+        return f"{to_patient(letter)}\n\n{say(AUTOMATIC, letter.language)}\n"
     notice, language = letter.notice, letter.language
     parts = [neutral(letter) + "."]
     if sealed:

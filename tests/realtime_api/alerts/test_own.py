@@ -226,7 +226,8 @@ async def test_a_link_marks_its_group_as_seen_by_its_person_and_nothing_else(des
     answer = await desk.http.post("/api/v1/seen", json={"link": secret})
     assert answer.status_code == 200
     title = {"fr": held.alert.title.fr, "en": held.alert.title.en}
-    assert answer.json() == {"title": title, "seen": True, "group": held.groups[0]}
+    (group,) = held.groups
+    assert answer.json() == {"title": title, "seen": True, "group": group, "link": f"/alerts?group={group}"}
     await desk.settled()
     after = hub(desk).alerts[held.alert.id]
     assert (set(after.seen_by), after.alert.status) == ({"physician"}, "firing")
