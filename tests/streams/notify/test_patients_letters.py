@@ -46,4 +46,4 @@ def test_what_travels_in_the_clear_names_no_patient_but_by_pseudonym(notice: Not
 
 
 def test_a_word_says_that_there_is_something_to_read() -> None:
-    assert texts.neutral(letter(WORD)) == "vigilits occitanie: message à lire, gravité : information"
+    assert texts.neutral(letter(WORD)) == "vigilits occitanie: message à lire"
