@@ -186,9 +186,9 @@ class FollowUp:
         return draft.outcomes.get(event.id, Said("applied"))
 
     def try_to_fold(self, items: Sequence[Item]) -> Draft:
-        """Return a draft of records, with whatever charts it lacks opened."""
+        """Return a draft of records; where it lacks charts and has folded none, these are opened first."""
         draft = fold(self.state, items, self.opened)
-        while draft.lacks:
+        while draft.lacks and draft.offset < items[0].offset:
             for patient in draft.lacks:
                 assert patient not in self.state.charts
                 self.state.charts[patient] = self.kept[patient]

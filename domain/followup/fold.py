@@ -229,7 +229,7 @@ class Draft(Circle):
             return refused("another region's")
         match event:
             case PatientEnrolled():
-                return self._enrol(event, self.opened[event.id])
+                return self._enrol(event)
             case NoticeAttempted() | NoticeDelivered() | NoticeFailed():
                 return self._receive(event)
             case ChannelChanged():
@@ -243,10 +243,10 @@ class Draft(Circle):
             raise TypeError(f"the follow-up fold does not know {type(event).__name__}")
         patient = self.patients.get(event.patient)  # type: ignore[attr-defined]
         content = self.opened.get(event.id)
+        if patient is None:  # first: whether their content was looked at depends on how the log is cut
+            return refused("unknown patient")
         if isinstance(content, Gone):
             return refused("erased")
-        if patient is None:
-            return refused("unknown patient")
         why = self._why_not(patient, event)
         return refused(why) if why is not None else self._apply_to(patient, event, content)
 
@@ -298,12 +298,13 @@ class Draft(Circle):
             case _:
                 return self.erase(patient)
 
-    def _enrol(self, event: PatientEnrolled, content: Opened) -> Said:
+    def _enrol(self, event: PatientEnrolled) -> Said:
         """Begin a patient's pathway."""
-        if isinstance(content, Gone):
-            return refused("erased")
         if event.patient in self.patients:
             return refused("exists already")
+        content = self.opened.get(event.id)
+        if isinstance(content, Gone):
+            return refused("erased")
         pathway = self.pathways.get(event.pathway)
         if pathway is None:
             return refused("unknown pathway")
