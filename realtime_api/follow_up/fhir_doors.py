@@ -56,7 +56,7 @@ class FhirDoors:
         url, _, version = given.get("url", "")[:LONGEST_QUERY].partition("|")
         version = given.get("version", version)
         hubs = list(self.rooms.patients.values())
-        if not hubs or any(hub.why_not() is not None for hub in hubs):
+        if not self.rooms or any(hub.why_not() is not None for hub in hubs):
             raise Problem("not-ready")
         asked = [pathway.questionnaire for hub in hubs for pathway in hub.pathways.values()]
         every = {(each.url, each.version): each for each in asked}
