@@ -13,7 +13,7 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import faust
 import structlog
@@ -24,34 +24,47 @@ from faust.types import TP
 
 from config import on_call, sms_gateway
 from config import settings as environment
+from domain.followup.patient import Channel as ToPatientBy
 from event_log.kafka import APPEND_TIME, KafkaLog
 from event_log.topics import region_of
 from live_state.redis import RedisState
 from people import reach
 from people.directory import People
+from people.keys import KeysAway
+from people.patient_links import LinksAway
+from people.stores import Stores
+from people.trail import TrailAway
 from streams.batches import Consumer, PartitionBatches, Transport
 from streams.capacity import Capacity
 from streams.companions import Companions, attend, end
+from streams.erasing import Eraser
+from streams.followup import Followed, Followup
 from streams.inlet import Batch
 from streams.lag import LOOKS_EVERY_S, Lookout, siblings
 from streams.logs import log_as_json
 from streams.measures import Measures
 from streams.notices import Notices, Viewed
 from streams.notify.channels import ChannelSettings, channels_of
+from streams.notify.letters import ToPatients, ToPeople
 from streams.notify.notifier import Notifier
+from streams.notify.smtp import Smtp
 from streams.on_call import OnCallReader, fetching
 from streams.serving import listen, pages, serve
-from streams.shard import Limits, Shard, Sort
+from streams.shard import Limits, Shard, Sort, backoff_s
+from streams.summary.sending import Summaries
 from streams.watchdog import STOOD_STILL, Sight, watch
 
 STOPS_WITHIN_S = 8.0
 ANSWERS_WITHIN_S = 20.0  # whoever a calendar is fetched from, or a message handed to
 MAX_POLL = 1000  # records of one batch at most
 METADATA_MS = 10_000  # a topic that is made, or made anew, after we started is noticed within so long
+OPENS_WITHIN_S = 30.0  # between two tries to open a store that is away
 LOG_AWAY = 69  # exit status: EX_UNAVAILABLE
 
-SORTS: Mapping[str, Callable[[], Sort[Any, Any]]] = {Capacity.topic: Capacity, Notices.topic: Notices}
+TOPICS = (Capacity.topic, Notices.topic, Followup.topic)
 AnyShard = Shard[Any, Any]
+
+T = TypeVar("T")
 
 _timestamp_type = attrgetter("timestamp_type")
 
@@ -77,7 +90,9 @@ class WorkerSettings:
     looks_s: float = LOOKS_EVERY_S
     watchdog_s: float = 15.0
     rebalanced_within_s: float = 60.0
-    home: str = ""  # of the directory store: people, calendars; without it nobody is told, and no calendar is read
+    home: str = ""  # of the stores of people and patients; without it nobody is told, and no calendar or content read
+    master_keys: str = ""
+    kms_command: str = field(default="", repr=False)
     channels: ChannelSettings = field(default_factory=ChannelSettings)
     host: str = "127.0.0.1"
     port: int = 0
@@ -124,8 +139,18 @@ class Worker:
         self.state = RedisState(settings.redis)
         self.app = faust_app(settings)
         self.people = People(Path(settings.home)) if settings.home else None
+        self.stores = Stores(Path(settings.home), settings.master_keys, settings.kms_command) if settings.home else None
+        self.sorts: Mapping[str, Callable[[], Sort[Any, Any]]] = {
+            Capacity.topic: Capacity,
+            Notices.topic: Notices,
+            Followup.topic: partial(Followup, self.stores),
+        }
         self.http = reach.client(within_s=ANSWERS_WITHIN_S)
         self.channels = channels_of(settings.channels, self.people) if self.people else []
+        self._companions: Mapping[str, Callable[[AnyShard, str], Companions]] = {
+            Notices.topic: self._beside_notices,
+            Followup.topic: self._beside_followup,
+        }
         self.shards: dict[TP, AnyShard] = {}
         self._tasks: dict[TP, asyncio.Task[None]] = {}
         self._attending: dict[TP, asyncio.Task[None]] = {}
@@ -141,7 +166,7 @@ class Worker:
             async for records in batches:
                 self.hand_on(records)
 
-        for name in SORTS:
+        for name in TOPICS:
             # One that is not there yet is taken up within METADATA_MS of its being made.
             topic = app.topic(name, key_serializer="raw", value_serializer="raw", acks=False)
             app.agent(topic, name=f"{name}.fold")(hand_on)
@@ -154,7 +179,7 @@ class Worker:
         @app.on_partitions_assigned.connect(weak=False)
         async def assigned(_: Any, partitions: Iterable[TP], **__: Any) -> None:
             self._rebalancing_since = None
-            await self.gain({tp for tp in partitions if tp.topic in SORTS})
+            await self.gain({tp for tp in partitions if tp.topic in TOPICS})
 
     # -- partitions
 
@@ -175,13 +200,13 @@ class Worker:
             ours.setdefault(topic, []).append(partition)
             reader = OfConsumer(self.app, topic)
             shard: AnyShard = Shard(
-                SORTS[topic](), partition, self.log, self.state, reader, self.measures, now=_now, limits=limits
+                self.sorts[topic](), partition, self.log, self.state, reader, self.measures, now=_now, limits=limits
             )
             self.shards[TP(topic, partition)] = shard
             self._tasks[TP(topic, partition)] = asyncio.create_task(shard.run(), name=f"{topic} {partition}")
-            if topic == Notices.topic:
+            if topic in self._companions:
                 self._attending[TP(topic, partition)] = asyncio.create_task(
-                    attend(partial(getattr, shard, "life"), partial(self._beside, shard)),
+                    attend(partial(getattr, shard, "life"), partial(self._companions[topic], shard)),
                     name=f"beside {topic} {partition}",
                 )
         logger.info("assigned", partitions=ours)
@@ -195,7 +220,7 @@ class Worker:
             if shard is not None and shard.shard is not None:
                 self.measures.forget(shard.shard)
 
-    def _beside(self, shard: AnyShard, name: str) -> Companions:
+    def _beside_notices(self, shard: AnyShard, name: str) -> Companions:
         """Return what runs beside a notices shard."""
         beside, now = siblings(name), partial(getattr, shard, "told_now")
         lookout = Lookout(self.log, self.state, lambda: beside.items() if shard.ready else (), shard.append, now)
@@ -214,8 +239,46 @@ class Worker:
 
     async def _notify(self, people: People, shard: AnyShard, now: Callable[[], int]) -> None:
         """Send what the shard has in its outbox, until cancelled."""
-        public_url = self.settings.channels.public_url
-        await Notifier(Viewed(shard), people, self.channels, now, self.measures, public_url=public_url).run()
+        view = Viewed(shard)
+        letters = ToPeople(view, people, now, public_url=self.settings.channels.public_url)
+        await Notifier(view, letters, self.channels, now, self.measures).run()
+
+    def _beside_followup(self, shard: AnyShard, name: str) -> Companions:
+        """Return what runs beside a followup shard: who writes to its patients, who sends summaries and who erases."""
+        if self.people is None or self.stores is None:
+            return {}
+        return {
+            "notifier": partial(self._write_to_patients, self.stores, shard),
+            "summaries": partial(self._summarise, self.stores, self.people, shard),
+            "eraser": partial(self._erase, self.stores, shard),
+        }
+
+    async def _write_to_patients(self, stores: Stores, shard: AnyShard) -> None:
+        view, now = Followed(shard), partial(getattr, shard, "told_now")
+        letters = ToPatients(view, stores, now, public_url=self.settings.channels.public_url)
+        channels = [channel for channel in self.channels if channel.name in get_args(ToPatientBy)]
+        await Notifier(view, letters, channels, now, self.measures).run()
+
+    async def _summarise(self, stores: Stores, people: People, shard: AnyShard) -> None:
+        keys, trail = await _opened(stores.keys), await _opened(stores.trail)
+        mailbox = next((each for each in self.channels if isinstance(each, Smtp) and each.name == "mssante"), None)
+        await Summaries(
+            Followed(shard),
+            self.state,
+            keys,
+            trail,
+            people,
+            Path(self.settings.home),
+            mailbox,
+            partial(getattr, shard, "told_now"),
+            self.measures,
+            public_url=self.settings.channels.public_url,
+        ).run()
+
+    async def _erase(self, stores: Stores, shard: AnyShard) -> None:
+        keys, trail, links = await _opened(stores.keys), await _opened(stores.trail), await _opened(stores.links)
+        now = partial(getattr, shard, "told_now")
+        await Eraser(Followed(shard), keys, trail, links.forget_patient, now, self.measures).run()
 
     # -- what others ask
 
@@ -332,6 +395,17 @@ def faust_app(settings: WorkerSettings) -> faust.App:
     return app
 
 
+async def _opened(store: Callable[[], T]) -> T:
+    """Return a store once it can be opened, however long it is away; the shard says so meanwhile."""
+    failures = 0
+    while True:
+        try:
+            return await asyncio.to_thread(store)
+        except (KeysAway, TrailAway, LinksAway):
+            await asyncio.sleep(backoff_s(failures, Limits(longest_wait_s=OPENS_WITHIN_S)))
+            failures += 1
+
+
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
@@ -374,6 +448,8 @@ def main() -> None:
             port=told.worker_port,
             log_level=told.log_level,
             home=told.home,
+            master_keys=told.master_keys,
+            kms_command=told.kms_command,
             channels=ChannelSettings(
                 public_url=told.public_url,
                 smtp_url=told.smtp_url,

@@ -10,12 +10,15 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from domain.alerts.notice import ChannelState, Group, HeldAlert, Notice
 from domain.capacity.fold import Item
 from domain.errors import Unreadable
-from domain.events import AnswersGiven, FileChanged, PatientEnrolled, RuleMuted
+from domain.events import AnswersGiven, Event, FileChanged, PatientEnrolled, RuleMuted
 from domain.followup.chart import Chart, File, Mute, SlotContent
 from domain.followup.fold import FOLLOWUP_FOLD_VERSION, Draft, fold, needs
 from domain.followup.holding import GONE, Answers, FollowupState, Opened
+from domain.followup.pathway import Pathway
+from domain.followup.patient import Patient
 from domain.followup.sealed import About, Sealed
 from event_log.topics import FOLLOWUP
 from live_state import followup
@@ -23,7 +26,7 @@ from live_state.state import Position
 from people.keys import Erased, KeysAway
 from people.sealing import Key, NotOpened, open_, seal
 from streams.measures import Measures
-from streams.shard import NotPrepared, Written
+from streams.shard import NotPrepared, Shard, Written
 
 MOST_KEYS = 10_000  # in memory, of a shard
 MOST_CHARTS = 5_000  # open, of a shard
@@ -207,3 +210,61 @@ def _pieces(state: FollowupState, items: Sequence[Item]) -> Iterable[Piece]:
         key = keys.get(about.pseudonym) if known is None else known.key
         if key is not None:
             yield Piece(event.id, about, sealed, key)
+
+
+class Followed:
+    """A followup shard of this worker, as those see it who work beside it: its senders, its eraser."""
+
+    alerts: Mapping[str, HeldAlert] = {}
+    groups: Mapping[str, Group] = {}
+
+    def __init__(self, shard: Shard[FollowupState, Draft]) -> None:
+        self._shard = shard
+
+    @property
+    def shard(self) -> str:
+        """Return the shard's name."""
+        return self._shard.shard or ""
+
+    @property
+    def ready(self) -> bool:
+        """Return whether it is folded to the end that its log had when it was loaded."""
+        return self._shard.ready
+
+    @property
+    def outbox(self) -> Mapping[str, Notice]:
+        """Return what is to be sent to patients, by id, as folded."""
+        return self._shard.held.outbox
+
+    @property
+    def channels(self) -> Mapping[str, ChannelState]:
+        """Return what the senders last said of each channel, as folded."""
+        return self._shard.held.channels
+
+    @property
+    def clock(self) -> int:
+        """Return the shard's clock (ms) as folded."""
+        return self._shard.held.clock
+
+    @property
+    def patients(self) -> Mapping[str, Patient]:
+        """Return the patients by pseudonym, as folded."""
+        return self._shard.held.patients
+
+    @property
+    def charts(self) -> Mapping[str, Sealed]:
+        """Return the patients' charts by pseudonym, sealed as they are stored."""
+        return self._shard.held.sealed
+
+    @property
+    def pathways(self) -> Mapping[str, Pathway]:
+        """Return the pathways by `<id>/<version>`, as published."""
+        return self._shard.held.pathways
+
+    async def changed(self) -> None:
+        """Return once something was folded, or `ready` changed, since this last returned: for one waiter."""
+        await self._shard.changed()
+
+    async def append(self, event: Event) -> None:
+        """Return once the event is on the shard's own log."""
+        await self._shard.append(event)

@@ -13,6 +13,7 @@ from people.directory import Subscription, Webhook
 Language = Literal["fr", "en"]
 
 RECEIVER = "webhook:"  # begins a notice's person where it is none, and the lane of such notices
+PATIENT = "patient:"  # begins it where it is a patient, by their pseudonym
 KEY_BYTES = 24  # 32 characters of base64url: as many as a push Topic may have
 _RECEIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,79}")
 _NUMBER = 6  # so many digits of an address in a receipt are its owner's telephone
@@ -40,7 +41,8 @@ class Letter:
 
     `to` are addresses, `subscriptions` browsers, `webhook` a receiver: whichever the channel is for. It is delivered
     once one of them took it. `base` is the origin of our pages, `seen` the secret of the link that marks it seen; both
-    may be empty. `key` is what a provider knows it by: the same at every try.
+    may be empty. `answer` is the secret of the link by which a patient answers, `code` the one by which they read.
+    `key` is what a provider knows it by: the same at every try.
     """
 
     notice: Notice
@@ -51,11 +53,18 @@ class Letter:
     ttl_s: int = 3600
     base: str = ""
     seen: str = field(default="", repr=False)
+    answer: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
     to: tuple[str, ...] = field(default=(), repr=False)
     subscriptions: tuple[Subscription, ...] = field(default=(), repr=False)
     webhook: Webhook | None = field(default=None, repr=False)
     group: Group | None = None
     alerts: tuple[HeldAlert, ...] = ()
+
+    @property
+    def is_to_patient(self) -> bool:
+        """Return whether it goes to a patient: such letters say even less than others."""
+        return self.notice.person.startswith(PATIENT)
 
 
 class Channel(Protocol):

@@ -194,6 +194,8 @@ class Sender:
             return await self._compose(one.notice)
         except Refused as why:
             await self._give_up(one, why.reason)
+        except TryAgain as why:
+            await self._put_off(one, why.reason, why.after_s)
         except (sqlite3.Error, OSError):
             await self._put_off(one, "directory away")
         except Exception as bug:  # noqa: BLE001 - as in _send

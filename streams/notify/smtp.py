@@ -95,7 +95,8 @@ class Smtp:
         message["Subject"] = texts.subject(letter, sealed=self._sealed)
         message["Date"] = format_datetime(localtime())
         message["Message-ID"] = f"<{letter.key}@{host}>"
-        message["References"] = f"<{letter.notice.group}@{host}>"  # a group's messages are one conversation
+        if not letter.is_to_patient:  # there the group is the pseudonym, which no address is to be seen beside
+            message["References"] = f"<{letter.notice.group}@{host}>"  # a group's messages are one conversation
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence answers us
         if letter.notice.severity == "critical" and letter.notice.reason != "resolved":
             message["Importance"] = "high"

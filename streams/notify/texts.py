@@ -9,7 +9,6 @@ from people.patient_links import address
 from streams.notify.channel import Language, Letter
 
 LATE_MIN = 1  # from so many minutes on a letter says that it is late
-PATIENTS = "/patients/"  # begins the path of a patient's page
 SMS_ONE, SMS_EACH = 160, 153  # GSM characters of an SMS that is alone, and of each of several
 UCS_ONE, UCS_EACH = 70, 67  # the same in UCS-2, which one other character makes of it all
 
@@ -39,6 +38,14 @@ REASON: dict[Reason, Words] = {
     "resolved": Words("fin d'alerte", "alert over"),
     "word": Words("message à lire", "message to read"),
 }
+# To patients, whose messages anybody near may read: what waits for them is on the page that the link opens.
+TO_PATIENTS: dict[Reason, Words] = {
+    "questionnaire": Words("Un questionnaire vous attend.", "A questionnaire is waiting for you."),
+    "reminder": Words("Rappel : un questionnaire vous attend.", "Reminder: a questionnaire is waiting for you."),
+    "code": Words("Votre code", "Your code"),
+    "end": Words("Une information vous attend.", "There is something for you to read."),
+}
+GIVE_NOBODY = Words("Ne le donnez à personne.", "Give it to nobody.")
 SEEN = Words("Marquer comme vu (n'arrête pas l'escalade)", "Mark as seen (does not stop the escalation)")
 OPEN = Words("Ouvrir et prendre en charge (connexion demandée)", "Open and take in (asks you to sign in)")
 TO_DO = Words("À faire", "What to do")
@@ -81,8 +88,18 @@ def open_path(letter: Letter) -> str:
     return letter.notice.link or f"/alerts?group={letter.notice.group}"
 
 
+def to_patient(letter: Letter) -> str:
+    """Return all that a patient is told: that something waits and where, or the code that they asked for."""
+    said, language = say(TO_PATIENTS[letter.notice.reason], letter.language), letter.language
+    if letter.code:
+        return f"{said}{': ' if language == 'en' else ' : '}{letter.code}. {say(GIVE_NOBODY, language)}"
+    return f"{said} {address(letter.base, letter.answer)}"
+
+
 def sms(letter: Letter) -> str:
     """Return an SMS in GSM's own characters."""
+    if letter.is_to_patient:
+        return in_gsm(to_patient(letter))
     link = seen_link(letter) or (letter.base and letter.base + open_path(letter))
     return in_gsm(f"{neutral(letter)}. {link}".rstrip())
 

@@ -15,11 +15,17 @@ from domain.events import Event, NoticeAttempted, NoticeDelivered, NoticeFailed
 from people.directory import Contact, People
 from streams.measures import Measures
 from streams.notify.channel import Letter, TryAgain, key_of
+from streams.notify.letters import ToPeople
 from streams.notify.notifier import Notifier
 from tests.streams.notify.letters import NOTICE
 from tests.streams.notify.shard import QUICK, FoldedHere
 
 LAST = 10**9
+
+
+def clock() -> int:
+    """Return the time (ms)."""
+    return time.time_ns() // 1_000_000
 
 
 class Life:
@@ -113,7 +119,7 @@ async def lived(
         life = Life(steps)
         view = Mortal(notices, log, life)
         notifier = Notifier(
-            view, people, [Through(provider, life)], lambda: time.time_ns() // 1_000_000, Measures(), limits=QUICK
+            view, ToPeople(view, people, clock), [Through(provider, life)], clock, Measures(), limits=QUICK
         )
         task = asyncio.create_task(notifier.run())
         done = asyncio.create_task(view.until(lambda view=view: not view.outbox))  # type: ignore[misc]
@@ -164,7 +170,7 @@ def test_who_replays_the_whole_log_tells_nobody_again(people: People) -> None:
         provider, life = Provider([]), Life(LAST)
         view = Mortal([*notices, last], log, life)
         notifier = Notifier(
-            view, people, [Through(provider, life)], lambda: time.time_ns() // 1_000_000, Measures(), limits=QUICK
+            view, ToPeople(view, people, clock), [Through(provider, life)], clock, Measures(), limits=QUICK
         )
         task = asyncio.create_task(notifier.run())
         await view.until(lambda: not view.outbox)
@@ -190,7 +196,8 @@ def test_what_has_no_receipt_is_sent_after_a_rebuild_and_says_how_late_it_is(peo
         life = Life(LAST)
         attempted = NoticeAttempted(id="1", received_at=now, notice=notice.id, attempt=1)
         view = Mortal([notice], [attempted], life)
-        notifier = Notifier(view, people, [Through(Late([]), life)], lambda: now, Measures(), limits=QUICK)
+        letters = ToPeople(view, people, lambda: now)
+        notifier = Notifier(view, letters, [Through(Late([]), life)], lambda: now, Measures(), limits=QUICK)
         task = asyncio.create_task(notifier.run())
         await view.until(lambda: not view.outbox)
         task.cancel()

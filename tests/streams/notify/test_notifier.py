@@ -22,7 +22,8 @@ from streams.measures import Measures
 from streams.notify import sender
 from streams.notify.channel import Channel, Letter, Refused, TryAgain, key_of
 from streams.notify.channels import ChannelSettings, channels_of, relay_of
-from streams.notify.notifier import LINK_MS, Notifier
+from streams.notify.letters import LINK_MS, ToPeople
+from streams.notify.notifier import Notifier
 from streams.notify.pace import Limits
 from tests.streams.notify.letters import NOTICE
 from tests.streams.notify.peers import Answered, HttpPeer, MailServer
@@ -60,9 +61,8 @@ async def notifying(
     now: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> AsyncIterator[Notifier]:
     """Run a notifier until left; one that ended by itself is a failure."""
-    it = Notifier(
-        view, people, channels, now, measures or Measures(), public_url="https://lits.example.fr", limits=limits
-    )
+    letters = ToPeople(view, people, now, public_url="https://lits.example.fr")
+    it = Notifier(view, letters, channels, now, measures or Measures(), limits=limits)
     task = asyncio.create_task(it.run())
     try:
         yield it
