@@ -172,7 +172,7 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
         exception_handlers=_handlers(measures, "/api/v1/sign-in" if page else None),
     )
     app.state.rooms, app.state.commands, app.state.health = rooms, commands, health
-    app.state.own, app.state.gate = own, gate
+    app.state.own, app.state.gate, app.state.opening = own, gate, opening
     return app
 
 

@@ -8,7 +8,7 @@ import msgspec
 from domain.errors import Unreadable
 from event_log.log import LogAway, UnknownTopic
 from live_state.state import StateAway
-from people.keys import KeysAway
+from people.keys import AlreadyErased, KeysAway
 from people.patient_links import LinksAway
 from people.trail import TrailAway
 
@@ -147,6 +147,7 @@ MEANS: dict[type[Exception], str] = {
     UnknownTopic: "log-away",
     StateAway: "state-away",
     KeysAway: "key-store-away",
+    AlreadyErased: "over",
     TrailAway: "trail-away",
     LinksAway: "links-away",
 }

@@ -243,7 +243,8 @@ class FileAsked(Asked, frozen=True):
         """Yield why it can't be a file of this pathway, whose patient is written to by these channels."""
         own = {id_: threshold.value for id_, threshold in self.thresholds.items() if math.isfinite(threshold.value)}
         for id_, message in mistakes_of_own(pathway, own):
-            yield Mistake(f"file.{_threshold(id_)}", message)
+            # Of one that the pathway has not, the name is the sender's own, and may be content.
+            yield Mistake(f"file.{_threshold(id_)}" if id_ in pathway.thresholds else "file.thresholds", message)
         for place, channel in enumerate(channels):
             if not getattr(self.contact, ADDRESS_OF[channel]):
                 yield Mistake(f"channels[{place}]", f"needs file.contact.{ADDRESS_OF[channel]}")

@@ -255,7 +255,12 @@ class PatientDoors:
             departement=told.departement,
             facility=told.facility,
         )
-        said = await self._run(place, hub, event)
+        try:
+            said = await self._run(place, hub, event)
+        except Problem as problem:
+            if problem.status != 503:  # then it may be on the log all the same
+                await self.opening.give_up(key)
+            raise
         links = shapes.EnrolledLinks(
             page=None if supports else f"/patients/{name}",
             answer=None if supports or said is None else await self._answer_link(request, hub, name),

@@ -105,6 +105,10 @@ class Opening:
         """Take no more calls."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def forget_keys(self) -> None:
+        """Hold no patient's key in memory any more."""
+        self._held.clear()
+
     async def with_keys(self, do: Callable[[Keys], T]) -> T:
         """Return what the key store answers, asked off the loop."""
 
@@ -250,6 +254,11 @@ class Opening:
         """Return a new pseudonym (or the one that is named) and its key's id: the key is on the disk."""
         name = name or pseudonym()
         return name, await self.with_keys(lambda keys: keys.create(name, traits))
+
+    async def give_up(self, key_id: str) -> None:
+        """Return once a key is destroyed whose patient came to nothing: what they are found by goes with it."""
+        now = self._now()
+        await self.with_keys(lambda keys: keys.destroy(key_id, now))
 
     async def identify(self, key_id: str, traits: Traits) -> None:
         """Return once a patient is found by these traits."""

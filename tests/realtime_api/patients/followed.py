@@ -1,6 +1,7 @@
 """Invented patients for the API's tests, enrolled by its own doors and folded by the real fold."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -57,6 +58,13 @@ def file_of(**more: Any) -> dict[str, Any]:
     }
 
 
+def at_eight() -> str:
+    """Return a time zone where it is between 8 and 9 now: an hour or less before slots are due, and they are open."""
+    ahead = 8 - datetime.fromtimestamp(now() / 1000, UTC).hour
+    ahead += 24 if ahead < -12 else 0
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
+
+
 def body_of(**more: Any) -> dict[str, Any]:
     """Return what opens a file."""
     return {
@@ -65,6 +73,7 @@ def body_of(**more: Any) -> dict[str, Any]:
         "circle": [{"subject": "nurse", "role": "nurse"}],
         "channels": ["sms"],
         "departement": "31",
+        "zone": at_eight(),
         **more,
     }
 
@@ -84,10 +93,10 @@ async def enrol(house: House, subject: str = "physician", **more: Any) -> str:
     return str(answer.json()["id"])
 
 
-async def act(house: House, subject: str, patient: str, act_: str, key: str = "", **more: Any) -> httpx.Response:
+async def act(house: House, who: str, patient: str, act_: str, key: str = "", **more: Any) -> httpx.Response:
     """Do something about a patient as someone."""
     headers = {"idempotency-key": key} if key else {}
-    return await ask(house, "POST", f"/patients/{patient}/acts", subject, {"act": act_, **more}, **headers)
+    return await ask(house, "POST", f"/patients/{patient}/acts", who, {"act": act_, **more}, **headers)
 
 
 async def page(house: House, subject: str, patient: str) -> httpx.Response:
@@ -113,24 +122,23 @@ def shard_of(house: House, patient: str) -> Shard:
 
 
 async def answered(house: House, patient: str, answers: Any) -> None:
-    """Let a patient answer the slot that is next, at a time when it is open."""
+    """Let a patient answer the slot that is open."""
     held = hub_of(house, patient).patients[patient]
     assert held.slot is not None
     store = Keys(house.home, named(house.home))
     key = store.look(held.key)
     assert isinstance(key, Key)
-    at = max(now(), held.slot.opens_at)
     sealed = seal(key, msgspec.msgpack.encode(answers), About(patient, "answers", held.slot.slot))
     event = AnswersGiven(
         id=new_id(),
-        received_at=at,
+        received_at=now(),
         region="ici",
         source=Source(id=f"patient:{patient}", door="link"),
         patient=patient,
         slot=held.slot.slot,
         answers=sealed,
     )
-    await shard_of(house, patient).tick(at)
+    await shard_of(house, patient).tick()
     await fold(house, patient, event)
 
 

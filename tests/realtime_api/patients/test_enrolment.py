@@ -1,12 +1,335 @@
-"""A file begins: with consent, within the floors of its pathway, and a circle that may be one."""
+"""A file begins: with consent, within the floors of its pathway, and with a circle that may be one."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from domain.followup.patient import Patient
+from event_log.codec import decode
+from people.trail import Act, Trail
+from realtime_api.app import now
 from tests.realtime_api.house import House
-from tests.realtime_api.patients.followed import body_of, enrol, hub_of, page
+from tests.realtime_api.patients.followed import (
+    CANARY,
+    PHONE,
+    act,
+    ask,
+    at_eight,
+    board,
+    body_of,
+    enrol,
+    file_of,
+    hub_of,
+    kind_of,
+    page,
+    wrong_in,
+)
+
+INS = {"status": "qualifiée", "matricule": "260022B001234", "oid": "1.2.250.1.213.1.4.8"}
 
 
-async def test_who_enrols_a_patient_sees_all_that_they_said(ward: House) -> None:
+def held(house: House, patient: str) -> Patient:
+    """Return a patient as the API knows them."""
+    return hub_of(house, patient).patients[patient]
+
+
+async def refused(house: House, subject: str = "physician", **more: Any) -> set[str]:
+    """Return the paths of what is wrong with a new file, and fail where anything was appended or made."""
+    before = [await house.log.end(shard.sort.topic, shard.partition) for shard in house.patients.values()]
+    answer = await ask(house, "POST", "/patients", subject, body_of(**more))
+    after = [await house.log.end(shard.sort.topic, shard.partition) for shard in house.patients.values()]
+    assert before == after
+    return wrong_in(answer)
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+async def test_who_enrols_a_patient_and_their_circle_see_all_that_was_said(ward: House) -> None:
     patient = await enrol(ward)
-    assert {member.subject for member in hub_of(ward, patient).patients[patient].circle} == {"physician", "nurse"}
+    told = held(ward, patient)
+    assert {(member.subject, member.role) for member in told.circle} == {("physician", "physician"), ("nurse", "nurse")}
+    assert (told.pathway, told.status, told.departement) == ("medical-covid/1", "followed", "31")
     for subject in ("physician", "nurse"):
-        shown = (await page(ward, subject, patient)).json()
-        assert shown["file"]["birth_name"] == body_of()["file"]["birth_name"]
+        file = (await page(ward, subject, patient)).json()["file"]
+        assert (file["birth_name"], file["first_names"]) == (CANARY, ["Zoé", "Anne"])
+        assert file["consent"] == {"text_version": "2026-1", "given_at": told.enrolled_at, "recorded_by": "physician"}
+
+
+async def test_nothing_of_a_file_is_on_the_log_or_in_the_live_state_in_clear(ward: House) -> None:
+    patient = await enrol(ward)
+    assert (await act(ward, "nurse", patient, "message", text=f"{CANARY} va bien")).status_code == 200
+    for shard in ward.patients.values():
+        kept = b"".join([r.value or b"" async for r in ward.log.read(shard.sort.topic, shard.partition, 0)])
+        assert patient.encode() in kept or shard.name != hub_of(ward, patient).shard
+        for secret in (CANARY, PHONE, "1960-02-29"):
+            assert secret.encode() not in kept
+    assert CANARY.encode() not in repr(vars(ward.state)).encode()
+
+
+async def test_the_page_and_the_link_to_answer_are_told_to_a_clinician(ward: House) -> None:
+    links = (await ask(ward, "POST", "/patients", "physician", body_of())).json()["links"]
+    assert links["page"].startswith("/patients/")
+    assert "/a#" in links["answer"]
+
+
+async def test_a_patient_begins_today_where_they_live_or_on_the_day_that_is_said(ward: House) -> None:
+    today = datetime.now(UTC).date()
+    far = held(ward, await enrol(ward, zone="Pacific/Kiritimati"))
+    near = held(ward, await enrol(ward, zone="Pacific/Pago_Pago"))
+    assert far.first_day - near.first_day in (1, 2)  # 25 hours apart
+    later = held(ward, await enrol(ward, starts_on=(today + timedelta(days=3)).isoformat()))
+    assert later.first_day == (today + timedelta(days=3) - datetime(1970, 1, 1, tzinfo=UTC).date()).days
+    assert held(ward, await enrol(ward, zone="")).zone.name == "Europe/Paris"
+
+
+async def test_the_same_key_opens_one_file_however_often_it_is_sent(ward: House) -> None:
+    answers = [
+        await ask(ward, "POST", "/patients", "physician", body_of(), **{"idempotency-key": "a-form"}) for _ in range(3)
+    ]
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert len((await board(ward, "physician"))["patients"]) == 1
+
+
+async def test_the_id_on_the_log_does_not_follow_from_what_was_sent(ward: House) -> None:
+    """A hash of a name, under whatever namespace, is a name to whoever has a list of names."""
+    ids = set()
+    for name in (CANARY, f"{CANARY}-autre"):
+        body = body_of(file=file_of(birth_name=name))
+        answer = await ask(ward, "POST", "/patients", "physician", body, **{"idempotency-key": "a-form"})
+        ids.add(answer.json()["id"])
+    assert len(ids) == 1
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+BAD_FILES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "no consent": ({"consent": None}, {"file.consent"}),
+    "a representative without a name": (
+        {"consent": {"text_version": "1", "by": "representative"}},
+        {"file.consent.representative", "file.consent.capacity"},
+    ),
+    "no version of the text": ({"consent": {"text_version": " "}}, {"file.consent.text_version"}),
+    "looser than the floor": (
+        {"thresholds": {"oximetry/samu": {"value": 80, "reason": "BPCO"}}},
+        {"file.thresholds.oximetry/samu"},
+    ),
+    "a threshold without a reason": (
+        {"thresholds": {"oximetry/samu": {"value": 90, "reason": ""}}},
+        {"file.thresholds.oximetry/samu.reason"},
+    ),
+    "a threshold that nobody has": (
+        {"thresholds": {f"flag/{CANARY}": {"value": 1, "reason": "x"}}},
+        {"file.thresholds"},
+    ),
+    "a threshold that is no number": (
+        {"thresholds": {"oximetry/samu": {"value": CANARY, "reason": "x"}}},
+        {"file.thresholds"},
+    ),
+    "a mistyped INS": ({"birth_place": "2A004", "ins": INS | {"matricule": "260022B00123499"}}, {"file.ins.matricule"}),
+    "an INS without a matricule": (
+        {"birth_place": "2A004", "ins": {"status": "récupérée"}},
+        {"file.ins.matricule"},
+    ),
+    "an INS without a place of birth": ({"ins": {"status": "provisoire"}}, {"file.birth_place"}),
+    "born tomorrow": ({"birth_date": (datetime.now(UTC) + timedelta(days=2)).date().isoformat()}, {"file.birth_date"}),
+    "born too long ago": ({"birth_date": "1720-01-01"}, {"file.birth_date"}),
+    "no day": ({"birth_date": "2023-02-30"}, {"file.birth_date"}),
+    "ill before the birth": ({"birth_date": "2026-11-02", "symptoms_date": "2026-11-01"}, {"file.symptoms_date"}),
+    "ill tomorrow": (
+        {"symptoms_date": (datetime.now(UTC) + timedelta(days=3)).date().isoformat()},
+        {"file.symptoms_date"},
+    ),
+    "no name": ({"birth_name": "", "first_names": []}, {"file.birth_name", "file.first_names"}),
+    "a name with signs that are none": ({"used_name": f"{CANARY}\x07"}, {"file.used_name"}),
+    "no address": ({"contact": {"phone": PHONE, "email": f"{CANARY}@"}}, {"file.contact.email"}),
+    "no telephone": ({"contact": {"phone": CANARY}}, {"file.contact.phone"}),
+    "a field that is none": ({CANARY: 1}, {"file.#6"}),
+    "another type": ({"sex": CANARY, "pregnant": CANARY}, {"file.sex", "file.pregnant"}),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+async def test_a_file_that_can_t_be_is_refused_by_field_and_without_its_values(ward: House, name: str) -> None:
+    more, paths = BAD_FILES[name]
+    assert await refused(ward, file=file_of() | more) == paths
+
+
+BAD_BODIES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "no such pathway": ({"pathway": "astrology"}, {"pathway"}),
+    "no such version": ({"pathway": "medical-covid/7"}, {"pathway"}),
+    "no such zone": ({"zone": "Europe/Atlantis"}, {"zone"}),
+    "a zone that is a path": ({"zone": "../../etc/passwd"}, {"zone"}),
+    "a channel without an address": ({"channels": ["sms", "smtp"]}, {"channels[1]"}),
+    "a channel twice": ({"channels": ["sms", "sms"]}, {"channels"}),
+    "nobody to be asked": ({"channels": []}, {"channels"}),
+    "another region's": ({"departement": "75"}, {"departement"}),
+    "a stranger in the circle": (
+        {"circle": [{"subject": "nurse", "role": "nurse"}, {"subject": "stranger", "role": "nurse"}]},
+        {"circle[1].subject"},
+    ),
+    "a nurse as a physician": ({"circle": [{"subject": "nurse", "role": "physician"}]}, {"circle[0].subject"}),
+    "the crisis cell in the circle": (
+        {"circle": [{"subject": "crisis", "role": "coordinator"}]},
+        {"circle[0].subject"},
+    ),
+    "somebody twice": ({"circle": [{"subject": "nurse", "role": "nurse"}] * 2}, {"circle"}),
+    "too early": ({"starts_on": "2020-03-17"}, {"starts_on"}),
+    "for somebody": ({"for": "colleague"}, {"for"}),
+    "no facility": ({"pathway": "ehpad-resident", "channels": []}, {"facility"}),
+    "another facility's staff": (
+        {
+            "pathway": "ehpad-resident",
+            "channels": [],
+            "facility": "310000008",
+            "circle": [{"subject": "home", "role": "ehpad"}],
+        },
+        {"circle[0].subject"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_BODIES)
+async def test_what_the_region_or_the_pathway_says_against_is_refused(ward: House, name: str) -> None:
+    more, paths = BAD_BODIES[name]
+    assert await refused(ward, **more) == paths
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"{", b'{"file": ' * 2000, b"\xff"])
+async def test_what_is_no_file_at_all_is_refused(ward: House, body: bytes) -> None:
+    answer = await ask(ward, "POST", "/patients", "physician", body)
+    assert answer.status_code in (400, 422)
+
+
+async def test_everything_that_is_wrong_is_told_at_once(ward: House) -> None:
+    file = file_of(birth_date="x", contact={"phone": "x"})
+    assert await refused(ward, file=file, circle=[], zone="x") == {"file.birth_date", "file.contact.phone", "zone"}
+
+
+async def test_an_ins_that_is_one_is_kept_with_the_file_s_own_traits(ward: House) -> None:
+    corsican = "26002" + "2B" + "001234"
+    key = 97 - int("26002" + "18" + "001234") % 97
+    ins = INS | {"matricule": f"{corsican} {key:02}"}
+    patient = await enrol(ward, file=file_of(birth_place="2B001", ins=ins))
+    told = (await page(ward, "physician", patient)).json()["file"]["ins"]
+    assert told["matricule"] == f"{corsican}{key:02}"
+    assert told["traits"]["birth_place"] == "2B001"
+
+
+async def test_thresholds_of_one_s_own_say_who_set_them_when_and_why(ward: House) -> None:
+    patient = await enrol(ward, file=file_of(thresholds={"oximetry/samu": {"value": 90, "reason": "BPCO"}}))
+    told = (await page(ward, "nurse", patient)).json()["file"]["thresholds"]["oximetry/samu"]
+    assert (told["value"], told["set_by"], told["reason"]) == (90, "physician", "BPCO")
+    assert abs(told["set_at"] - now()) < 60_000
+
+
+async def test_staff_of_the_facility_are_in_a_resident_s_circle_and_need_no_channel(ward: House) -> None:
+    circle = [{"subject": "home", "role": "ehpad"}]
+    patient = await enrol(ward, pathway="ehpad-resident", channels=[], facility="310000009", circle=circle)
+    assert {member.role for member in held(ward, patient).circle} == {"ehpad", "physician"}
+
+
+# --- support ---------------------------------------------------------------------------------------------------------
+
+
+async def test_support_opens_a_file_for_a_professional_and_can_read_nothing_back(ward: House) -> None:
+    await enrol(ward)  # the same person, so that there is something that support might be told
+    body = body_of(**{"for": "colleague"})
+    answer = await ask(ward, "POST", "/patients", "support", body)
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    assert told["links"] == {"page": None, "answer": None}
+    assert "similar" not in told
+    assert "similar_elsewhere" not in told
+    patient = told["id"]
+    assert {member.subject for member in held(ward, patient).circle} == {"colleague", "nurse"}
+    assert (await page(ward, "colleague", patient)).json()["file"]["consent"]["recorded_by"] == "support"
+    for method, path in (
+        ("GET", f"/patients/{patient}"),
+        ("GET", "/patients"),
+        ("POST", "/patients/search"),
+        ("POST", f"/patients/{patient}/acts"),
+        ("PUT", f"/patients/{patient}/file"),
+    ):
+        assert (await ask(ward, method, path, "support", {})).status_code == 403
+
+
+@pytest.mark.parametrize("named", [None, "", "nobody", "support", "crisis", "home"])
+async def test_support_names_a_professional_who_may_open_files(ward: House, named: str | None) -> None:
+    assert await refused(ward, "support", **{"for": named}) == {"for"}
+
+
+# --- duplicates ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_person_is_proposed_to_who_may_see_them_and_only_hinted_at_to_others(ward: House) -> None:
+    first = await enrol(ward)
+    again = body_of(file=file_of(birth_name=CANARY.upper().replace("-", " "), first_names=["Zoe"]))
+    mine = (await ask(ward, "POST", "/patients", "physician", again)).json()
+    assert (mine["similar"], mine["similar_elsewhere"]) == ([first], False)
+    theirs = (await ask(ward, "POST", "/patients", "colleague", again | {"circle": []})).json()
+    assert (theirs["similar"], theirs["similar_elsewhere"]) == ([], True)
+    other = (await ask(ward, "POST", "/patients", "physician", body_of(file=file_of(birth_date="1961-02-28")))).json()
+    assert (other["similar"], other["similar_elsewhere"]) == ([], False)
+
+
+async def test_looking_for_duplicates_is_a_search_and_is_in_the_trail(ward: House) -> None:
+    first = await enrol(ward)
+    await enrol(ward)
+    entries = [written.entry for written in Trail(ward.home).of_person("physician")]
+    assert [(entry.act, entry.file, entry.screen) for entry in entries] == [
+        (Act.SEARCH, first, "enrol"),
+        (Act.SEARCH, "", "enrol"),
+    ]
+
+
+# --- when a store is away --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("file", "kind"), [("keys.sqlite3", "key-store-away"), ("trail.sqlite3", "trail-away")])
+async def test_while_a_store_is_away_nobody_is_enrolled_in_clear_or_unseen(ward: House, file: str, kind: str) -> None:
+    await enrol(ward)
+    before = [await ward.log.end(shard.sort.topic, shard.partition) for shard in ward.patients.values()]
+    away = (ward.home / file).rename(ward.home / "elsewhere")
+    for left in ward.home.glob(f"{file}-*"):
+        left.unlink()
+    answer = await ask(ward, "POST", "/patients", "physician", body_of())
+    assert kind_of(answer) == (503, kind)
+    assert answer.headers["retry-after"]
+    assert [await ward.log.end(shard.sort.topic, shard.partition) for shard in ward.patients.values()] == before
+    away.rename(ward.home / file)
+    assert (await ask(ward, "POST", "/patients", "physician", body_of())).status_code == 201
+
+
+async def test_while_the_log_is_away_a_file_is_not_accepted(ward: House) -> None:
+    ward.log.away = True
+    assert kind_of(await ask(ward, "POST", "/patients", "physician", body_of())) == (503, "log-away")
+    ward.log.away = False
+
+
+async def test_what_is_not_folded_in_time_is_accepted_and_can_be_asked_for(
+    ward: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ward.app.state.commands, "_outcome_within_s", 0.05)
+    for shard in ward.patients.values():
+        shard.working.clear()
+        ward.log.appended.set()
+    await asyncio.sleep(0)
+    answer = await ask(ward, "POST", "/patients", "physician", body_of())
+    assert (answer.status_code, answer.json()["outcome"], answer.json()["links"]["answer"]) == (202, "pending", None)
+    for shard in ward.patients.values():
+        shard.working.set()
+    await ward.settled()
+    said = await ward.get("physician", answer.json()["command"]["self"].removeprefix("/api/v1"))
+    assert said.json()["outcome"] == "applied"
+
+
+async def test_every_event_of_the_doors_can_be_read_back(ward: House) -> None:
+    patient = await enrol(ward, zone=at_eight())
+    shard = ward.patients[hub_of(ward, patient).shard]
+    events = [decode(r.value or b"") async for r in ward.log.read(shard.sort.topic, shard.partition, 0)]
+    assert msgspec.structs.asdict(events[-1])["patient"] == patient

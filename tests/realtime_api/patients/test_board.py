@@ -1,0 +1,127 @@
+"""The board: whose circle one is in, opened, the gravest first; and the trail of it."""
+
+from typing import Any
+
+from people.trail import Act, Trail
+from realtime_api.app import now
+from tests.realtime_api.house import House
+from tests.realtime_api.patients.followed import (
+    CANARY,
+    RED,
+    WELL,
+    act,
+    answered,
+    ask,
+    board,
+    enrol,
+    file_of,
+    hub_of,
+    kind_of,
+)
+
+
+def of(shown: dict[str, Any], patient: str) -> dict[str, Any]:
+    """Return a patient of a board."""
+    return next(each for each in shown["patients"] if each["id"] == patient)
+
+
+async def test_a_board_is_one_s_own_circle_the_gravest_first(ward: House) -> None:
+    well, red, silent = [await enrol(ward, file=file_of(birth_name=name)) for name in ("Sain", "Grave", "Muet")]
+    await enrol(ward, "colleague", circle=[])  # not the nurse's
+    await answered(ward, well, WELL)
+    await answered(ward, red, RED)
+    shown = await board(ward, "nurse")
+    assert [each["id"] for each in shown["patients"]] == [red, well, silent]
+    assert shown["left_off"] == 0
+    assert shown["channels"] == [f"patients:me:ici:{index}" for index in range(4)]
+    told = of(shown, red)
+    assert (told["name"], told["colour"], told["alert"]["status"]) == ("Zoé Grave", "red", "firing")
+    assert told["age"] in (66, 67)
+    assert told["title"]["fr"] == "Suivi médical COVID"
+    assert told["suggestion"]["care"] == "samu"
+    assert len(told["reasons"]) <= 2
+    assert told["reasons"][0]["rule"] == "flag/breathless-at-rest"
+    assert told["reasons"][0]["words"]["fr"] == "Essoufflé au repos"
+    assert told["reasons"][0]["value"] == "at-rest"
+    assert told["range"] == [0, 0]
+    assert (of(shown, silent)["range"], of(shown, silent)["reasons"], of(shown, silent)["trend"]) == (None, [], None)
+    for hidden in ("key", "zone", "first_day"):
+        assert hidden not in told
+
+
+async def test_a_board_says_who_has_it_what_is_unread_and_what_is_due(ward: House) -> None:
+    patient = await enrol(ward)
+    await answered(ward, patient, RED)
+    alert = of(await board(ward, "nurse"), patient)["alert"]["id"]
+    for text in ("un", "deux"):
+        assert (await act(ward, "physician", patient, "message", text=text)).status_code == 200
+    assert (await act(ward, "nurse", patient, "take", alert=alert, check_at=now() + 600_000)).status_code == 200
+    shown = of(await board(ward, "nurse"), patient)
+    assert (shown["unread"], shown["taken_by_name"], shown["memos_due"]) == (2, "Nina Infirmière", 0)
+    assert of(await board(ward, "physician"), patient)["unread"] == 0
+    assert (await act(ward, "nurse", patient, "read", upto=shown["written_at"])).status_code == 200
+    assert of(await board(ward, "nurse"), patient)["unread"] == 0
+
+
+async def test_asked_for_some_alone_a_board_opens_those_and_no_more(ward: House) -> None:
+    first, second = [await enrol(ward) for _ in range(2)]
+    theirs = await enrol(ward, "colleague", circle=[])
+    before = len(Trail(ward.home).of_person("nurse"))
+    answer = await ask(ward, "GET", f"/patients?ids={second},{theirs},nothing", "nurse")
+    assert [each["id"] for each in answer.json()["patients"]] == [second]
+    entries = Trail(ward.home).of_person("nurse")[: -before or None]
+    assert [(written.entry.act, written.entry.file) for written in entries] == [(Act.READ, second)]
+    assert first != second
+    too_many = ",".join(["a"] * 1) + "".join(f",b{n}" for n in range(101))
+    assert kind_of(await ask(ward, "GET", f"/patients?ids={too_many}", "nurse")) == (400, "bad-parameter")
+
+
+async def test_each_patient_that_a_board_shows_is_in_the_trail_with_the_grant_and_the_screen(ward: House) -> None:
+    patients = {await enrol(ward) for _ in range(3)}
+    await board(ward, "nurse")
+    entries = [written.entry for written in Trail(ward.home).of_person("nurse")]
+    assert {entry.file for entry in entries} == patients
+    assert {(entry.act, entry.grant, entry.screen) for entry in entries} == {(Act.READ, "nurse@ici", "board")}
+
+
+async def test_what_can_t_be_written_down_is_not_shown(ward: House) -> None:
+    patient = await enrol(ward)
+    away = (ward.home / "trail.sqlite3").rename(ward.home / "elsewhere")
+    for path in ("/patients", f"/patients/{patient}", f"/patients?ids={patient}"):
+        answer = await ask(ward, "GET", path, "nurse")
+        assert kind_of(answer) == (503, "trail-away")
+        assert CANARY not in answer.text
+    answer = await ask(ward, "POST", "/patients/search", "nurse", {"name": CANARY})
+    assert kind_of(answer) == (503, "trail-away")
+    assert patient not in answer.text
+    away.rename(ward.home / "trail.sqlite3")
+    assert of(await board(ward, "nurse"), patient)["name"] == f"Zoé {CANARY}"
+
+
+async def test_a_board_without_patients_is_empty_and_one_of_a_region_without_follow_up_is_not_ready(
+    ward: House, house: House
+) -> None:
+    assert (await board(ward, "nurse"))["patients"] == []
+    answer = await house.get("nurse", "/regions/ici/patients")
+    assert kind_of(answer) == (503, "not-ready")
+
+
+async def test_a_board_is_not_shown_while_a_part_of_it_is_rebuilt(ward: House) -> None:
+    patient = await enrol(ward)
+    shard = ward.patients[hub_of(ward, patient).shard]
+    shard.rebuilding = True
+    await shard.tick()
+    await ward.settled()
+    assert kind_of(await ask(ward, "GET", "/patients", "nurse")) == (503, "rebuilding")
+
+
+async def test_pathways_are_told_in_their_newest_versions(ward: House) -> None:
+    told = (await ask(ward, "GET", "/pathways", "physician")).json()
+    assert {each["id"] for each in told["pathways"]} == {
+        "medical-covid",
+        "ars-case",
+        "ars-contact",
+        "after-discharge",
+        "ehpad-resident",
+    }
+    assert told["zone"] == "Europe/Paris"
