@@ -40,6 +40,7 @@ from launch.story import FIRST, LAST, TELLER, NoStory, Story, rights_of_teller, 
 from launch.up import NoPort
 from live_state.state import State, StateAway
 from people.keys import KeysAway, NotRestored, Rotating
+from people.signing import NoSigning
 from streams import dead_letters
 from streams.dead_letters import NotRedriven
 
@@ -84,6 +85,7 @@ SAID: dict[type[Exception], int] = {
     Away: AWAY,
     NoEngines: AWAY,
     HomeTaken: FAILED,
+    NoSigning: FAILED,
     NotRestored: FAILED,
     Rotating: FAILED,
     KeysAway: AWAY,

@@ -1,5 +1,6 @@
-"""`vigilits keys`: the master key changed, the key store saved and brought back."""
+"""`vigilits keys`: the master key changed, the key store saved and brought back, what was destroyed, what signs."""
 
+import json
 import os
 import re
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from config import settings as environment
 from launch import home, regions
 from people.keys import BACKUP_LIFE_MS, DAY_MS, Keys
 from people.masters import named
+from people.signing import Signing
 
 EPILOG = "Exit status: 0 done, 1 failed, 2 asked for wrongly, 3 the key store or its master key is away."
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -66,13 +68,24 @@ def erased() -> None:
         typer.echo(f"{key_id} {_stamp(erased_at)}")
 
 
+@keys_app.command("signing", epilog=EPILOG)
+def signing() -> None:
+    """Print the public key by which summaries are ours, for whoever verifies one: a JWK with its certificates."""
+    typer.echo(json.dumps({"keys": [Signing(_home(environment.read(os.environ))).public()]}, indent=2))
+
+
+def _home(settings: environment.Settings) -> Path:
+    """Return the home of the vigilits that runs here, else the one that is named."""
+    found = home.found(os.environ, Path(settings.home))
+    return Path(settings.home) if found is None else found[0]
+
+
 def _stamp(instant: int) -> str:
     return datetime.fromtimestamp(instant / 1000, UTC).strftime(STAMP)
 
 
 def _store() -> Keys:
-    """Return the key store of the vigilits that runs here, else of the home that is named."""
+    """Return the key store of that home."""
     settings = environment.read(os.environ)
-    found = home.found(os.environ, Path(settings.home))
-    where = Path(settings.home) if found is None else found[0]
+    where = _home(settings)
     return Keys(where, named(where, settings.master_keys, settings.kms_command))

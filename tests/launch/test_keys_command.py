@@ -1,5 +1,6 @@
 """`vigilits keys …` as it is typed."""
 
+import json
 import os
 import shlex
 import signal
@@ -16,6 +17,7 @@ from people.keys import Erased, Keys, KeysAway, NotRestored, pseudonym
 from people.masters import FILE as MASTERS
 from people.masters import FileMasters, named
 from people.sealing import Key
+from people.signing import Signing
 
 KMS = Path(__file__).parents[1] / "people" / "kms.py"
 NOW = 1_772_000_000_000
@@ -130,3 +132,11 @@ def test_what_goes_wrong_is_a_sentence_and_a_status(tmp_path: Path) -> None:
     assert done.stderr == (
         "vigilits: the key store can't open its keys: the command of the KMS can't be run: FileNotFoundError\n"
     )
+
+
+def test_whoever_verifies_a_summary_is_told_the_public_key_alone(tmp_path: Path) -> None:
+    done = vigilits(tmp_path, "signing")
+    assert done.exit_code == 0, done.output
+    [told] = json.loads(done.output)["keys"]
+    assert told == Signing(tmp_path).public()
+    assert "d" not in told
