@@ -39,6 +39,7 @@ KINDS = {
     "unknown patient": "unknown-patient",
     "erased": "unknown-patient",
     "not in the circle": "unknown-patient",
+    "in the circle already": "in-the-circle",
     "over": "over",
     "not taken": "not-taken",
     "unknown alert": "over",  # it was there when the page was drawn

@@ -1,13 +1,12 @@
 """Invented patients for the API's tests, enrolled by its own doors and folded by the real fold."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import msgspec
 
-from domain.events import AnswersGiven, Event, Source
+from domain.events import AnswersGiven, Event, PatientErased, Source
 from domain.followup.sealed import About
 from event_log.ids import new_id
 from event_log.topics import followup_shard
@@ -17,7 +16,7 @@ from people.masters import named
 from people.sealing import Key, seal
 from realtime_api.app import now
 from realtime_api.push.patients import PatientsHub
-from tests.realtime_api.house import WITHIN_S, House, Shard
+from tests.realtime_api.house import House, Shard
 from tests.small_followup import CANARY, RED, WELL
 
 __all__ = ["CANARY", "RED", "WELL"]
@@ -148,12 +147,11 @@ async def fold(house: House, patient: str, *events: Event) -> None:
     await house.settled()
 
 
-async def until(house: House, patient: str, holds: Any) -> None:
-    """Return once something holds of a patient as the API knows them."""
-    async with asyncio.timeout(WITHIN_S):
-        while not holds(hub_of(house, patient).patients.get(patient)):
-            await house.tick()
-            await house.settled()
+async def erase(house: House, patient: str) -> None:
+    """Destroy a patient's key, and tell the log."""
+    Keys(house.home, named(house.home)).destroy(hub_of(house, patient).patients[patient].key, now())
+    source = Source(id="vigilits", door="eraser")
+    await fold(house, patient, PatientErased(id=new_id(), received_at=now(), source=source, patient=patient))
 
 
 def kind_of(answer: httpx.Response) -> tuple[int, str]:

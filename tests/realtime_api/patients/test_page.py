@@ -2,8 +2,6 @@
 
 import pytest
 
-from domain.events import PatientErased, Source
-from event_log.ids import new_id
 from people.keys import Keys
 from people.masters import named
 from people.trail import Act, Trail
@@ -17,8 +15,8 @@ from tests.realtime_api.patients.followed import (
     answered,
     ask,
     enrol,
+    erase,
     file_of,
-    fold,
     hub_of,
     kind_of,
     page,
@@ -31,13 +29,6 @@ DOORS = (
     ("POST", "/acts", {"act": "join", "subject": "colleague", "role": "physician"}),
     ("PUT", "/file", {"file": file_of(), "reason": "x"}),
 )
-
-
-async def erase(house: House, patient: str) -> None:
-    """Destroy a patient's key, and tell the log."""
-    Keys(house.home, named(house.home)).destroy(hub_of(house, patient).patients[patient].key, now())
-    source = Source(id="vigilits", door="eraser")
-    await fold(house, patient, PatientErased(id=new_id(), received_at=now(), source=source, patient=patient))
 
 
 async def test_a_page_has_every_slot_what_was_sent_what_counts_and_why(ward: House) -> None:
