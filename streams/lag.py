@@ -10,7 +10,7 @@ import structlog
 from domain.events import Event, SystemMeasured
 from event_log.ids import new_id
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
-from event_log.topics import CAPACITY, region_of, shards
+from event_log.topics import region_of, shards, shards_of
 from live_state.state import State, StateAway
 
 LOOKS_EVERY_S = 10.0
@@ -93,7 +93,7 @@ def measured(shard: str, seconds: float, now: int) -> SystemMeasured:
 
 def siblings(notices_shard: str) -> dict[str, str]:
     """Return the other shards of the region, and the topic of each."""
-    return {f"capacity:{region_of(notices_shard)}": CAPACITY}
+    return {name: topic for name, topic in shards_of(region_of(notices_shard)).items() if name != notices_shard}
 
 
 class Lookout:

@@ -106,6 +106,10 @@ async def folded(state: MemoryState, offset: int, clock: int) -> None:
     assert await state.commit(build, Commit(was, Position("e1", offset, 1), writes, b"f"))
 
 
+def test_the_siblings_of_a_notices_shard_are_the_regions_beds_and_all_its_patients() -> None:
+    assert list(siblings("notices:ici")) == ["capacity:ici", *(f"followup:ici:{index}" for index in range(4))]
+
+
 async def test_a_lookout_tells_on_the_notices_log_how_its_siblings_stand() -> None:
     log, state, clock = Away(now=lambda: START), MemoryState(), [START]
     told: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
