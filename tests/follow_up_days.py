@@ -208,6 +208,9 @@ class FollowUp:
                 self.kept.pop(id_, None)
             else:
                 self.kept[id_] = chart
+        for id_ in draft.gone:
+            self.kept.pop(id_, None)
+            self.slots = {key: slot for key, slot in self.slots.items() if key[0] != id_}
         self.state.absorb(draft)
         if self.reload:
             self.state = reloaded(self.state)
