@@ -18,7 +18,7 @@ from people.patient_links import LinksAway
 from people.trail import KEPT_MS, Trail, TrailAway
 from streams.measures import Measures
 
-LOOKS_EVERY_S = 5.0
+LOOKS_EVERY_S = 2.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 MOST_AT_ONCE = 500  # keys: the store's files are wiped once for all of them
 TOLD_AGAIN_MS = 60_000  # what was told and is not folded by then is told once more

@@ -37,7 +37,7 @@ from streams.summary.content import Told
 from streams.summary.document import document
 from streams.summary.pdf import signed_page
 
-LOOKS_EVERY_S = 5.0
+LOOKS_EVERY_S = 2.0
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 60_000, 6 * 3_600_000
 TELLS_AFTER_MS = 3_600_000  # a server that is away for a moment is nobody's business
 ALERT_WAITED_FOR_MS = (
