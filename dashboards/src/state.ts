@@ -5,6 +5,7 @@ import { Channel } from "./channel";
 import { grown, linesOf, type Line } from "./feed";
 import { api, Problem } from "./http";
 import { Mirror, type Delta } from "./mirror";
+import { rightsOf } from "./patients/rights";
 import { mono, Pulse } from "./pulse";
 import { emptyStorage, remember, remembered } from "./remember";
 import { page, query } from "./route";
@@ -22,6 +23,11 @@ export const regions = computed<RegionName[]>(() =>
   (session.value?.regions ?? []).map((region) => (typeof region === "string" ? { code: region } : region)),
 );
 export const region = signal<string>("");
+/** Whether the reader may have followed patients: then the way to them is offered. */
+export const hasPatients = computed(() => {
+  const rights = rightsOf(session.value?.grants ?? []);
+  return rights.has("circle") || rights.has("break_glass");
+});
 export const directory = signal<Directory | null>(null);
 export const directoryOld = signal(false);
 

@@ -27,6 +27,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from config import pathways
 from config.region import load
 from domain.capacity.figures import Row
 from domain.capacity.picture import WardPicture, draw
@@ -36,6 +37,7 @@ from domain.events import Source, Split
 from realtime_api.pages import ROUTES
 from tests.browser.stand_in_alerts import ROLES, StandInAlerts
 from tests.browser.stand_in_follow_up import StandInFollowUp
+from tests.browser.stand_in_patients import StandInPatients
 
 ROOT = Path(__file__).parents[2]
 DIRECTORY = ROOT / "config" / "regions" / "occitanie"
@@ -113,6 +115,7 @@ class StandIn:
         self.signed_in: dict[str, str] = {}  # whose, by cookie
         self.alerts = StandInAlerts(self.region, lambda: self.clock)
         self.follow_up = StandInFollowUp(lambda: self.clock)
+        self.patients = StandInPatients(pathways.load(DIRECTORY), lambda: self.clock)
         self.hidden: frozenset[str] = frozenset()  # fields that the reader's view leaves out
         self.sign_in_url: str | None = None
         self.sockets: set[WebSocket] = set()
@@ -292,6 +295,15 @@ class StandIn:
 
         self._do(done())
 
+    def with_patients(self, does: Callable[[StandInPatients], object]) -> None:
+        """Do something to the followed patients, and tell those who listen."""
+
+        async def done() -> None:
+            does(self.patients)
+            await self.patients.tell()
+
+        self._do(done())
+
     def _do(self, what: Any) -> None:
         asyncio.run_coroutine_threadsafe(what, self.loop).result(timeout=10)
 
@@ -355,6 +367,7 @@ class StandIn:
             if self.ticking:
                 await self._send({"type": "live", "channel": CHANNEL, "at": self.clock})
                 await self.alerts.tick()
+                await self.patients.tick()
             await asyncio.sleep(LIVE_EVERY_S)
 
     # -- doors
@@ -472,6 +485,8 @@ class StandIn:
                     await websocket.send_bytes(msgpack.packb({"type": "pong"}))
                 elif asked["type"] == "subscribe" and asked["channel"].startswith("alerts:"):
                     await self.alerts.hear(websocket, subject, asked["channel"])
+                elif asked["type"] == "subscribe" and asked["channel"].startswith("patients:"):
+                    await self.patients.hear(websocket, subject, asked["channel"])
                 elif asked["type"] == "subscribe":
                     since = asked.get("since")
                     self.since_tokens.append(since)
@@ -484,6 +499,7 @@ class StandIn:
             self.sockets.discard(websocket)
             self.subscribed.discard(websocket)
             self.alerts.leave(websocket)
+            self.patients.leave(websocket)
 
     async def _page(self, _: Request) -> Response:
         return FileResponse(DIST / "index.html")
@@ -504,6 +520,7 @@ class StandIn:
                 Route(f"{api}/search/beds", guarded(self._nearby)),
                 *self.alerts.routes(guarded, lambda request: self._subject(request) or ""),
                 *self.follow_up.routes(guarded),
+                *self.patients.routes(guarded, lambda request: self._subject(request) or ""),
                 WebSocketRoute("/ws", self._live),
                 *(Route(path, self._page) for path in PAGES),
                 Mount("/", StaticFiles(directory=DIST, html=True)),

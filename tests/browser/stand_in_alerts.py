@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from domain.alerts.cluster import RULE as CLUSTER
 from domain.alerts.lifecycle import Alert
 from domain.alerts.notice import ChannelState, Entry, Group, HeldAlert, NotTold, Override, Silence, Told
 from domain.alerts.rule import Severity
+from domain.followup.counts import Counts, published
 from domain.places import Region, Words
 
 DESK, MINE = "alerts:occitanie", "alerts:me:occitanie"
@@ -28,8 +30,18 @@ PEOPLE = {
     "demo-deputy": "Maxime Soler",
     "demo-on-call": "Dominique Vidal",
     "demo-nurse": "Alix Bonnet",
+    "demo-physician": "Sacha Morel",
+    "demo-regulator": "Lou Garnier",
 }
-ROLES = {"demo-nurse": "nurse"}  # everybody else is of the crisis cell
+ROLES = {
+    "demo-nurse": "nurse",
+    "demo-physician": "physician",
+    "demo-regulator": "regulator",
+    "demo-support": "support",
+    "demo-ehpad": "ehpad",
+    "demo-tracing": "tracing_agent",
+    "demo-dpo": "dpo",
+}  # everybody else is of the crisis cell
 
 Rule = Literal["rea", "surge", "stale", "silent", "closed", "channel"]
 TEXTS: dict[Rule, tuple[str, str, str, str]] = {
@@ -89,6 +101,7 @@ class StandInAlerts:
         self.overrides: dict[str, Override] = {}
         self.channels: dict[str, ChannelState] = {}
         self.on_call: dict[str, dict[str, Any]] = {}
+        self.counts: dict[str, Counts] = {}
         self.timelines: dict[str, list[Entry]] = {}
         self.rules: list[dict[str, Any]] = []
         self.choices: dict[str, list[str]] = {"info": ["app"], "warning": ["app", "push"], "critical": ["app", "push"]}
@@ -173,6 +186,52 @@ class StandInAlerts:
         self.alerts[id_] = HeldAlert(alert=alert, shard="capacity:occitanie", groups=(group,), told=told)
         self.timelines[id_] = [Entry(at=since, what="fired")]
         return id_
+
+    def fire_apart(self, concern: str, severity: Severity, told: str, *, ago_min: float = 0, **fields: Any) -> str:
+        """Raise an alert that has a plan of its own, of a patient or a facility, told to somebody; return its id."""
+        since = self.now() - round(ago_min * MINUTE_MS)
+        got = (Told(told, "app", since, "first", since), Told(told, "push", since, "first", since + 900))
+        id_ = self.fire(
+            severity=severity, ago_min=ago_min, told=got, route="", labels={}, next_at=since + 9 * MINUTE_MS
+        )
+        labels = {"concern": concern, "severity": severity, "region": "occitanie"} | fields.pop("labels", {})
+        self.change(id_, labels=labels, value=None, threshold=None, **fields)
+        return id_
+
+    def follow_up(self, told: str) -> None:
+        """Hold what a home follow-up shows on pages of alerts: patients' of one person's, a flag, counts of an hour."""
+        for number, (severity, ago_min) in enumerate((("critical", 3.0), ("warning", 40.0))):
+            self.fire_apart(
+                "patients",
+                severity,  # type: ignore[arg-type]
+                told,
+                ago_min=ago_min,
+                rule="patient",
+                subject=f"patient/p{number}",
+                title=Words(fr="Patient suivi à domicile", en="Patient followed at home"),
+                text=Words(fr="Une réponse demande quelqu’un", en="An answer needs somebody"),
+                todo=Words(fr="Ouvrir le dossier", en="Open the file"),
+                link=f"/patients/p{number}",
+            )
+        self.fire_apart(
+            "cluster",
+            "warning",
+            "demo-deputy",
+            ago_min=95,
+            labels={"level": "facility", "facility": "310780192"},
+            subject="facility/310780192",
+            link="",
+            **{name: getattr(CLUSTER, name) for name in ("title", "text", "todo")},
+            rule=CLUSTER.id,
+        )
+        hour = self.now() // HOUR_MS * HOUR_MS
+        greens = {"31": 412, "34": 305, "30": 188, "66": 96, "11": 74, "81": 58, "65": 40, "82": 33, "12": 21, "46": 9}
+        cells = {f"{code}/green": number for code, number in greens.items()}
+        cells |= {f"{code}/yellow": number // 5 for code, number in greens.items()}
+        cells |= {f"{code}/unanswered": number // 9 for code, number in greens.items()}
+        cells |= {f"{code}/orange": number // 20 for code, number in greens.items()}
+        cells |= {f"{code}/red": number // 60 for code, number in greens.items()}
+        self.counts[str(hour)] = published(hour, cells)
 
     def change(self, id_: str, **fields: Any) -> None:
         """Change an alert's own fields."""
@@ -312,12 +371,19 @@ class StandInAlerts:
             "overrides": builtin(self.overrides),
             "channels": builtin(self.channels),
             "on_call": self.on_call,
+            "counts": builtin(self.counts),
         }
+        patients = {id_ for id_, held in self.alerts.items() if held.alert.labels.get("concern") == "patients"}
+        if channel != MINE:
+            maps["alerts"] = {id_: held for id_, held in maps["alerts"].items() if id_ not in patients}
+            maps["groups"] = {
+                id_: group for id_, group in maps["groups"].items() if not patients & set(group["alerts"])
+            }
         if channel == MINE:
             mine = {id_ for id_, held in self.alerts.items() if subject in held.told or held.alert.taken_by == subject}
             maps["alerts"] = {id_: held for id_, held in maps["alerts"].items() if id_ in mine}
             maps["groups"] = {id_: group for id_, group in maps["groups"].items() if mine & set(group["alerts"])}
-            maps |= {"silences": {}, "overrides": {}, "channels": {}}
+            maps |= {"silences": {}, "overrides": {}, "channels": {}, "counts": {}}
         return {"at": self.now(), "rebuilding": False, **maps}
 
     async def tell(self) -> None:
@@ -526,7 +592,12 @@ class StandInAlerts:
         if link not in self.links:
             return problem(410, "link-over")
         return JSONResponse(
-            {"title": {"fr": "Réanimation à 98 % · Haute-Garonne", "en": "Intensive care"}, "seen": True, "group": "g1"}
+            {
+                "title": {"fr": "Réanimation à 98 % · Haute-Garonne", "en": "Intensive care"},
+                "seen": True,
+                "group": "g1",
+                "link": "/alerts?group=g1",
+            }
         )
 
 

@@ -14,9 +14,15 @@ const patient = (code: string, id: string) => `${region(code)}/patients/${encode
 
 export interface Enrolled {
   id: string;
-  links: { page?: string; answer?: string };
-  similar?: string[];
-  similar_elsewhere?: boolean;
+  links?: { page?: string | null; answer?: string | null };
+  similar?: string[] | null;
+  similar_elsewhere?: boolean | null;
+}
+
+/** Those of the reader's own circles, and those whose glass they may break. */
+export interface Found {
+  patients: string[];
+  elsewhere?: { id: string; pathway: string; status: string; enrolled_at: number }[];
 }
 
 export interface Asked {
@@ -34,6 +40,6 @@ export const doors = {
   changeFile: (code: string, id: string, file: unknown, reason: string) => ask<unknown>(`${patient(code, id)}/file`, say("PUT", { file, reason })),
   breakGlass: (code: string, id: string, reason: string) => ask<unknown>(`${patient(code, id)}/break-glass`, say("POST", { reason })),
   enrol: (code: string, body: unknown) => ask<Enrolled>(`${region(code)}/patients`, say("POST", body)),
-  search: (code: string, asked: Asked) => ask<{ patients: (string | { id: string })[] }>(`${region(code)}/patients/search`, say("POST", asked)),
+  search: (code: string, asked: Asked) => ask<Found>(`${region(code)}/patients/search`, say("POST", asked)),
   pathways: (code: string) => ask<{ pathways: Pathway[]; zone?: string }>(`${region(code)}/pathways`, now),
 };

@@ -8,10 +8,9 @@ export type Right = "circle" | "enrol" | "open" | "break_glass" | "sitting" | "c
 const OF_ROLE = new Map<string, readonly Right[]>([
   ["physician", ["circle", "enrol", "trail_own"]],
   ["nurse", ["circle", "enrol", "trail_own"]],
-  ["coordinator", ["circle", "trail_own"]],
-  ["regulator", ["break_glass"]],
-  ["ehpad", ["sitting"]],
-  ["tracing_agent", ["circle", "enrol", "calls"]],
+  ["regulator", ["break_glass", "trail_own"]],
+  ["ehpad", ["sitting", "trail_own"]],
+  ["tracing_agent", ["circle", "enrol", "calls", "trail_own"]],
   ["support", ["open"]],
   ["dpo", ["trail"]],
 ]);

@@ -23,6 +23,14 @@ export function standing(row: Row): Colour | null {
   return of.reduce((worst, one) => (gravity(one) > gravity(worst) ? one : worst), null);
 }
 
+/** Whether a row stands under its last answers, so that their score's range is that of its colour: not an alert's, not a silence's. */
+export function isOfAnswers(row: Row): boolean {
+  const latest = Object.values(row.slots ?? {})
+    .filter(({ state }) => state === "answered" || state === "missed")
+    .reduce<{ due_at: Instant; state: string } | null>((last, one) => (last === null || one.due_at > last.due_at ? one : last), null);
+  return row.colour != null && standing(row) === row.colour && latest?.state !== "missed";
+}
+
 /** Whether somebody has to come now: a red that nobody has. Such a row is at the top at once, wherever the pointer is. */
 export const isPressing = (row: Row): boolean => row.alert?.colour === "red" && row.alert.status === "firing";
 

@@ -18,6 +18,17 @@ export function itemsOf(pathway: Pathway): Item[] {
   return walk(pathway.questionnaire.items);
 }
 
+/**
+ * Returns what a question is about in few words: the parameter that a number is read as, else what is asked. Of a question of yes
+ * or no the parameter would say something else: *consciousness: no* is nobody's answer to *is there confusion?*
+ */
+export function itemText(item: Item, pathway: Pathway, words: RuleWords): string {
+  const name = Object.entries(pathway.scoring.readings ?? {}).find(([, link]) => link === item.link)?.[0];
+  const isNumber = item.kind === "integer" || item.kind === "decimal";
+  const short = name && isNumber ? words.parameters[name] : undefined;
+  return short ? short.charAt(0).toUpperCase() + short.slice(1) : words.say(item.text);
+}
+
 export const isAsked = (item: Item): boolean => item.kind !== "group" && item.kind !== "display";
 
 // --- thresholds ---------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import { Problem } from "../http";
 import type { Verdict } from "../live";
 import { mono, Pulse } from "../pulse";
 import { of, page } from "../route";
-import { phase, region, session } from "../state";
+import { hasPatients, phase, region, session } from "../state";
 import { doors } from "./http";
 import { followPrivacy } from "./privacy";
 import { rightsOf, sittingsOf } from "./rights";
@@ -19,7 +19,8 @@ export const me = computed(() => session.value?.subject ?? "");
 const grants = computed(() => session.value?.grants ?? []);
 export const rights = computed(() => rightsOf(grants.value));
 export const sittings = computed(() => sittingsOf(grants.value));
-export const hasBoard = computed(() => rights.value.has("circle"));
+/** Whether the reader has patients: of their circles, or whose file they opened in an emergency. */
+export const hasBoard = hasPatients;
 
 // --- the rows ---------------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 /** The crisis cell's screen: totals, map or list, what changes, the chosen site; the same on a phone, one at a time. */
 import { effect } from "@preact/signals";
-import { BedDouble, Keyboard, List as ListIcon, LogOut, Map as MapIcon, Monitor, Rss, X } from "lucide-preact";
+import { BedDouble, Contact, Keyboard, List as ListIcon, LogOut, Map as MapIcon, Monitor, Rss, X } from "lucide-preact";
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { counted, tally } from "../bell";
 import { count, longDate } from "../format";
 import { spoken } from "../names";
-import { isByLink, isDesk, isFollowUp, page } from "../route";
+import { isByLink, isDesk, isFollowUp, onLink, page } from "../route";
 import {
   away,
   chooseTheme,
@@ -17,6 +17,7 @@ import {
   directoryOld,
   facilityOf,
   feed,
+  hasPatients,
   kindOf,
   now,
   oneKey,
@@ -193,6 +194,11 @@ function Top() {
       <span class="grow" />
       <Live judged={verdict.value} />
       <TimeNow now={now} />
+      {hasPatients.value && (
+        <a class="bell" href="/patients" aria-label={words.patients} title={words.patients} onClick={onLink}>
+          <Contact size={18} aria-hidden="true" />
+        </a>
+      )}
       <Bell />
       <button
         type="button"

@@ -185,6 +185,8 @@ export const en: Dictionary = {
   backToRegion: (region) => `Back to ${region}`,
   sources: "Sources",
 
+  patients: "Followed patients",
+  patientsShort: "Patients",
   alerts: "Alerts",
   soundBlocked: "Touch the page once to hear alerts",
   bellOf: (parts) => (parts ? `Alerts that nobody has: ${parts}` : "Alerts: none waits for anybody"),

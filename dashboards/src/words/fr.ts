@@ -193,6 +193,8 @@ export const fr = {
   sources: "Sources",
 
   // The bell
+  patients: "Patients suivis",
+  patientsShort: "Patients",
   alerts: "Alertes",
   soundBlocked: "Touchez la page une fois pour entendre les alertes",
   bellOf: (parts: string) => (parts ? `Alertes sans personne : ${parts}` : "Alertes : aucune n’attend quelqu’un"),

@@ -1,5 +1,5 @@
 /** The pages of alerts in their common frame: where one is, whether it is live, the way to the others. */
-import { ChartColumn, Keyboard, LogOut, Map as MapIcon, Settings as Cog, UserRound, Users } from "lucide-preact";
+import { ChartColumn, Contact, Keyboard, LogOut, Map as MapIcon, Settings as Cog, UserRound, Users } from "lucide-preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { counted, tally } from "../../bell";
 import { Bell } from "../../screen/bell";
@@ -7,7 +7,7 @@ import { Corner } from "../../screen/corner";
 import { Keys, keysShown } from "../../screen/keys";
 import { Live, NotLive, TimeNow } from "../../screen/live";
 import { onLink, page, query } from "../../route";
-import { chooseTheme, directory, oneKey, region, signOut, theme } from "../../state";
+import { chooseTheme, directory, hasPatients, oneKey, region, signOut, theme } from "../../state";
 import { say, t } from "../../words";
 import "../alerts.css";
 import { startWorker } from "../push";
@@ -90,6 +90,7 @@ function Top({ name }: { name: string }) {
   const words = ta.value;
   const onAlerts = page.value === "alerts";
   const links: [string, string, boolean][] = [["/", words.map, false]];
+  if (hasPatients.value) links.push(["/patients", t.value.patients, false]);
   if (hasDesk.value) links.push(["/alerts", words.desk, onAlerts && !onlyMine.value]);
   links.push(["/alerts?mine", words.mine, onAlerts && onlyMine.value]);
   if (hasCell.value) links.push(["/alerts/worth", words.worth, page.value === "worth"]);
@@ -132,7 +133,7 @@ function PhoneTabs({ settings }: { settings: boolean }) {
   const onAlerts = page.value === "alerts" && !settings;
   const waiting = tally.value ? tally.value.critical + tally.value.warning : 0;
   return (
-    <nav class="phone-tabs" aria-label={words.pages} data-tabs={hasCell.value ? 5 : hasDesk.value ? 4 : 3}>
+    <nav class="phone-tabs" aria-label={words.pages} data-tabs={(hasCell.value ? 5 : hasDesk.value ? 4 : 3) + (hasPatients.value ? 1 : 0)}>
       <a href="/alerts?mine" aria-current={onAlerts && onlyMine.value ? "page" : undefined} onClick={onLink}>
         <UserRound size={20} aria-hidden="true" />
         {words.mine}
@@ -142,6 +143,12 @@ function PhoneTabs({ settings }: { settings: boolean }) {
           <Users size={20} aria-hidden="true" />
           {words.region}
           {waiting > 0 && <b>{waiting}</b>}
+        </a>
+      )}
+      {hasPatients.value && (
+        <a href="/patients" onClick={onLink}>
+          <Contact size={20} aria-hidden="true" />
+          {t.value.patientsShort}
         </a>
       )}
       {hasCell.value && (

@@ -154,30 +154,30 @@ function OnIt({ alert }: { alert: PatientAlert }) {
   return (
     <p class="on-it" aria-label={words.onIt}>
       {alert.taken_by ? (
-        <span class="mark has-it">
+        <span class="bit has-it">
           <Hand size={16} aria-hidden="true" />
           {alert.taken_by === me.value ? words.iHaveIt : words.takenBy(who(alert.taken_by), timeText(alert.taken_at ?? alert.opened_at))}
         </span>
       ) : (
-        <span class="mark nobody">
+        <span class="bit nobody">
           <Ticking text={(clock) => words.nobodyHasIt(sinceText(alert.worsened_at ?? alert.opened_at)(clock))} />
         </span>
       )}
       {alert.taken_by && alert.check_at && (
-        <span class="mark">
+        <span class="bit">
           <Ticking text={(clock) => (clock !== null && clock >= alert.check_at! ? words.checkPassed : `${words.nextCheck} ${clock === null ? "–" : countDown(alert.check_at! - clock)}`)} />
         </span>
       )}
       {!alert.taken_by && typeof next === "number" && (
-        <span class="mark">
+        <span class="bit">
           {words.escalatesIn}{" "}
           <b class="count-down">
             <Ticking text={(clock) => (clock === null ? "–:––" : countDown(next - clock))} />
           </b>
         </span>
       )}
-      {seen.length > 0 && <span class="mark">{words.seenBy(seen.map(who).join(", "))}</span>}
-      {told.length > 0 && <span class="mark">{words.told(told.map(who).join(", "))}</span>}
+      {seen.length > 0 && <span class="bit">{words.seenBy(seen.map(who).join(", "))}</span>}
+      {told.length > 0 && <span class="bit">{words.told(told.map(who).join(", "))}</span>}
     </p>
   );
 }

@@ -13,9 +13,9 @@ import { doors } from "../http";
 import { namesShown } from "../privacy";
 import { COLOURS, filtered, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
 import { arrived, hasBoard, leftOff, me, newsFor, now, pressing, rights, rows, trouble } from "../state";
-import type { Colour } from "../wire";
+import type { Colour, Reason } from "../wire";
 import { ruleWords, tp } from "../words";
-import { Chip, ColourGlyph, Field, Name, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
+import { ColourGlyph, Field, Name, PatientChip, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
 import { valueText } from "../rules";
 
 const SHOWN: (Colour | "unanswered")[] = [...[...COLOURS].reverse(), "unanswered"];
@@ -39,7 +39,7 @@ export function Board() {
   const narrow = (by: Partial<Filter>) => (filter.value = { ...filter.value, ...by });
   const isFiltered = filter.value.colours.length + filter.value.only.length > 0 || filter.value.text !== "";
   useBoardKeys();
-  if (!hasBoard.value) return <WithoutBoard />;
+  if (!hasBoard.value) return <p class="sum empty">{words.denied}</p>;
   if (trouble.value !== null && all.length === 0) {
     const why = { denied: words.denied, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[trouble.value];
     return (
@@ -57,6 +57,7 @@ export function Board() {
   }
   return (
     <>
+      {rights.value.has("break_glass") && <Emergency />}
       {(trouble.value === "keys" || trouble.value === "trail") && (
         <p class="banner-warn" role="alert">
           {trouble.value === "keys" ? words.keysAway : words.trailAway}
@@ -122,7 +123,7 @@ export function Board() {
       </div>
       {drawn.length === 0 && (
         <p class="sum empty">
-          {all.length === 0 ? words.none : words.noneFiltered}{" "}
+          {all.length > 0 ? words.noneFiltered : rights.value.has("circle") ? words.none : words.noneOpened}{" "}
           {isFiltered && (
             <button type="button" class="quiet" onClick={() => (filter.value = NO_FILTER)}>
               {words.showAll}
@@ -149,7 +150,7 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
     <li class={`patient-card ${isPressing(row) ? "is-pressing" : ""}`} data-patient={row.id} data-colour={colour ?? "none"} data-waiting={isWaiting(row)}>
       <a class="patient" href={`/patients/${encodeURIComponent(row.id)}`} onClick={onLink}>
         <span class="card-chip">
-          <Chip colour={colour} range={content?.range ?? null} incomplete={row.incomplete} />
+          <PatientChip row={row} range={content?.range ?? null} />
           <Trend trend={content?.trend ?? null} />
         </span>
         <span class="card-name">
@@ -164,7 +165,7 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
         </span>
         {content && content.reasons.length > 0 && (
           <span class="card-reasons">
-            {content.reasons.slice(0, 2).map((reason) => (
+            {distinct(content.reasons).map((reason) => (
               <span key={reason.rule} class="reason">
                 <ColourGlyph colour={reason.colour} size={11} /> {say(reason.words)}
                 {typeof reason.value === "number" && !/\d/.test(say(reason.words)) && (
@@ -176,37 +177,37 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
         )}
         <span class="card-marks">
           {row.alert?.taken_by ? (
-            <span class="mark has-it">
+            <span class="bit has-it">
               <Hand size={15} aria-hidden="true" />
               {row.alert.taken_by === me.value ? words.iHaveIt : words.hasIt(content?.taken_by_name ?? who(row.alert.taken_by))}
               {row.alert.check_at && <span class="soft"> · {words.checkAt(timeText(row.alert.check_at))}</span>}
             </span>
           ) : row.alert ? (
-            <span class="mark nobody">
+            <span class="bit nobody">
               <Ticking text={(clock) => words.nobodyHasIt(sinceText(row.alert!.worsened_at ?? row.alert!.opened_at)(clock))} />
             </span>
           ) : null}
           {(content?.unread ?? 0) > 0 && (
-            <span class="mark">
+            <span class="bit">
               <MessageSquare size={15} aria-hidden="true" />
               {words.unread(content!.unread)}
             </span>
           )}
           {due > 0 && (
-            <span class="mark">
+            <span class="bit">
               <ListTodo size={15} aria-hidden="true" />
               {words.memosDue(due)}
             </span>
           )}
           {row.muted_until && row.muted_until > (now.value ?? 0) && (
-            <span class="mark">
+            <span class="bit">
               <BellOff size={15} aria-hidden="true" />
               {words.muted(timeText(row.muted_until))}
             </span>
           )}
-          {content?.suggestion && <span class="mark">{words.suggestion(words.cares[content.suggestion.care])}</span>}
+          {content?.suggestion && <span class="bit">{words.suggestion(words.cares[content.suggestion.care])}</span>}
           {news.length > 0 && (
-            <span class="mark is-new">
+            <span class="bit is-new">
               <Sparkles size={15} aria-hidden="true" />
               {words.sinceVisit(news.map((what) => words.news[what]).join(", "))}
             </span>
@@ -217,6 +218,11 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
   );
 }
 
+/** Two rules may say the same of one answer: once is enough here, the file has both. */
+function distinct(reasons: readonly Reason[]): Reason[] {
+  return reasons.filter((one, i) => reasons.findIndex((other) => say(other.words) === say(one.words) && other.value === one.value) === i).slice(0, 2);
+}
+
 function Answered({ one }: { one: BoardRow["row"] }) {
   const words = tp.value;
   const slots = Object.values(one.slots ?? {}).sort((a, b) => b.due_at - a.due_at);
@@ -225,7 +231,7 @@ function Answered({ one }: { one: BoardRow["row"] }) {
     return (
       <span class="no-answer">
         <Clock size={14} aria-hidden="true" /> {words.missed}
-        {one.answered_at ? <span class="soft"> · {words.answeredAt(timeText(one.answered_at))}</span> : null}
+        {one.answered_at ? <span class="soft">{words.answeredAt(timeText(one.answered_at))}</span> : null}
       </span>
     );
   }
@@ -250,10 +256,8 @@ function Announcer() {
   );
 }
 
-/** For whoever has no patients of their own: a regulator with one on the line. */
-function WithoutBoard() {
-  const words = tp.value;
-  if (!rights.value.has("break_glass")) return <p class="sum empty">{words.denied}</p>;
+/** For a regulator with a patient on the line: whose file it is, to be opened in an emergency. */
+function Emergency() {
   return (
     <div class="narrow-page">
       <Find />
@@ -273,8 +277,8 @@ function Find() {
     isBusy.value = true;
     problem.value = found.value = null;
     try {
-      const { patients } = await doors.search(region.value, asked.value);
-      found.value = patients.map((one) => (typeof one === "string" ? one : one.id));
+      const { patients, elsewhere = [] } = await doors.search(region.value, asked.value);
+      found.value = [...patients, ...elsewhere.map(({ id }) => id)];
     } catch (error) {
       problem.value = error instanceof Problem ? error : new Problem(0);
     }

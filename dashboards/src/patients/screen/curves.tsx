@@ -3,10 +3,10 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { timeOfDay } from "../../format";
 import { zone } from "../../state";
-import { say, t } from "../../words";
+import { t } from "../../words";
 import { areasOf, axisOf, pathOf, scaleOf, seriesOf, timeOf, type Series } from "../curves";
-import { valueText } from "../rules";
-import type { PatientPage, SlotShown } from "../wire";
+import { itemText, valueText } from "../rules";
+import type { Pathway, PatientPage, SlotShown } from "../wire";
 import { ruleWords, tp } from "../words";
 
 const HEIGHT = 92;
@@ -45,13 +45,14 @@ export function Curves({ page, slots, chosen, choose }: { page: PatientPage; slo
     <div class="curves" ref={box}>
       {width.value > 0 &&
         drawn.map((series, i) => (
-          <OneCurve key={series.item.link} series={series} axis={axis} width={wide} slots={slots} chosen={chosen} choose={choose} isLast={i === drawn.length - 1} />
+          <OneCurve key={series.item.link} pathway={page.pathway} series={series} axis={axis} width={wide} slots={slots} chosen={chosen} choose={choose} isLast={i === drawn.length - 1} />
         ))}
     </div>
   );
 }
 
 interface Drawn {
+  pathway: Pathway;
   series: Series;
   axis: readonly [number, number];
   width: number;
@@ -61,11 +62,11 @@ interface Drawn {
   isLast: boolean;
 }
 
-function OneCurve({ series, axis, width, slots, chosen, choose, isLast }: Drawn) {
+function OneCurve({ pathway, series, axis, width, slots, chosen, choose, isLast }: Drawn) {
   const words = tp.value;
   const rules = ruleWords.value;
   const scale = scaleOf(axis, series, width, HEIGHT);
-  const name = say(series.item.text);
+  const name = itemText(series.item, pathway, rules);
   const figure = (value: number) => valueText(value, series.item, rules);
   const short = (value: number) => value.toLocaleString(t.value.locale, { maximumFractionDigits: 1 });
   const values = series.points.map(({ value }) => value);
@@ -82,6 +83,12 @@ function OneCurve({ series, axis, width, slots, chosen, choose, isLast }: Drawn)
   // Limits that are close to one another would write over each other: the graver is written, the other is in the words below.
   const written: number[] = [];
   const limits = [...series.bands].reverse().filter(({ value }) => {
+    const y = scale.y(value);
+    if (written.some((other) => Math.abs(other - y) < 12)) return false;
+    written.push(y);
+    return true;
+  });
+  const ends = (values.length > 0 ? [...new Set([Math.max(...values), Math.min(...values)])] : []).filter((value) => {
     const y = scale.y(value);
     if (written.some((other) => Math.abs(other - y) < 12)) return false;
     written.push(y);
@@ -108,6 +115,11 @@ function OneCurve({ series, axis, width, slots, chosen, choose, isLast }: Drawn)
           {limits.map((band) => (
             <text key={band.id} class="limit-text" x={-5} y={scale.y(band.value) + 4} text-anchor="end">
               {short(band.value)}
+            </text>
+          ))}
+          {ends.map((value) => (
+            <text key={value} class="limit-text of-values" x={-5} y={scale.y(value) + 4} text-anchor="end">
+              {short(value)}
             </text>
           ))}
           {days.map(({ at: day, text }) => (

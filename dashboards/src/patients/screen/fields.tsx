@@ -1,8 +1,7 @@
 /** The fields of a patient's file, for enrolment and for changes alike. */
 import type { Signal } from "@preact/signals";
-import { say } from "../../words";
 import { wrongThresholds, type Draft } from "../file";
-import { itemsOf, ruleText, thresholdsOf, valueText } from "../rules";
+import { itemsOf, itemText, ruleText, thresholdsOf, valueText } from "../rules";
 import type { Pathway } from "../wire";
 import { ruleWords, tp } from "../words";
 import { Choice, Field } from "./parts";
@@ -118,7 +117,7 @@ export function ThresholdFields({ draft, pathway, wrong }: Fields) {
       <p class="sum">{words.thresholdsWhy}</p>
       {offered.map((threshold) => {
         const item = items.get(threshold.item);
-        const name = `${item ? say(item.text) : threshold.item} · ${ruleText(threshold.id, pathway, rules)}`;
+        const name = `${item ? itemText(item, pathway, rules) : threshold.item} · ${ruleText(threshold.id, pathway, rules)}`;
         const own = draft.value.thresholds[threshold.id] ?? { value: "", reason: "" };
         const floor = valueText(threshold.floor, item, rules);
         const why = bad[threshold.id];

@@ -38,7 +38,7 @@ export function Circle({ page, row }: { page: PatientPage; row: Row }) {
           <li key={member.subject} data-member={member.subject}>
             <span>
               <b>{who(member.subject)}</b> <span class="soft">{words.roles[member.role]}</span>
-              {member.until && <span class="mark"> {words.brokeGlass(timeText(member.until))}</span>}
+              {member.until && <span class="bit"> {words.brokeGlass(timeText(member.until))}</span>}
             </span>
             {mayAct && !member.until && row.circle.length > 1 && (
               <button type="button" class="quiet" disabled={busy.value !== null} onClick={() => void leave(member.subject)}>

@@ -2,6 +2,7 @@
 import { BellRing, ClipboardList, Keyboard, LogOut, Map as MapIcon, PhoneCall, ScrollText, Settings as Cog, UserPlus, Users } from "lucide-preact";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { isNarrow } from "../../alerts/state";
 import { counted, tally } from "../../bell";
 import type { Verdict } from "../../live";
 import { of, onLink, page, type Page } from "../../route";
@@ -9,8 +10,9 @@ import { Bell } from "../../screen/bell";
 import { Corner } from "../../screen/corner";
 import { Keys, keysShown } from "../../screen/keys";
 import { Live, NotLive, TimeNow } from "../../screen/live";
-import { chooseTheme, directory, oneKey, region, signOut, theme } from "../../state";
+import { chooseTheme, directory, hasPatients, oneKey, region, signOut, theme } from "../../state";
 import { t } from "../../words";
+import "../../alerts/alerts.css";
 import "../patients.css";
 import { now, rights, sittings } from "../state";
 import { tp } from "../words";
@@ -22,14 +24,12 @@ interface Way {
   here: boolean;
 }
 
-const hasPatients = (): boolean => rights.value.has("circle") || rights.value.has("break_glass");
-
 /** Returns the pages that the reader's roles open, in the order in which they are offered. */
 function ways(): Way[] {
   const words = tp.value;
   const on = (wanted: Page, which = "") => page.value === wanted && (which === "" || of.value === which);
   const found: Way[] = [];
-  if (hasPatients()) found.push({ to: "/patients", text: words.patients, icon: Users, here: on("patients") || on("patient") });
+  if (hasPatients.value) found.push({ to: "/patients", text: words.patients, icon: Users, here: on("patients") || on("patient") });
   if (rights.value.has("enrol") || rights.value.has("open")) found.push({ to: "/patients/new", text: words.enrol, icon: UserPlus, here: on("enrol") });
   for (const finess of sittings.value) {
     found.push({ to: `/sitting/${encodeURIComponent(finess)}`, text: words.sitting, icon: ClipboardList, here: on("sitting", finess) });
@@ -111,14 +111,21 @@ export function Frame({ name, children, judged = null, refusal = null, banner, k
             <Keyboard size={18} />
           </button>
         )}
-        <Corner />
-        <button type="button" class="icon" aria-label={words.signOut} title={words.signOut} onClick={() => void signOut()}>
+        {!isNarrow.value && <Corner />}
+        <button type="button" class="icon wide-only" aria-label={words.signOut} title={words.signOut} onClick={() => void signOut()}>
           <LogOut size={18} />
         </button>
       </header>
       {banner && <div class="banners">{banner}</div>}
       <main class="follow-main" id="main" tabIndex={-1}>
         {children}
+        <div class="leave">
+          {isNarrow.value && <Corner />}
+          <button type="button" class="act" onClick={() => void signOut()}>
+            <LogOut size={18} aria-hidden="true" />
+            {words.signOut}
+          </button>
+        </div>
         <p class="not-a-device">{words.notADevice}</p>
       </main>
       <PhoneTabs />

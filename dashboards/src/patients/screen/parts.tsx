@@ -9,9 +9,9 @@ import { Problem } from "../../http";
 import { zone } from "../../state";
 import { t } from "../../words";
 import { namesShown, unlock } from "../privacy";
-import { rangeText } from "../rows";
+import { isOfAnswers, rangeText, standing } from "../rows";
 import { busy, came, me, now, opened, type Came } from "../state";
-import type { Colour } from "../wire";
+import type { Colour, Row } from "../wire";
 import { tp } from "../words";
 
 /** Shows a text that goes with the clock; only the text node changes. */
@@ -59,6 +59,22 @@ export function Chip({ colour, range = null, incomplete = false }: { colour: Col
       </span>
       {incomplete && <small>{words.incomplete}</small>}
     </span>
+  );
+}
+
+/** The chip of a patient: what they stand under, and where that is not their last answers', those beside it. */
+export function PatientChip({ row, range }: { row: Row; range: readonly [number, number] | null }) {
+  const words = tp.value;
+  if (isOfAnswers(row) || row.colour == null) return <Chip colour={standing(row)} range={range} incomplete={row.incomplete} />;
+  return (
+    <>
+      <Chip colour={standing(row)} />
+      {standing(row) !== row.colour && (
+        <span class="last-answer">
+          {words.lastAnswer(`${words.colours[row.colour]}${range ? ` ${rangeText(range)}` : ""}${row.incomplete ? `, ${words.incomplete}` : ""}`)}
+        </span>
+      )}
+    </>
   );
 }
 

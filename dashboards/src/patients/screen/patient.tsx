@@ -9,7 +9,7 @@ import { keysShown } from "../../screen/keys";
 import { region } from "../../state";
 import { say } from "../../words";
 import { ageOf } from "../file";
-import { OVER, standing } from "../rows";
+import { OVER } from "../rows";
 import { ruleText } from "../rules";
 import { act, busy, closedWhy, doing, hasBoard, me, now, opened, openPatient, rights, rowOf } from "../state";
 import type { PatientPage, Row, SlotShown } from "../wire";
@@ -17,7 +17,7 @@ import { ruleWords, tp } from "../words";
 import { AlertBox } from "./alert";
 import { Curves } from "./curves";
 import { Circle, FilePanel, Moves } from "./file";
-import { Chip, Choice, Field, Name, Outcome, Shell, ShowNames, Ticking, timeText, who } from "./parts";
+import { Choice, Field, Name, Outcome, PatientChip, Shell, ShowNames, Ticking, timeText, who } from "./parts";
 import { AllSlots, SlotDetail, SlotStrip } from "./slots";
 import { Story } from "./story";
 import { Memos, Thread } from "./talk";
@@ -135,7 +135,7 @@ function Opened({ page }: { page: PatientPage }) {
 function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: SlotShown | undefined }) {
   const words = tp.value;
   const { file } = page;
-  const name = `${file.used_name || file.birth_name} ${file.first_names[0] ?? ""}`;
+  const name = `${file.first_names[0] ?? ""} ${file.used_name || file.birth_name}`;
   const age = ageOf(file.birth_date, now.value ?? Date.now());
   const news2 = latest?.result?.news2;
   const mine = row.circle.find(({ subject }) => subject === me.value);
@@ -146,7 +146,7 @@ function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: Slot
         <ShowNames />
       </div>
       <div class="patient-who">
-        <Chip colour={standing(row)} range={news2 ? [news2.low, news2.high] : null} incomplete={row.incomplete} />
+        <PatientChip row={row} range={news2 ? [news2.low, news2.high] : null} />
         <h2>
           <Name name={name} />
         </h2>

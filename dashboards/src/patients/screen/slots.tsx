@@ -1,7 +1,6 @@
 /** What was answered slot by slot: which one is looked at, its answers with what was said first, and what they mean. */
 import { useRef } from "preact/hooks";
-import { say } from "../../words";
-import { isAsked, itemsOf, ruleText, told, valueText } from "../rules";
+import { isAsked, itemsOf, itemText, ruleText, told, valueText } from "../rules";
 import { rangeText } from "../rows";
 import type { Finding, PatientPage, Result, SlotShown } from "../wire";
 import { ruleWords, tp } from "../words";
@@ -82,7 +81,7 @@ export function SlotDetail({ page, slot }: { page: PatientPage; slot: SlotShown 
           <tbody>
             {answered.map((item) => (
               <tr key={item.link}>
-                <th scope="row">{say(item.text)}</th>
+                <th scope="row">{itemText(item, page.pathway, rules)}</th>
                 <td>{valueText(answers[item.link], item, rules)}</td>
                 {hasFirst && <td class="was-first">{item.link in (slot.first ?? {}) ? valueText(slot.first![item.link], item, rules) : ""}</td>}
               </tr>
@@ -100,7 +99,7 @@ export function Explained({ page, result }: { page: PatientPage; result: Result 
   const words = tp.value;
   const text = (link: string) => {
     const item = itemsOf(page.pathway).find((one) => one.link === link);
-    return item ? say(item.text) : link;
+    return item ? itemText(item, page.pathway, ruleWords.value) : link;
   };
   const missing = result.news2?.points.filter(({ value }) => !value).map(({ parameter }) => words.rule.parameters[parameter] ?? parameter) ?? [];
   return (
@@ -175,7 +174,7 @@ export function AllSlots({ page, slots }: { page: PatientPage; slots: readonly S
           <tbody>
             {items.map((item) => (
               <tr key={item.link}>
-                <th scope="row">{say(item.text)}</th>
+                <th scope="row">{itemText(item, page.pathway, rules)}</th>
                 {told.map(({ slot, answers, first }) => (
                   <td key={slot}>
                     {item.link in answers! ? valueText(answers![item.link], item, rules) : ""}

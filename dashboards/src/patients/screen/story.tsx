@@ -22,7 +22,7 @@ export function Story({ page }: { page: PatientPage }) {
               {detailOf(line)}
               {line.by && <span class="soft"> · {who(line.by)}</span>}
               {line.to && <span class="soft"> → {who(line.to)}</span>}
-              {since !== null && line.at > since && <span class="mark is-new"> {words.sinceYourVisit}</span>}
+              {since !== null && line.at > since && <span class="bit is-new"> {words.sinceYourVisit}</span>}
               {line.text && line.what !== "message" && <span class="story-text">{words.quoted(line.text)}</span>}
             </span>
           </li>
@@ -35,6 +35,8 @@ export function Story({ page }: { page: PatientPage }) {
 function detailOf({ detail }: StoryLine): string {
   const words = tp.value;
   if (!detail) return "";
+  const slot = /^(\d+)-(\d{2})(\d{2})$/.exec(detail);
+  if (slot) return `${words.colon}${words.slotOf(Number(slot[1]), `${slot[2]}:${slot[3]}`)}`;
   const outcomes: Record<string, string> = words.outcomes;
   return `${words.colon}${words.details[detail] ?? outcomes[detail] ?? detail}`;
 }
