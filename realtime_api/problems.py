@@ -50,6 +50,7 @@ KINDS: dict[str, Kind] = {
     "wrong-code": Kind(403, "The birth date or the code is not right"),
     "unknown-questionnaire": Kind(422, "This is not the questionnaire that is asked"),
     "links-away": Kind(503, "Patients' links cannot be opened now", 5),
+    "not-now": Kind(409, "As things are this can't be done"),
     "in-the-circle": Kind(409, "You are in this patient's circle already"),
     "slot-closed": Kind(409, "This slot takes no answer now"),
     "open-the-file": Kind(409, "This is done on the patient's page"),

@@ -34,7 +34,7 @@ OPEN_TO_GLASS = (asked.Comment, asked.Message, asked.Read)  # of who broke it
 MOVES: Mapping[type[Act], Any] = {asked.Pause: "pause", asked.Stop: "stop", asked.End: "end"}
 # What the fold says of what it refuses (domain/followup/fold.py).
 TAKEN = re.compile(r"taken by (.+) at ([0-9]+)")
-OF_FIELD = re.compile(r"(check_at|until|due_at|next_at|to): (.+)")
+OF_FIELD = re.compile(r"(check_at|until|due_at|next_at|to|outcome|text|reason|circle): (.+)")
 KINDS = {
     "unknown patient": "unknown-patient",
     "erased": "unknown-patient",
@@ -43,11 +43,13 @@ KINDS = {
     "over": "over",
     "not taken": "not-taken",
     "unknown alert": "over",  # it was there when the page was drawn
-    "unknown slot": "slot-closed",
-    "slot closed": "slot-closed",
-    "slot not open yet": "slot-closed",
-    "too many corrections": "slot-closed",
+    "unknown memo": "over",
+    "paused": "paused",
 }
+# States in which something can't be done; the fold's own words for them say which.
+NOT_NOW = frozenset(
+    ("not paused", "not followed yet", "nobody is to be called", "not over", "no summary is given", "no channel")
+)
 
 
 class Content(NamedTuple):
@@ -134,4 +136,6 @@ def refusal(said: Said, subject: str, now: int, names: Mapping[str, str]) -> Pro
     if reason == "unknown pathway":
         return Problem("wrong-fields", mistakes=[Mistake("pathway", "there is no such pathway")])
     kind = KINDS.get(reason)
-    return Problem(kind) if kind else Problem("refused", reason)
+    if kind is not None:
+        return Problem(kind)
+    return Problem("not-now" if reason in NOT_NOW else "refused", reason)

@@ -42,6 +42,7 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}", re.ASCII)
 RULE = re.compile(r"[a-z0-9][a-z0-9_/-]{0,99}", re.ASCII)
 FINESS = re.compile(r"[0-9AB]{9}", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 # What msgspec says of a wrong value, where it would repeat the value or a name that its sender made up.
 TELLING = re.compile(r"(Invalid enum value|Object contains unknown field|Invalid value)\b.*?(?= - at |$)", re.DOTALL)
 AT = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
@@ -500,6 +501,11 @@ class MemoDone(Act, frozen=True, tag="memo_done"):
     """To be done with a memo."""
 
     memo: str
+
+    def mistakes(self, now: int) -> Iterator[Mistake]:
+        """Yield what is wrong with it."""
+        if not UUID.fullmatch(self.memo):
+            yield Mistake("memo", "is no memo's id")
 
     @property
     def kept(self) -> tuple[object, ...]:

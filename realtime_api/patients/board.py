@@ -8,6 +8,7 @@ from domain.followup.answering import age_on
 from domain.followup.chart import Chart, File
 from domain.followup.pathway import COLOURS, Pathway
 from domain.followup.patient import Patient
+from domain.followup.questionnaire import NUMBERS
 from domain.followup.red_flags import WORDS
 from domain.followup.score import Finding
 from domain.places import Words
@@ -49,11 +50,14 @@ def words_of(rule: str, pathway: Pathway | None) -> Words:
 
 
 def reasons(findings: Iterable[Finding], pathway: Pathway | None, most: int = MOST_REASONS) -> list[Reason]:
-    """Return the strongest rules that speak; a sum after what it is made of, since it says less."""
+    """Return the strongest rules that speak, of different answers; a sum last, since it says least."""
     speaking = [each for each in findings if each.colour != "green"]
     speaking.sort(key=lambda each: (-COLOURS.index(each.colour), each.rule == "news2", each.rule))
-    return [
-        Reason(
+    items = {} if pathway is None else pathway.questionnaire.item_of
+    found: dict[str, Reason] = {}
+    for each in speaking:
+        item = items.get(each.item)
+        told = Reason(
             rule=each.rule,
             words=words_of(each.rule, pathway),
             colour=each.colour,
@@ -62,9 +66,11 @@ def reasons(findings: Iterable[Finding], pathway: Pathway | None, most: int = MO
             threshold=each.threshold,
             whose=each.whose,
             points=each.points,
+            unit="" if item is None else item.unit,
         )
-        for each in speaking[:most]
-    ]
+        # Two rules of one measure are one reason; of a list of signs each is its own.
+        found.setdefault(each.item if item is not None and item.kind in NUMBERS else each.rule, told)
+    return list(found.values())[:most]
 
 
 def trend_of(patient: Patient, chart: Chart) -> Trend | None:

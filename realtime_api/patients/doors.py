@@ -474,6 +474,8 @@ class PatientDoors:
                 )
             case asked.Teleconsultation() if act.provider not in {each.id for each in self.providers}:
                 raise Problem("wrong-fields", mistakes=[Mistake("provider", "there is no such provider")])
+            case asked.OfAlert() if not _is_alert_of(own.patient, act.alert):
+                raise Problem("over")  # and it is not for the log: what is no alert's id may be content
 
     @staticmethod
     def _is_in(place: Place, own: Own) -> bool:
@@ -612,6 +614,11 @@ class PatientDoors:
     async def _names(self, region: str) -> dict[str, str]:
         known = await asyncio.to_thread(self.people.names, region)
         return {subject: person.name for subject, person in known.items()}
+
+
+def _is_alert_of(patient: Patient, alert: str) -> bool:
+    known = {each.id for each in patient.closed}
+    return alert in known or (patient.alert is not None and patient.alert.id == alert)
 
 
 def _unknown() -> Problem:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple, TypeVar
-from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -23,7 +22,7 @@ from live_state.state import Build, State
 from people.keys import Keys, pseudonym
 from people.masters import Wrapping
 from people.sealing import Key, NotOpened, open_, seal
-from people.trail import MOST_AT_ONCE, Act, Entry, Trail
+from people.trail import MOST_AT_ONCE, Act, Entry, Trail, who_of
 from people.traits import Traits
 from realtime_api.problems import Problem
 
@@ -31,7 +30,6 @@ MOST_KEYS = 10_000
 KEY_KEPT_S = 30.0  # a key that was destroyed opens nothing here for longer than this, whatever is still held
 THREADS = 4  # for SQLite and a KMS, which block
 MOST_WAITING = 400  # calls on their way there
-LONGEST_WHO = 200  # characters of a subject in the trail
 
 Content = tuple[str, str, object]  # kind, slot, what is to be sealed
 T = TypeVar("T")
@@ -68,12 +66,6 @@ class Where(NamedTuple):
 
     build: Build
     patient: Patient
-
-
-def who_of(subject: str) -> str:
-    """Return a subject as the trail has it: what is not plain ASCII is percent-encoded."""
-    plain = subject.isascii() and subject.isprintable() and " " not in subject
-    return (subject if plain else quote(subject, safe=""))[:LONGEST_WHO]
 
 
 def traits_of(file: File) -> Traits:

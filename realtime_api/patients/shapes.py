@@ -34,6 +34,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None = None
     whose: Source = "default"
     points: int | None = None
+    unit: str = ""
 
 
 class BoardPatient(RowShown, frozen=True, omit_defaults=False, kw_only=True):

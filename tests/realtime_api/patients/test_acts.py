@@ -49,6 +49,7 @@ async def test_an_alert_is_taken_handed_over_commented_and_closed_with_an_outcom
     await done(ward, "nurse", patient, "take", alert=alert, check_at=check_at)
     assert (row(ward, patient).alert.taken_by, row(ward, patient).alert.check_at) == ("nurse", check_at)
     await done(ward, "nurse", patient, "comment", alert=alert, text="j’appelle")
+    assert wrong_in(await act(ward, "nurse", patient, "hand_over", alert=alert, to="colleague")) == {"to"}
     await done(ward, "nurse", patient, "hand_over", alert=alert, to="physician", check_at=check_at)
     assert row(ward, patient).alert.taken_by == "physician"
     await done(ward, "physician", patient, "close", alert=alert, outcome="acted", text="SAMU envoyé")
@@ -124,11 +125,13 @@ async def test_a_pathway_is_paused_resumed_and_stopped_with_reasons(ward: House)
     patient = await enrol(ward)
     await done(ward, "nurse", patient, "pause", reason="hospitalisée")
     assert row(ward, patient).status == "paused"
+    assert kind_of(await act(ward, "nurse", patient, "pause", reason="x")) == (409, "paused")
     await done(ward, "nurse", patient, "resume")
     assert row(ward, patient).status == "followed"
+    assert kind_of(await act(ward, "nurse", patient, "resume")) == (409, "not-now")
     await done(ward, "nurse", patient, "stop", reason="à sa demande")
     assert row(ward, patient).status == "stopped"
-    assert kind_of(await act(ward, "nurse", patient, "resume"))[0] == 409
+    assert kind_of(await act(ward, "nurse", patient, "resume")) == (409, "over")
     texts = [line["text"] for line in (await page(ward, "nurse", patient)).json()["story"] if line["text"]]
     assert texts == ["hospitalisée", "à sa demande"]
 
@@ -163,7 +166,7 @@ BAD: dict[str, tuple[dict[str, Any], set[str]]] = {
     "missing": ({"act": "take"}, {"alert", "check_at"}),
     "a memo of the past": ({"act": "memo", "text": "x", "due_at": 1}, {"due_at"}),
     "read in the future": ({"act": "read", "upto": 1 << 50}, {"upto"}),
-    "given to a stranger": ({"act": "hand_over", "alert": "x", "to": "stranger"}, {"to"}),
+    "a memo that is none": ({"act": "memo_done", "memo": CANARY}, {"memo"}),
 }
 
 

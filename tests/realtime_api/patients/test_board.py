@@ -2,8 +2,13 @@
 
 from typing import Any
 
+import pytest
+
+from domain.followup.chart import Chart, File
+from domain.followup.patient import Patient, SlotState
 from people.trail import Act, Trail
 from realtime_api.app import now
+from realtime_api.patients.board import trend_of
 from tests.realtime_api.house import House
 from tests.realtime_api.patients.followed import (
     CANARY,
@@ -18,6 +23,7 @@ from tests.realtime_api.patients.followed import (
     hub_of,
     kind_of,
 )
+from tests.small_followup import PARIS
 
 
 def of(shown: dict[str, Any], patient: str) -> dict[str, Any]:
@@ -47,6 +53,43 @@ async def test_a_board_is_one_s_own_circle_the_gravest_first(ward: House) -> Non
     assert (of(shown, silent)["range"], of(shown, silent)["reasons"], of(shown, silent)["trend"]) == (None, [], None)
     for hidden in ("key", "zone", "first_day"):
         assert hidden not in told
+
+
+async def test_reasons_are_of_different_answers_with_their_values_and_units(ward: House) -> None:
+    patient = await enrol(ward)
+    await answered(ward, patient, WELL | {"spo2": 90, "spo2-effort": 90})  # which two rules speak of
+    told = of(await board(ward, "nurse"), patient)["reasons"]
+    assert (told[0]["item"], told[0]["value"], told[0]["unit"], told[0]["colour"]) == ("spo2", 90, "%", "red")
+    assert len({each["item"] for each in told}) == len(told)
+
+
+@pytest.mark.parametrize(
+    ("colours", "trend"),
+    [
+        ((), None),
+        (("red",), None),
+        (("green", "orange"), "up"),
+        (("red", "green", "yellow"), "up"),
+        (("red", "yellow"), "down"),
+        (("yellow", "yellow"), "flat"),
+    ],
+)
+def test_a_trend_is_worse_better_or_neither_of_the_last_two_slots(colours: tuple[Any, ...], trend: str | None) -> None:
+    slots = {f"{day}-0900": SlotState("answered", day, colour=colour) for day, colour in enumerate(colours, 1)}
+    slots["9-0900"] = SlotState("open", 9)  # says nothing yet
+    patient = Patient(
+        id="a" * 26,
+        key="k",
+        pathway="p/1",
+        status="followed",
+        circle=(),
+        zone=PARIS,
+        first_day=0,
+        enrolled_at=0,
+        slots=slots,
+    )
+    file = File(birth_name="x", first_names=("y",), birth_date="1960-01-01", sex="unknown")
+    assert trend_of(patient, Chart(file)) == trend
 
 
 async def test_a_board_says_who_has_it_what_is_unread_and_what_is_due(ward: House) -> None:
