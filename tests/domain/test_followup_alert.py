@@ -11,7 +11,7 @@ from domain.alerts.routing import ChainStep, Window
 from domain.events import AlertSeen, FollowUpMoved, PatientAlertActed, PatientErased
 from domain.followup.alert import PATIENT_NEXT, Happening, drawing
 from domain.followup.crossing import Stepped
-from domain.followup.pathway import Limits, Outside, Reminders, Slots
+from domain.followup.pathway import Limits, NoAnswer, Outside, Reminders, Slots
 from domain.followup.patient import Member, PatientAlert
 from domain.followup.plan import plan_of
 from tests.follow_up_days import (
@@ -257,6 +257,14 @@ def test_a_plan_is_made_when_it_is_opened_and_again_when_it_is_opened_again() ->
     assert last(day).plan == staffed
     day.at("1 20:30")
     assert last(day).plan[0].on_call == "nights"
+
+
+def test_of_each_rule_the_gravest_finding_is_the_reason() -> None:
+    day = FollowUp(pathway(no_answer=NoAnswer("orange", (1, 1), "red", "start"))).at("1 12:00")
+    assert [(finding.rule, finding.colour) for finding in day.chart.why] == [("no-answer", "red")]
+    day.at("2 12:00")
+    assert day.patient.colour == "orange"
+    assert [(finding.rule, finding.colour) for finding in day.chart.why] == [("no-answer", "red")]
 
 
 # -- mutes

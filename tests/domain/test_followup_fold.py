@@ -3,7 +3,16 @@
 import msgspec
 import pytest
 
-from domain.events import ChannelChanged, FollowUpMoved, NoticeAttempted, NoticeDelivered, NoticeFailed, Tick
+from domain.events import (
+    ChannelChanged,
+    FollowUpMoved,
+    NoticeAttempted,
+    NoticeDelivered,
+    NoticeFailed,
+    Source,
+    TeleconsultationStarted,
+    Tick,
+)
 from domain.followup.fold import needs
 from domain.followup.pathway import Cluster, End, NoAnswer, Slots
 from domain.followup.patient import Member
@@ -308,6 +317,15 @@ def test_a_published_version_never_changes() -> None:
     day.reload = True
     day.at("1 8:10")
     assert sorted(day.state.pathways) == ["small/1", "small/2"]
+
+
+def test_an_event_is_known_again_for_48_hours() -> None:
+    day = FollowUp(pathway(slots=Slots(tuple(range(1, 8)), (540,))))
+    source = Source(id=DOCTOR, door="api")
+    event = TeleconsultationStarted(id="t", received_at=day.now, source=source, patient=PATIENT, provider="teleo")
+    for clock, times in (("1 9:00", 1), ("3 8:00", 1), ("3 10:00", 2)):
+        day.at(clock).fold(event)
+        assert day.patient.teleconsultations == times
 
 
 # -- what is opened

@@ -426,6 +426,33 @@ def test_five_thousand_patients_who_are_due_at_one_instant_wait_for_one_another_
     assert len(day.notices) == number, "each once"
 
 
+@pytest.mark.parametrize("at", ["1 9:00", "1 10:00"])
+def test_who_waits_waits_for_the_same_record_however_the_log_is_cut(at: str) -> None:
+    day = FollowUp(enrol=False)
+    for place in range(600):
+        day.fold(enrolled(f"q{place:05}", channels=("sms",)), file())
+    again = copy.deepcopy(day)
+    ticks = [Item(1_000 + n, Tick(id=f"t{n}", received_at=instant(at) + n * 1_000)) for n in range(8)]
+    for tick in ticks:
+        day.take(day.try_to_fold([tick]))
+    again.take(again.try_to_fold(ticks))
+    assert everything(again.state) == everything(day.state)
+    assert len({patient.changed for patient in day.state.patients.values()}) > 1, "some waited"
+    assert all(patient.slots for patient in day.state.patients.values()), "and none is left out"
+
+
+def test_so_many_charts_are_wanted_at_once_and_no_more() -> None:
+    day = FollowUp(enrol=False)
+    for place in range(600):
+        day.fold(enrolled(f"q{place:05}", channels=()), file())
+    day.state.charts = {}
+    tick = Item(1_000, Tick(id="t", received_at=instant("1 12:00")))
+    draft = fold(day.state, [tick], day.opened)
+    assert 400 < len(draft.lacks) <= 500
+    assert draft.lacks <= needs(day.state, [tick])
+    assert draft.offset < 1_000
+
+
 def test_what_is_due_of_whom_a_record_names_is_run_before_it() -> None:
     """Else a slot that closed meanwhile would be answered still, or a memo be told after it was done with."""
     day = FollowUp(enrol=False)
