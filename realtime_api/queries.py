@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -184,12 +184,18 @@ def region_of(hub: Hub) -> Region:
 # --- parameters ------------------------------------------------------------------------------------------------------
 
 
+def strange(given: Iterable[str], known: Collection[str]) -> list[Mistake]:
+    """Return the parameters that are none of these, told by their place: a name that was made up may be content."""
+    told = f"is no parameter of this door, whose are {', '.join(known)}" if known else "this door has no parameter"
+    return [Mistake(f"#{place}", told) for place, name in enumerate(given) if name not in known]
+
+
 class Asked:
     """A request's parameters, read one by one; `done` tells all that is wrong with them at once."""
 
     def __init__(self, given: Mapping[str, str], known: Sequence[str]) -> None:
         self._given = given
-        self._wrong = [Mistake(name[:40], "is no parameter of this door") for name in given if name not in known]
+        self._wrong = strange(given, known)
 
     def number(self, name: str, low: float, high: float) -> float:
         """Return a number within bounds."""

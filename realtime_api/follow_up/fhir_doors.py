@@ -23,6 +23,7 @@ from realtime_api.follow_up.link_doors import LinkDoors
 from realtime_api.patients.asked import AT
 from realtime_api.problems import MEANS, Mistake, Problem, problem_of
 from realtime_api.push.rooms import Rooms
+from realtime_api.queries import strange
 from realtime_api.sign_in import Desk
 
 LONGEST_QUERY = 500  # characters of a parameter
@@ -50,7 +51,7 @@ class FhirDoors:
     def _found(self, request: Request) -> list[Questionnaire]:
         given = request.query_params
         known = ("url", "version", "_format")
-        wrong = [Mistake(name[:40], "is no parameter of this search") for name in given if name not in known]
+        wrong = strange(given, known)
         if wrong:
             raise Problem("bad-parameter", mistakes=wrong)
         url, _, version = given.get("url", "")[:LONGEST_QUERY].partition("|")

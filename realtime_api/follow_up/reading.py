@@ -12,15 +12,17 @@ import msgspec
 from domain.errors import Unreadable
 from domain.followup.ins import Sex
 from domain.followup.questionnaire import MOST_ITEMS, Questionnaire, Value, why_impossible
-from realtime_api.patients.asked import AT, Asked, Contact, FileAsked, day_of, read
+from realtime_api.patients.asked import AT, UUID, Asked, Contact, FileAsked, day_of, read
 from realtime_api.problems import Mistake, Problem
 
 MOST_BYTES = 128 * 1024  # of one set of answers: its texts are the long part
 MOST_LIST_BYTES = 1024 * 1024  # of a sitting, or of a list to be called
 MOST_SITTING, MOST_CALLS = 200, 500  # rows
 MOST_MISTAKES = 50
-MOST_LINK, MOST_ID, MOST_SLOT = 200, 64, 20  # characters
-SENDING = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+MOST_LINK = 200  # characters
+PSEUDONYM = re.compile(r"[a-z2-7]{26}", re.ASCII)
+SLOT = re.compile(r"[0-9]{1,4}-[0-9]{4}", re.ASCII)  # the day of the pathway, and the local time
+
 CODE = re.compile(r"[0-9]{6}", re.ASCII)
 DEPARTEMENT = re.compile(r"\d{2,3}|2[AB]", re.ASCII)
 NONE_OF_THESE = ("\x00",)  # stands for a value of a type that no answer has: no item takes it
@@ -89,7 +91,7 @@ class SittingAsked(Asked, frozen=True):
         if not 0 < len(self.rows) <= MOST_SITTING:
             yield Mistake("rows", f"at least one is needed, and at most {MOST_SITTING}")
         for place, row in enumerate(self.rows):
-            if not 0 < len(row.patient) <= MOST_ID:
+            if not PSEUDONYM.fullmatch(row.patient):
                 yield Mistake(f"rows[{place}].patient", "is no patient's id")
             yield from _mistakes_of_sending(f"rows[{place}].", row.id, row.slot, row.answers)
         if len({row.id for row in self.rows}) < len(self.rows):
@@ -158,9 +160,9 @@ class Row(NamedTuple):
 
 
 def _mistakes_of_sending(at: str, id_: str, slot: str, answers: Mapping[str, Any]) -> Iterator[Mistake]:
-    if not SENDING.fullmatch(id_):
+    if not UUID.fullmatch(id_):
         yield Mistake(f"{at}id", "must be a UUID, in small letters")
-    if not 0 < len(slot) <= MOST_SLOT:
+    if not SLOT.fullmatch(slot):
         yield Mistake(f"{at}slot", "is no slot")
     if not answers:  # it would count as an answer, and nobody would look why there was none
         yield Mistake(f"{at}answers", "nothing is answered")

@@ -135,7 +135,7 @@ def paths(answer: httpx.Response) -> set[str]:
         ("/search/beds", {"lat": "nan", "lon": "inf", "kind": "medecine"}, {"lat", "lon"}),
         ("/search/beds", {"lat": "4_3", "lon": " 1", "kind": "sofa"}, {"lat", "lon", "kind"}),
         ("/search/beds", {"lat": "43", "lon": "1", "kind": "sofa"}, {"kind"}),
-        ("/search/beds", {"lat": "43", "lon": "1", "kind": "medecine", "colour": "red"}, {"colour"}),
+        ("/search/beds", {"lat": "43", "lon": "1", "kind": "medecine", "colour": "red"}, {"#3"}),
         ("/regions/ici/hours", {}, {"kind"}),
         (
             "/regions/ici/hours",
