@@ -38,6 +38,8 @@ _TABLES = (
     "CREATE INDEX IF NOT EXISTS traits_of ON traits (id)",
     "CREATE TABLE IF NOT EXISTS erased (id TEXT PRIMARY KEY, pseudonym TEXT, erased_at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS erased_named ON erased (pseudonym)",
+    "CREATE TABLE IF NOT EXISTS awaited (id TEXT PRIMARY KEY, shard TEXT NOT NULL, since INTEGER NOT NULL)"
+    " WITHOUT ROWID",
 )
 # What a backup's seal is taken over; the same order whoever asks.
 _SEALED = (
@@ -70,6 +72,13 @@ class Erased(NamedTuple):
 
     id: str
     erased_at: int
+
+
+class Awaited(NamedTuple):
+    """A key whose patient is expected on a shard's log, since when (ms): if they never come, nothing else erases it."""
+
+    shard: str
+    since: int
 
 
 class Backup(NamedTuple):
@@ -123,8 +132,11 @@ class Keys:
 
     # -- a key's life
 
-    def create(self, pseudonym: str, traits: Traits | None = None) -> str:
-        """Return the id of a pathway's key: made and on the disk, or the one that it has. Raise AlreadyErased."""
+    def create(self, pseudonym: str, traits: Traits | None = None, awaited: Awaited | None = None) -> str:
+        """Return the id of a pathway's key: made and on the disk, or the one that it has. Raise AlreadyErased.
+
+        `awaited` says where the patient will be, until `arrived` says that they are.
+        """
         if not PSEUDONYM.fullmatch(pseudonym):
             raise ValueError("a pathway is named by a pseudonym alone")
         key_id, secret = secrets.token_hex(16), secrets.token_bytes(KEY_BYTES)
@@ -147,6 +159,10 @@ class Keys:
                         (key_id, pseudonym, *wrapped),
                     )
                     _identify(database, key_id, found)
+                    if awaited is not None:
+                        database.execute(
+                            "INSERT OR REPLACE INTO awaited (id, shard, since) VALUES (?, ?, ?)", (key_id, *awaited)
+                        )
                 return held or key_id
         raise KeysAway("the master key changed again and again")
 
@@ -203,6 +219,19 @@ class Keys:
     def _wipe(self) -> None:
         if not self._file.wipe():
             raise KeysAway("what was destroyed is not yet wiped: another process keeps the store open")
+
+    def awaited(self, shard: str) -> dict[str, tuple[str, int]]:
+        """Return the keys whose patients are still expected on a shard, with their pseudonyms, and since when."""
+        with self._file.open() as database:
+            rows = database.execute(
+                "SELECT id, pseudonym, since FROM awaited JOIN keys USING (id) WHERE shard = ?", (shard,)
+            ).fetchall()
+        return {key_id: (pseudonym, since) for key_id, pseudonym, since in rows}
+
+    def arrived(self, key_ids: Iterable[str]) -> None:
+        """Return once these are expected no more: their patients are there."""
+        with self._file.writing() as database:
+            database.executemany("DELETE FROM awaited WHERE id = ?", [(key_id,) for key_id in key_ids])
 
     def erased(self) -> list[Erased]:
         """Return every destroyed key, the first destroyed first: what a store made anew must be told."""
@@ -494,6 +523,7 @@ def _erase(database: sqlite3.Connection, key_id: str, now: int, named: str | Non
         (key_id, named if held is None else held[0], now),
     )
     database.execute("DELETE FROM traits WHERE id = ?", (key_id,))
+    database.execute("DELETE FROM awaited WHERE id = ?", (key_id,))
     return database.execute("DELETE FROM keys WHERE id = ?", (key_id,)).rowcount
 
 

@@ -21,6 +21,9 @@ from streams.measures import Measures
 LOOKS_EVERY_S = 2.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 MOST_AT_ONCE = 500  # keys: the store's files are wiped once for all of them
+LOOKS_FOR_LOST_EACH_MS = 60_000
+LOST_AFTER_MS = 86_400_000  # a patient who is enrolled is on the log within seconds, or never
+SEEN_LOST_MS = 600_000  # by our own clock besides: the one that made the key may have been far behind
 TOLD_AGAIN_MS = 60_000  # what was told and is not folded by then is told once more
 DAY_MS, NIGHT_MS = 86_400_000, 2 * 3_600_000  # a night begins at 2 o'clock UTC
 NAMES = uuid.UUID("6f6d7b0e-4a53-5c0b-9a3f-0d1c6f8f2c11")  # of the ids of what we tell
@@ -81,6 +84,8 @@ class Eraser:
         self._now, self._measures = now, measures
         self._told: dict[str, int] = {}
         self._night: int | None = None
+        self._looked_at = 0
+        self._lost: dict[str, int] = {}  # keys whose patients are not there, and since when we see that
 
     async def run(self, every_s: float = LOOKS_EVERY_S) -> None:
         """Erase who is due, until cancelled; while the key store or the log is away, wait and lose nothing."""
@@ -88,6 +93,7 @@ class Eraser:
         while True:
             try:
                 done = await self.erase() if self._view.ready else 0
+                await self.give_up_lost()
                 await self.forget_entries()
             except (KeysAway, LinksAway, TrailAway, LogAway, UnknownTopic) as why:
                 if not failures:
@@ -125,6 +131,28 @@ class Eraser:
         for patient in patients:
             self._forget(patient.id)
         return destroyed
+
+    async def give_up_lost(self) -> int:
+        """Return how many keys were destroyed whose patients never came: enrolments that were refused or broken off.
+
+        Their sealed content may be on the log all the same, and the hashes by which duplicates are found are kept.
+        """
+        now = self._now()
+        if not self._view.ready or now - self._looked_at < LOOKS_FOR_LOST_EACH_MS:
+            return 0
+        awaited = await asyncio.to_thread(self._keys.awaited, self._view.shard)
+        patients, clock = self._view.patients, self._view.clock
+        here = [key_id for key_id, (patient, _) in awaited.items() if patient in patients]
+        late = [key_id for key_id, (_, since) in awaited.items() if clock - since >= LOST_AFTER_MS]
+        self._lost = {key_id: self._lost.get(key_id, now) for key_id in late if key_id not in here}
+        lost = [key_id for key_id, seen_at in self._lost.items() if now - seen_at >= SEEN_LOST_MS]
+        if here:
+            await asyncio.to_thread(self._keys.arrived, here)
+        if lost:
+            await asyncio.to_thread(self._keys.destroy_many, lost, now)
+            logger.warning("gave up keys whose patients never came", shard=self._view.shard, keys=len(lost))
+        self._looked_at = now
+        return len(lost)
 
     async def forget_entries(self) -> None:
         """Forget once a night what the access trail need keep no longer: years after the erasure, not with it.

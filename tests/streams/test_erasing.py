@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from msgspec.structs import replace
 from domain.events import Event, PatientErased
 from domain.followup.patient import Patient
 from event_log.log import LogAway
-from people.keys import FILE, Erased, Keys, pseudonym
+from people.keys import FILE, Awaited, Erased, Keys, pseudonym
 from people.masters import FileMasters
 from people.patient_links import PatientLinks
 from people.trail import KEPT_MS, Act, Entry, Trail
-from streams.erasing import DAY_MS, MOST_AT_ONCE, TOLD_AGAIN_MS, Eraser
+from people.traits import Traits
+from streams.erasing import DAY_MS, LOST_AFTER_MS, MOST_AT_ONCE, SEEN_LOST_MS, TOLD_AGAIN_MS, Eraser
 from streams.measures import Measures
 from tests.streams.summary.small_followup import OVER, PATIENT
 
@@ -175,6 +177,43 @@ async def test_many_go_in_turns_the_longest_due_first(home: Home, monkeypatch: p
         patient.id for patient in reversed(patients)
     ]
     assert MOST_AT_ONCE == 500
+
+
+async def test_a_key_whose_patient_never_came_is_destroyed_and_no_other(home: Home) -> None:
+    """An enrolment that was refused, or killed before it was on the log: nothing in any fold would erase its key."""
+    here, there, elsewhere = pseudonym(), pseudonym(), pseudonym()
+    since, shard = home.now, Followed.shard
+    keys = [
+        home.keys.create(here, None, Awaited(shard, since)),
+        home.keys.create(there, Traits("Canary", "Zoé", date(1951, 2, 28)), Awaited(shard, since)),
+        home.keys.create(elsewhere, None, Awaited("followup:occitanie:1", since)),
+        home.keys.create(pseudonym()),
+    ]
+    view = Followed([replace(PATIENT, id=here, key=keys[0], erase_at=None)], since)
+    eraser = home.eraser(view)
+    assert await eraser.give_up_lost() == 0
+    assert set(home.keys.awaited(shard)) == {keys[1]}  # who is there is expected no more
+    home.now += LOST_AFTER_MS
+    view.clock = since + LOST_AFTER_MS - 1
+    assert await eraser.give_up_lost() == 0  # by the shard's clock it may be on its way
+    view.clock += 1
+    home.now += DAY_MS
+    assert await eraser.give_up_lost() == 0  # whoever made the key may have had a clock that is far behind
+    home.now += SEEN_LOST_MS
+    assert await eraser.give_up_lost() == 1
+    assert [isinstance(home.keys.look(each), Erased) for each in keys] == [False, True, False, False]
+    assert home.keys.similar(Traits("Canary", "Zoé", date(1951, 2, 28))) == []
+
+
+async def test_a_shard_that_is_not_folded_to_its_end_gives_nobody_up(home: Home) -> None:
+    key = home.keys.create(pseudonym(), None, Awaited(Followed.shard, home.now))
+    view = Followed([], home.now + 2 * LOST_AFTER_MS)
+    view.ready = False
+    eraser = home.eraser(view)
+    for _ in range(3):
+        assert await eraser.give_up_lost() == 0
+        home.now += LOST_AFTER_MS
+    assert not isinstance(home.keys.look(key), Erased)
 
 
 async def test_what_the_trail_keeps_of_an_erased_patient_is_forgotten_years_after_and_once_a_night(home: Home) -> None:
