@@ -52,12 +52,14 @@ def visit(browser: Browser, stand_in: StandIn) -> Iterator[Visit]:
     complaints: list[str] = []
 
     def visited(
-        link: str = LINK, *, screen: Screen = PHONE, night: bool = False, tongue: str = "fr-FR", calm: bool = True
+        link: str = LINK, *, screen: Screen = PHONE, night: bool = False, calm: bool = True, worker: bool = True
     ) -> Page:
         context = browser.new_context(
             viewport={"width": screen.width, "height": screen.height},
             color_scheme="dark" if night else "light",
-            locale=tongue,
+            locale="fr-FR",
+            # What a worker stands before, a test can't lose on its way.
+            service_workers="allow" if worker else "block",
             timezone_id="Europe/Paris",
             has_touch=screen.is_narrow,
             reduced_motion="reduce",
@@ -207,7 +209,7 @@ def test_without_a_network_it_is_kept_sealed_and_goes_once_by_itself_also_after_
 
 def test_what_was_received_but_not_confirmed_counts_once(visit: Visit, stand_in: StandIn) -> None:
     """The receipt is lost on its way: the same sending goes again, under the same id."""
-    page = visit()
+    page = visit(worker=False)
     answer_all(page)
     lost: list[str] = []
 
@@ -358,7 +360,7 @@ def test_what_a_door_puts_off_is_kept_and_sent_by_itself(
 
 
 def test_what_the_door_alone_refuses_does_not_hold_back_the_rest(visit: Visit, stand_in: StandIn) -> None:
-    page = visit()
+    page = visit(worker=False)
     answer_all(page)
     refusal = '{"type": "urn:vigilits:problem:wrong-fields", "errors": [{"path": "answers.measures/pulse"}]}'
     page.route("**/api/v1/answers", lambda route: route.fulfill(status=422, body=refusal), times=1)

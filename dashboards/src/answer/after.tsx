@@ -33,7 +33,7 @@ export function After() {
         <NotSent />
       ) : missing.length > 0 ? null : (
         <div class="thanks">
-          <p class="mark">
+          <p class="thanks-mark">
             <Check size={64} aria-hidden="true" />
           </p>
           <Title text={words.thanks} />

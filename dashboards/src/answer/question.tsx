@@ -55,9 +55,15 @@ function Listen({ item, text }: { item: Item; text: string }) {
   const words = tw.value;
   const reads = speaking.value === item.link;
   return (
-    <button type="button" class="listen" aria-pressed={reads} aria-label={words.listenTo(say(item.text))} onClick={() => speak(item.link, text, tongue.value)}>
-      {reads ? <Square size={20} aria-hidden="true" /> : <Volume2 size={22} aria-hidden="true" />}
-      <span aria-hidden="true">{reads ? words.stopListening : words.listen}</span>
+    <button
+      type="button"
+      class="listen"
+      aria-pressed={reads}
+      aria-label={words.listenTo(say(item.text))}
+      title={reads ? words.stopListening : words.listen}
+      onClick={() => speak(item.link, text, tongue.value)}
+    >
+      {reads ? <Square size={22} aria-hidden="true" /> : <Volume2 size={26} aria-hidden="true" />}
     </button>
   );
 }
@@ -124,7 +130,7 @@ function wrongText(item: Item, wrong: NonNullable<ReturnType<typeof wrongOf>>): 
 function NumberField({ item, described, wrong }: { item: Item; described: string; wrong: boolean }) {
   const mine = `q-${item.link}`;
   const isUnknown = answers.value[item.link] === null;
-  const range = tw.value.fromTo(number(item.lowest ?? 0), number(item.highest ?? 0), unit(item));
+  const range = tw.value.fromTo(number(item.lowest ?? 0), number(item.highest ?? 0));
   return (
     <>
       <div class="number">

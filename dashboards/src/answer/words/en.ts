@@ -19,7 +19,7 @@ export const en: AnswerWords = {
   no: "No",
   noDevice: "I have not got the device",
   noIdea: "I don’t know",
-  fromTo: (low, high, unit) => `From ${low} to ${high} ${unit}`,
+  fromTo: (low, high) => `From ${low} to ${high}`,
   several: "You may choose several",
   listen: "Listen",
   stopListening: "Stop",

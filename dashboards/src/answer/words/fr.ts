@@ -18,7 +18,7 @@ export const fr = {
   no: "Non",
   noDevice: "Je n’ai pas l’appareil",
   noIdea: "Je ne sais pas",
-  fromTo: (low: string, high: string, unit: string) => `De ${low} à ${high} ${unit}`,
+  fromTo: (low: string, high: string) => `De ${low} à ${high}`,
   several: "Plusieurs réponses possibles",
   listen: "Écouter",
   stopListening: "Arrêter",

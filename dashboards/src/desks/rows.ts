@@ -1,0 +1,92 @@
+/** The rows of a sitting: what was typed for each resident, what is to be sent of it, and what came of that. Pure. */
+import { enabled, isAsked, isBlank, missing, possible, readNumber, walk, whyImpossible, type Answers, type Item, type Questionnaire, type Value } from "../answer/questionnaire";
+import type { Resident, RowTold } from "./wire";
+
+/** What somebody who cannot measure types. */
+export const UNKNOWN_SIGN = "?";
+
+export interface Row {
+  answers: Answers;
+  texts: Record<string, string>;
+  /** Whether something was typed since it was last sent. */
+  dirty: boolean;
+  /** The name of this sending: it stays while what is sent stays the same. */
+  sendingId: string | null;
+  busy: boolean;
+  offline: boolean;
+  told: RowTold | null;
+  /** Items that the door refused. */
+  refused: readonly string[];
+}
+
+/** Returns a resident's row as it is before anything is typed. */
+export function fresh(resident: Resident): Row {
+  const answers = resident.answers ?? {};
+  const texts = Object.fromEntries(Object.entries(answers).map(([link, value]) => [link, value === null ? UNKNOWN_SIGN : typeof value === "number" ? String(value).replace(".", ",") : ""]));
+  return { answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, refused: [] };
+}
+
+/** Returns the row with another answer; undefined takes it away. Other content is another sending. */
+export function typed(row: Row, link: string, value: Value | undefined, text = ""): Row {
+  const answers = { ...row.answers };
+  if (value === undefined) delete answers[link];
+  else answers[link] = value;
+  return { ...row, answers, texts: { ...row.texts, [link]: text }, dirty: true, sendingId: null, refused: row.refused.filter((one) => one !== link) };
+}
+
+/** Returns the value of what stands in a cell of numbers. */
+export function numberOf(item: Item, text: string): Value | undefined {
+  if (text.trim() === UNKNOWN_SIGN && item.unknowable) return null;
+  return readNumber(text) ?? undefined;
+}
+
+/** Returns the columns of a questionnaire. */
+export const columnsOf = (asked: Questionnaire): Item[] => walk(asked.items).filter(isAsked);
+
+/** Returns whether what stands in a cell can't be an answer. */
+export function isWrong(item: Item, row: Row): boolean {
+  if (row.refused.includes(item.link)) return true;
+  const value = row.answers[item.link];
+  if (value === undefined) return (row.texts[item.link] ?? "").trim() !== "";
+  return !isBlank(value) && whyImpossible(item, value) !== null;
+}
+
+/** Returns what is to be sent of a row: whatever can be an answer. */
+export function toSend(asked: Questionnaire, row: Row): Answers {
+  const told = possible(asked, row.answers);
+  for (const link of row.refused) delete told[link];
+  return told;
+}
+
+/** Returns whether a row takes answers now. */
+export const isOpen = (resident: Resident): boolean => resident.slot != null && resident.state !== "none" && resident.state !== "waits";
+
+/** Returns whether a row has something to be sent. */
+export const isReady = (asked: Questionnaire, resident: Resident, row: Row): boolean =>
+  isOpen(resident) && row.dirty && !row.busy && Object.keys(toSend(asked, row)).length > 0;
+
+/** Returns whether somebody still has to be seen: nothing was received, and it can be. */
+export const isMissing = (resident: Resident, row: Row): boolean =>
+  isOpen(resident) && resident.state !== "answered" && !(row.told?.status === 201);
+
+/** Returns the required items that are still open in a row that was sent. */
+export const lacking = (asked: Questionnaire, row: Row): string[] => missing(asked, toSend(asked, row));
+
+export const shownIn = (asked: Questionnaire, row: Row): Set<string> => enabled(asked, row.answers);
+
+/** Returns the row after a door said what became of it. */
+export function after(row: Row, told: RowTold): Row {
+  // What was typed while it was on its way is another sending.
+  const same = row.sendingId === told.id;
+  const refused = told.status === 422 ? (told.errors ?? []).map(({ path }) => path.split(/[./]/).at(-1) ?? "") : [];
+  const received = told.status === 201;
+  return {
+    ...row,
+    busy: false,
+    offline: false,
+    told,
+    refused,
+    dirty: !(received && same),
+    sendingId: received || told.status === 422 ? null : row.sendingId,
+  };
+}

@@ -1,0 +1,464 @@
+/** An establishment's sitting: residents as rows, what is asked as columns; who has not been seen stays in sight. */
+import { batch, computed, signal, useSignal, type Signal } from "@preact/signals";
+import { Check, Phone } from "lucide-preact";
+import { useEffect, useMemo } from "preact/hooks";
+import { raised, reasons } from "../answer/flags";
+import { isBlank, type Item, type Questionnaire, type Value } from "../answer/questionnaire";
+import { timeOfDay } from "../format";
+import { Problem } from "../http";
+import { region, zone } from "../state";
+import { say, t } from "../words";
+import { doors } from "./http";
+import {
+  after,
+  columnsOf,
+  fresh,
+  isMissing,
+  isOpen,
+  isReady,
+  isWrong,
+  lacking,
+  numberOf,
+  shownIn,
+  toSend,
+  typed,
+  UNKNOWN_SIGN,
+  type Row,
+} from "./rows";
+import type { Resident, Sitting as SittingOf } from "./wire";
+import { td } from "./words";
+
+const MOST_ROWS = 60; // of one sending
+const AGAIN_MS = 1_500;
+const MOST_TIMER_MS = 3_600_000;
+
+const sitting = signal<SittingOf | null>(null);
+/** The establishment's name, once it is known. */
+export const placeName = computed(() => sitting.value?.name ?? "");
+const failed = signal<string | null>(null);
+const rows = new Map<string, Signal<Row>>();
+const version = signal(0); // moves when residents came or went
+
+const rowOf = (resident: Resident): Signal<Row> => {
+  let row = rows.get(resident.id);
+  if (!row) rows.set(resident.id, (row = signal(fresh(resident))));
+  return row;
+};
+const askedOf = (resident: Resident): Questionnaire | undefined => sitting.value?.questionnaires[resident.pathway];
+
+const missingNow = computed(() => {
+  version.value;
+  return (sitting.value?.residents ?? []).filter((resident) => isMissing(resident, rowOf(resident).value));
+});
+const readyNow = computed(() => {
+  version.value;
+  return (sitting.value?.residents ?? []).filter((resident) => {
+    const asked = askedOf(resident);
+    return asked !== undefined && isReady(asked, resident, rowOf(resident).value);
+  });
+});
+const seenOf = computed(() => (sitting.value?.residents ?? []).filter(isOpen).length);
+
+async function load(finess: string): Promise<void> {
+  try {
+    const told = await doors.sitting(region.value, finess);
+    batch(() => {
+      for (const resident of told.residents) {
+        const held = rows.get(resident.id);
+        const before = sitting.value?.residents.find(({ id }) => id === resident.id);
+        // What is being typed stays; another slot is asked anew.
+        if (held && !held.value.dirty && !held.value.busy) held.value = { ...fresh(resident), told: before?.slot === resident.slot ? held.value.told : null };
+      }
+      sitting.value = told;
+      failed.value = null;
+      version.value += 1;
+    });
+  } catch (error) {
+    failed.value = error instanceof Problem && error.status === 403 ? td.value.notYours : td.value.failed(said(error));
+  }
+}
+
+const said = (error: unknown): string => (error instanceof Problem && error.status > 0 ? error.message : td.value.away);
+
+async function send(finess: string, residents: Resident[]): Promise<void> {
+  const chosen = residents.slice(0, MOST_ROWS).flatMap((resident) => {
+    const asked = askedOf(resident);
+    const row = rowOf(resident);
+    if (!asked || !resident.slot || row.value.busy) return [];
+    const answers = toSend(asked, row.value);
+    if (Object.keys(answers).length === 0) return [];
+    const id = row.value.sendingId ?? crypto.randomUUID();
+    row.value = { ...row.value, busy: true, sendingId: id };
+    return [{ resident, row, sent: { patient: resident.id, slot: resident.slot, id, answers } }];
+  });
+  if (chosen.length === 0) return;
+  try {
+    const { rows: told } = await doors.sit(
+      region.value,
+      finess,
+      chosen.map(({ sent }) => sent),
+    );
+    const byPatient = new Map(told.map((one) => [one.patient, one]));
+    batch(() => {
+      for (const { resident, row, sent } of chosen) {
+        row.value = after(row.value, byPatient.get(resident.id) ?? { ...sent, status: 500 });
+      }
+    });
+    const taking = chosen.filter(({ row }) => row.value.told?.status === 202).map(({ resident }) => resident);
+    if (taking.length > 0) setTimeout(() => void send(finess, taking), AGAIN_MS);
+  } catch (error) {
+    const status = error instanceof Problem ? error.status : 0;
+    const kind = error instanceof Problem ? String(error.body.type ?? "").split(":").at(-1)! : "";
+    batch(() => {
+      for (const { row, sent } of chosen) row.value = { ...row.value, busy: false, offline: status === 0, told: { ...sent, status: status || 503, kind } };
+    });
+  }
+}
+
+export function Sitting({ finess }: { finess: string }) {
+  const words = td.value.sitting;
+  useEffect(() => {
+    batch(() => {
+      rows.clear();
+      sitting.value = null;
+    });
+    void load(finess);
+    const again = () => void send(finess, (sitting.peek()?.residents ?? []).filter((resident) => rowOf(resident).peek().offline));
+    const stay = (event: BeforeUnloadEvent) => {
+      if ([...rows.values()].some((row) => row.peek().dirty)) event.preventDefault();
+    };
+    addEventListener("online", again);
+    addEventListener("beforeunload", stay);
+    return () => {
+      removeEventListener("online", again);
+      removeEventListener("beforeunload", stay);
+    };
+  }, [finess]);
+  const now = sitting.value;
+  useEffect(() => {
+    if (!now) return;
+    // A slot that opens or closes changes who is to be seen.
+    const next = Math.min(...now.residents.flatMap(({ opens_at, closes_at }) => [opens_at, closes_at]).filter((at): at is number => at != null && at > now.at));
+    if (!Number.isFinite(next)) return;
+    const timer = setTimeout(() => void load(finess), Math.min(MOST_TIMER_MS, next - now.at + 1_000));
+    return () => clearTimeout(timer);
+  }, [now]);
+  if (!now) {
+    return (
+      <p class="sum empty" role={failed.value ? "alert" : "status"}>
+        {failed.value ?? td.value.busy}
+      </p>
+    );
+  }
+  if (now.residents.length === 0) return <p class="sum empty">{words.none}</p>;
+  const pathways = [...new Set(now.residents.map(({ pathway }) => pathway))].filter((pathway) => now.questionnaires[pathway]);
+  return (
+    <div class="sitting">
+      <Summary finess={finess} />
+      {failed.value && (
+        <p class="desk-wrong" role="alert">
+          {failed.value}
+        </p>
+      )}
+      {pathways.map((pathway) => (
+        <Table key={pathway} finess={finess} pathway={pathway} asked={now.questionnaires[pathway]!} />
+      ))}
+      <p class="soft sitting-keys wide-only">{words.keys}</p>
+    </div>
+  );
+}
+
+function Summary({ finess }: { finess: string }) {
+  const words = td.value.sitting;
+  const missing = missingNow.value;
+  const ready = readyNow.value;
+  return (
+    <div class="sitting-summary">
+      <p class="sitting-count" role="status">
+        <strong>{missing.length > 0 ? words.toSee(missing.length, seenOf.value) : words.allSeen(seenOf.value)}</strong>
+      </p>
+      {missing.length > 0 && (
+        <nav class="sitting-missing" aria-label={words.missing}>
+          {missing.map((resident) => (
+            <button key={resident.id} type="button" class="room-link" title={resident.name} aria-label={`${resident.room} ${resident.name}`} onClick={() => goTo(resident.id)}>
+              {resident.room || resident.name}
+            </button>
+          ))}
+        </nav>
+      )}
+      <span class="grow" />
+      <button type="button" class="wide-only" onClick={() => void load(finess)}>
+        {td.value.refresh}
+      </button>
+      <button type="button" class="primary" disabled={ready.length === 0} onClick={() => void send(finess, readyNow.peek())}>
+        {words.sendAll(ready.length)}
+      </button>
+    </div>
+  );
+}
+
+function goTo(id: string): void {
+  const row = document.querySelector(`tr[data-resident="${CSS.escape(id)}"]`);
+  row?.scrollIntoView({ block: "center" });
+  row?.querySelector<HTMLElement>("[data-col]")?.focus({ preventScroll: true });
+}
+
+function Table({ finess, pathway, asked }: { finess: string; pathway: string; asked: Questionnaire }) {
+  const words = td.value.sitting;
+  version.value;
+  const residents = sitting.value!.residents.filter((resident) => resident.pathway === pathway);
+  const columns = useMemo(() => columnsOf(asked), [asked]);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const cell = event.target as HTMLElement;
+    const column = cell.dataset.col;
+    if (!column || event.altKey || event.metaKey) return;
+    const down = event.key === "Enter" || event.key === "ArrowDown";
+    if (!down && event.key !== "ArrowUp") return;
+    event.preventDefault();
+    const row = cell.closest("tr")!;
+    if (event.key === "Enter" && event.ctrlKey) {
+      const resident = residents.find(({ id }) => id === row.dataset.resident);
+      if (resident) void send(finess, [resident]);
+      move(row, columns[0]!.link, true);
+    } else move(row, column, down);
+  };
+  return (
+    <div class="sitting-scroll" tabIndex={0} role="region" aria-label={say(asked.title)}>
+      <table class="sitting-table" onKeyDown={onKeyDown}>
+        <caption>{say(asked.title)}</caption>
+        <thead>
+          <tr>
+            <th scope="col" class="who">
+              {words.resident}
+            </th>
+            {columns.map((item) => (
+              <th key={item.link} scope="col" data-kind={item.kind}>
+                {say(item.text)}
+                {item.unit && <span class="soft"> {item.unit}</span>}
+              </th>
+            ))}
+            <th scope="col" class="acts">
+              <span class="hidden">{words.send}</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {residents.map((resident) => (
+            <Line key={resident.id} finess={finess} resident={resident} asked={asked} columns={columns} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Moves to the same column of the next row that has it, past those that ask nothing. */
+function move(row: Element, column: string, down: boolean): void {
+  for (let next = down ? row.nextElementSibling : row.previousElementSibling; next; next = down ? next.nextElementSibling : next.previousElementSibling) {
+    const cell = next.querySelector<HTMLElement>(`[data-col="${CSS.escape(column)}"]`);
+    if (!cell) continue;
+    cell.focus();
+    if (cell instanceof HTMLInputElement) cell.select();
+    return;
+  }
+}
+
+interface LineOf {
+  finess: string;
+  resident: Resident;
+  asked: Questionnaire;
+  columns: Item[];
+}
+
+function Line({ finess, resident, asked, columns }: LineOf) {
+  const words = td.value.sitting;
+  const row = rowOf(resident);
+  const now = row.value;
+  const open = isOpen(resident);
+  const shown = shownIn(asked, now);
+  const flags = raised(asked, sitting.value?.flags[resident.pathway] ?? [], now.answers);
+  const standing = standingOf(resident, now);
+  const change = (link: string, value: Value | undefined, text?: string) => (row.value = typed(row.peek(), link, value, text));
+  return (
+    <tr data-resident={resident.id} data-standing={standing} data-flagged={flags.length > 0 || undefined}>
+      <th scope="row" class="who">
+        <span class="who-name">
+          {resident.room && <span class="room">{resident.room}</span>} {resident.name}
+        </span>
+        <Standing resident={resident} row={now} standing={standing} asked={asked} />
+        {flags.length > 0 && (
+          <span class="row-15-said" role="alert">
+            <a class="row-15" href="tel:15">
+              <Phone size={16} aria-hidden="true" /> {td.value.call15} : {reasons(flags).map(say).join(", ")}
+            </a>
+          </span>
+        )}
+      </th>
+      {columns.map((item) => (
+        <td key={item.link} data-kind={item.kind} data-label={`${say(item.text)}${item.unit ? ` (${item.unit})` : ""}`}>
+          {open && shown.has(item.link) ? (
+            <Cell item={item} row={now} label={words.answerOf(say(item.text), resident.name)} onChange={change} />
+          ) : (
+            <span class="soft" aria-hidden="true">
+              ·
+            </span>
+          )}
+        </td>
+      ))}
+      <td class="acts">
+        {open && (
+          <button
+            type="button"
+            aria-label={`${words.send}, ${resident.name}`}
+            disabled={!isReady(asked, resident, now)}
+            onClick={() => void send(finess, [resident])}
+          >
+            {now.busy ? words.sending : words.send}
+          </button>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+type Standing = "done" | "started" | "open" | "waits" | "missed" | "none" | "wrong" | "taking";
+
+function standingOf(resident: Resident, row: Row): Standing {
+  if (row.told && row.told.status >= 400) return "wrong";
+  if (row.told?.status === 202 || row.busy) return "taking";
+  if (row.dirty) return "started";
+  if (row.told?.status === 201 || resident.state === "answered") return "done";
+  return resident.state === "waits" ? "waits" : resident.state === "none" ? "none" : resident.state === "missed" ? "missed" : "open";
+}
+
+const MARKS: Record<Standing, string> = { done: "✓", started: "◐", open: "○", waits: "◷", missed: "!", none: "·", wrong: "✕", taking: "…" };
+
+function Standing({ resident, row, standing, asked }: { resident: Resident; row: Row; standing: Standing; asked: Questionnaire }) {
+  const words = td.value.sitting;
+  const time = (at: number) => timeOfDay(at, zone.value, t.value);
+  const items = new Map(columnsOf(asked).map((item) => [item.link, say(item.text).split(" (")[0]!]));
+  const names = (links: readonly string[]) => links.map((link) => items.get(link) ?? link).join(", ");
+  const told = row.told;
+  let text: string = standing === "open" ? words.open : standing === "missed" ? words.missed : standing === "none" ? words.notAsked : words.started;
+  if (standing === "taking") text = words.taking;
+  else if (standing === "waits") text = resident.opens_at != null ? words.waits(time(resident.opens_at)) : words.open;
+  else if (standing === "done") {
+    text = told?.received_at != null ? words.sent(time(told.received_at)) : resident.received_at != null ? words.doneBy(time(resident.received_at)) : words.done;
+  } else if (standing === "wrong" && told) {
+    text = row.offline ? words.offline : told.status === 422 && row.refused.length > 0 ? words.check(names(row.refused)) : (words.refused[told.kind ?? ""] ?? words.refused.other!);
+  }
+  const lacks = told?.status === 201 && standing === "done" ? lacking(asked, row) : [];
+  return (
+    <span class="standing" role={standing === "wrong" ? "alert" : undefined}>
+      <span aria-hidden="true">{standing === "done" ? <Check size={16} /> : MARKS[standing]}</span> {text}
+      {lacks.length > 0 && <span class="lacks"> · {words.lacking(names(lacks))}</span>}
+    </span>
+  );
+}
+
+interface CellOf {
+  item: Item;
+  row: Row;
+  label: string;
+  onChange(link: string, value: Value | undefined, text?: string): void;
+}
+
+function Cell({ item, row, label, onChange }: CellOf) {
+  const words = td.value.sitting;
+  const value = row.answers[item.link];
+  const wrong = isWrong(item, row);
+  if (item.kind === "integer" || item.kind === "decimal") {
+    const isUnknown = value === null;
+    return (
+      <input
+        type="text"
+        class="cell-number"
+        inputMode="decimal"
+        autocomplete="off"
+        maxLength={8}
+        data-col={item.link}
+        aria-label={isUnknown ? `${label} : ${words.unknown}` : label}
+        aria-invalid={wrong}
+        title={isUnknown ? words.unknown : undefined}
+        value={row.texts[item.link] ?? ""}
+        onInput={(event) => onChange(item.link, numberOf(item, event.currentTarget.value), event.currentTarget.value)}
+      />
+    );
+  }
+  if (item.kind === "text") {
+    return (
+      <input
+        type="text"
+        class="cell-text"
+        autocomplete="off"
+        maxLength={item.longest ?? 4000}
+        data-col={item.link}
+        aria-label={label}
+        aria-invalid={wrong}
+        value={typeof value === "string" ? value : ""}
+        onInput={(event) => onChange(item.link, event.currentTarget.value || undefined)}
+      />
+    );
+  }
+  if (item.kind === "choices") return <Several item={item} value={value} label={label} onChange={onChange} />;
+  const options: [string, string][] =
+    item.kind === "boolean"
+      ? [["true", words.yes], ["false", words.no]]
+      : (item.options ?? []).map(({ code, label: text }): [string, string] => [code, say(text)]);
+  const chosen = value === undefined ? "" : value === null ? UNKNOWN_SIGN : String(value);
+  const take = (code: string) => {
+    if (code === "") onChange(item.link, undefined);
+    else if (code === UNKNOWN_SIGN) onChange(item.link, null);
+    else onChange(item.link, item.kind === "boolean" ? code === "true" : code);
+  };
+  return (
+    <select data-col={item.link} aria-label={label} aria-invalid={wrong} value={chosen} onChange={(event) => take(event.currentTarget.value)}>
+      <option value="">{words.blank}</option>
+      {options.map(([code, text]) => (
+        <option key={code} value={code}>
+          {text}
+        </option>
+      ))}
+      {item.unknowable && <option value={UNKNOWN_SIGN}>{words.unknown}</option>}
+    </select>
+  );
+}
+
+const NONE = "none";
+
+/** Several of what can be chosen: a list that unfolds. */
+function Several({ item, value, label, onChange }: Omit<CellOf, "row"> & { value: Value | undefined }) {
+  const words = td.value.sitting;
+  const open = useSignal(false);
+  const several = Array.isArray(value) ? value : [];
+  const names = (item.options ?? []).filter(({ code }) => several.includes(code)).map(({ label: text }) => say(text));
+  const toggle = (code: string, picked: boolean) => {
+    const rest = several.filter((each) => each !== code && (code === NONE || each !== NONE));
+    const next = !picked ? rest : code === NONE ? [NONE] : [...rest, code];
+    onChange(item.link, next.length > 0 ? next : undefined);
+    if (picked && code === NONE) open.value = false;
+  };
+  return (
+    <details
+      class="several"
+      open={open.value}
+      onToggle={(event) => (open.value = event.currentTarget.open)}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape") return;
+        open.value = false;
+        event.currentTarget.querySelector("summary")?.focus();
+      }}
+    >
+      <summary data-col={item.link} aria-label={`${label} : ${isBlank(value) ? words.blank : names.join(", ")}`}>
+        {names.join(", ") || words.blank}
+      </summary>
+      <div class="several-list" role="group" aria-label={label}>
+        {(item.options ?? []).map(({ code, label: text }) => (
+          <label key={code} class="check">
+            <input type="checkbox" checked={several.includes(code)} onChange={(event) => toggle(code, event.currentTarget.checked)} /> {say(text)}
+          </label>
+        ))}
+      </div>
+    </details>
+  );
+}

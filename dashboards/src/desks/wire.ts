@@ -1,0 +1,78 @@
+/** What travels between the desks and their doors. */
+import type { RedFlag } from "../answer/flags";
+import type { Answers, Questionnaire } from "../answer/questionnaire";
+import type { Instant, Words } from "../wire";
+
+export interface Resident {
+  id: string;
+  name: string;
+  room: string;
+  pathway: string;
+  status: string;
+  state: "none" | "waits" | "open" | "answered" | "missed";
+  slot?: string | null;
+  opens_at?: Instant | null;
+  due_at?: Instant | null;
+  closes_at?: Instant | null;
+  received_at?: Instant | null;
+  /** Told to the resident's circle alone. */
+  answers?: Answers | null;
+}
+
+export interface Sitting {
+  at: Instant;
+  facility: string;
+  name: string;
+  residents: Resident[];
+  questionnaires: Record<string, Questionnaire>;
+  flags: Record<string, RedFlag[]>;
+}
+
+export interface RowSent {
+  patient: string;
+  slot: string;
+  id: string;
+  answers: Answers;
+}
+
+export interface RowTold {
+  patient: string;
+  slot: string;
+  id: string;
+  status: number;
+  kind?: string;
+  errors?: { path: string; message: string }[];
+  received_at?: Instant;
+}
+
+export interface Call {
+  id: string;
+  name: string;
+  phone: string;
+  calls: number;
+  call_at: Instant | null;
+  script: Words;
+  pathway: string;
+}
+
+export type CallOutcome = "agreed" | "refused" | "unreachable" | "call_again";
+
+export interface Imported {
+  row: number;
+  id?: string;
+  pending?: boolean;
+  kind?: string;
+  errors?: { path: string; message: string }[];
+  similar?: number;
+}
+
+export interface TrailLine {
+  number: number;
+  at: Instant;
+  who: string;
+  name?: string | null;
+  grant: string;
+  act: string;
+  file: string;
+  screen: string;
+}

@@ -1,0 +1,296 @@
+"""An EHPAD's sitting, the tracing agents' calls and the access trail, against the stand-in."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from tests.browser.conftest import DESK, PHONE, Screen, shot
+from tests.browser.stand_in import SECRET, StandIn
+from tests.browser.stand_in_follow_up import EHPAD, RESIDENTS
+from tests.browser.test_screens import overflow, serious
+
+pytestmark = pytest.mark.browser
+
+Visit = Callable[..., Page]
+SEEN_ALREADY = 7  # of the stand-in's residents; one more can't be seen yet
+
+
+@pytest.fixture
+def visit(browser: Browser, stand_in: StandIn) -> Iterator[Visit]:
+    """Return what opens a desk for somebody; what the page complained of fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def visited(path: str, *, who: str, screen: Screen = DESK, night: bool = False, tongue: str = "fr-FR") -> Page:
+        context = browser.new_context(
+            viewport={"width": screen.width, "height": screen.height},
+            color_scheme="dark" if night else "light",
+            locale=tongue,
+            timezone_id="Europe/Paris",
+            has_touch=screen.is_narrow,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        quiet = re.compile(r"status of \d+|ERR_INTERNET_DISCONNECTED|WebSocket")
+        page.on(
+            "console",
+            lambda said: complaints.append(said.text) if said.type == "error" and not quiet.search(said.text) else None,
+        )
+        page.goto(f"{stand_in.url}{path}#connexion={SECRET}.{who}")
+        return page
+
+    yield visited
+    for context in contexts:
+        context.close()
+    assert not complaints, "the page complained:\n" + "\n".join(complaints)
+
+
+def small_targets(page: Page) -> list[str]:
+    """Return what can be touched within the desk and is smaller than 44 px."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll(
+                '#main button, #main input:not([type=checkbox]), #main select, #main summary, #main a')]
+            .filter((part) => part.checkVisibility() && part.getBoundingClientRect().width > 0)
+            .map((part) => [part.textContent || part.ariaLabel || part.id, part.getBoundingClientRect()])
+            .filter(([, { width, height }]) => width < 43.5 || height < 43.5)
+            .map(([text, { width, height }]) => `${text} ${width}×${height}`)"""
+    )
+    return found
+
+
+# --- an EHPAD's sitting ----------------------------------------------------------------------------------------------
+
+
+def sitting(visit: Visit, **more: object) -> Page:
+    """Return the sitting's page, all residents there."""
+    page = visit(f"/sitting/{EHPAD}", who="demo-ehpad", **more)
+    expect(page.locator("tr[data-resident]")).to_have_count(RESIDENTS)
+    return page
+
+
+def line(page: Page, id_: str) -> Locator:
+    """Return a resident's row."""
+    return page.locator(f'tr[data-resident="{id_}"]')
+
+
+def cell(page: Page, id_: str, link: str) -> Locator:
+    """Return a resident's cell."""
+    return line(page, id_).locator(f'[data-col="{link}"]')
+
+
+def test_a_column_is_filled_in_by_keyboard_and_each_row_is_sent(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    to_see = RESIDENTS - SEEN_ALREADY - 1
+    expect(page.locator(".sitting-count")).to_have_text(f"{to_see} à voir sur {RESIDENTS - 1}")
+    expect(page.locator(".sitting-missing button")).to_have_count(to_see)
+    cell(page, "r00", "temperature").focus()
+    for text in ("37,2", "36,9", "?", "38.1"):
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+    expect(cell(page, "r04", "temperature")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(cell(page, "r03", "temperature")).to_be_focused()
+    cell(page, "r00", "breathless").focus()
+    page.keyboard.press("N")
+    page.keyboard.press("ArrowDown")
+    expect(cell(page, "r01", "breathless")).to_be_focused()
+    expect(cell(page, "r00", "breathless")).to_have_value("no")
+    expect(line(page, "r00")).to_have_attribute("data-standing", "started")
+    page.get_by_role("button", name="Envoyer les 4 lignes remplies").click()
+    expect(line(page, "r00")).to_have_attribute("data-standing", "done")
+    expect(line(page, "r00")).to_contain_text(re.compile(r"transmis \d\d:\d\d"))
+    expect(line(page, "r00")).to_contain_text("manque : Saturation")  # and what was told is sent all the same
+    sent = stand_in.follow_up.sat
+    assert sent["r00"]["answers"] == {"temperature": 37.2, "breathless": "no"}
+    assert sent["r02"]["answers"] == {"temperature": None}
+    assert sent["r03"]["answers"] == {"temperature": 38.1}
+    expect(page.locator(".sitting-count")).to_have_text(f"{to_see - 4} à voir sur {RESIDENTS - 1}")
+    expect(page.locator(".sitting-missing button").first).to_have_text("106")  # 105 had been seen before
+    page.locator(".sitting-missing button").last.click()
+    expect(cell(page, "r57", "temperature")).to_be_focused()
+    expect(page.locator(".sitting-count")).to_be_in_viewport()
+
+
+def test_what_becomes_of_a_row_is_told_in_it(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    stand_in.follow_up.refuse_rows = {
+        "r00": {"status": 409, "kind": "slot-closed"},
+        "r01": {"status": 422, "errors": [{"path": "answers.measures/pulse", "message": "…"}]},
+        "r02": {"status": 202},
+    }
+    for id_ in ("r00", "r01", "r02", "r03"):
+        cell(page, id_, "pulse").fill("80")
+    cell(page, "r03", "spo2").fill("970")  # impossible: it stays here, the rest goes
+    page.get_by_role("button", name="Envoyer les 4 lignes remplies").click()
+    expect(line(page, "r00").get_by_role("alert")).to_contain_text("la séance est close")
+    expect(line(page, "r01").get_by_role("alert")).to_contain_text("à vérifier : Pouls")
+    expect(cell(page, "r01", "pulse")).to_have_attribute("aria-invalid", "true")
+    expect(line(page, "r02")).to_have_attribute("data-standing", "done")  # asked again by itself
+    expect(line(page, "r03")).to_have_attribute("data-standing", "done")
+    assert stand_in.follow_up.sat["r03"]["answers"] == {"pulse": 80}
+    shot(page, "desks-sitting-told")
+    assert serious(page) == []
+
+
+def test_without_a_network_rows_stay_and_go_by_themselves(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    page.context.set_offline(True)
+    cell(page, "r06", "temperature").fill("37,4")
+    line(page, "r06").get_by_role("button", name="Envoyer").click()
+    expect(line(page, "r06").get_by_role("alert")).to_contain_text("pas de réseau")
+    assert not stand_in.follow_up.sat
+    page.context.set_offline(False)
+    expect(line(page, "r06")).to_have_attribute("data-standing", "done")
+    assert list(stand_in.follow_up.sat) == ["r06"]
+
+
+def test_a_red_flag_calls_for_the_15_in_its_row(visit: Visit) -> None:
+    page = sitting(visit)
+    cell(page, "r00", "warning-signs").click()
+    line(page, "r00").get_by_label("Cyanose").check()
+    call = line(page, "r00").get_by_role("alert").get_by_role("link")
+    expect(call).to_contain_text("Appelez le 15")
+    expect(call).to_have_attribute("href", "tel:15")
+    page.keyboard.press("Escape")
+    expect(cell(page, "r00", "warning-signs")).to_be_focused()
+    cell(page, "r00", "warning-signs").click()
+    line(page, "r00").get_by_label("Aucun").check()
+    expect(call).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("screen", "night"), [(DESK, False), (DESK, True), (PHONE, False)], ids=["desk-day", "desk-night", "phone-day"]
+)
+def test_the_sitting_fits_and_can_be_read_by_all(visit: Visit, screen: Screen, night: bool) -> None:
+    page = sitting(visit, screen=screen, night=night)
+    cell(page, "r00", "temperature").fill("37,2")
+    cell(page, "r01", "temperature").fill("372")
+    cell(page, "r01", "breathless").select_option("at-rest")
+    page.mouse.move(0, 0)
+    shot(page, f"desks-sitting-{screen.name}-{'night' if night else 'day'}")
+    # Who is missing stands in one line, which scrolls.
+    assert [each for each in overflow(page) if not each.startswith("room-link")] == []
+    assert serious(page) == []
+    assert small_targets(page) == []
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+
+def test_calls_are_made_by_time_and_the_next_one_comes_by_itself(visit: Visit, stand_in: StandIn) -> None:
+    page = visit("/calls", who="demo-tracing")
+    expect(page.get_by_role("heading", name="5 personnes à appeler")).to_be_visible()
+    expect(page.locator(".call-row").first).to_contain_text("en retard")
+    expect(page.get_by_role("heading", name="Abadie Odette")).to_be_focused()
+    call = page.get_by_role("link", name="Appeler le 06 12 34 56 70")
+    expect(call).to_have_attribute("href", "tel:+33612345670")
+    save = page.get_by_role("button", name="Enregistrer, et appeler le suivant")
+    expect(save).to_be_disabled()
+    page.get_by_role("button", name="D’accord").click()
+    page.get_by_label("Note (facultatif)").fill("par sa fille")
+    save.click()
+    expect(page.get_by_role("heading", name="4 personnes à appeler")).to_be_visible()
+    expect(page.get_by_role("heading", name="Barthe Marcel")).to_be_focused()
+    expect(page.locator(".call-saved")).to_have_text("Abadie Odette : d’accord, enregistré.")
+    page.get_by_role("button", name="Pas de réponse").click()
+    page.get_by_role("button", name="Demain 10 h").click()
+    save.click()
+    expect(page.get_by_role("heading", name="Castex Simone")).to_be_focused()
+    expect(page.locator(".call-row").last).to_contain_text("1 appel déjà fait")
+    agreed, unreachable = stand_in.follow_up.called
+    assert agreed == {"patient": "c0", "act": "call", "outcome": "agreed", "note": "par sa fille"}
+    assert unreachable["outcome"] == "unreachable"
+    assert unreachable["next_at"] > stand_in.clock
+    page.route(
+        "**/patients/c2/acts",
+        lambda route: route.fulfill(status=409, body='{"type": "urn:vigilits:problem:over"}'),
+        times=1,
+    )
+    page.get_by_role("button", name="Refuse").click()
+    save.click()
+    expect(page.locator(".call-saved")).to_have_text("Quelqu’un d’autre l’a déjà fait : la liste est à jour.")
+
+
+def test_a_list_is_imported_and_each_wrong_row_is_told(visit: Visit, stand_in: StandIn) -> None:
+    page = visit("/calls", who="demo-tracing")
+    page.route(
+        "**/api/v1/regions/*/pathways",
+        lambda route: route.fulfill(
+            json={"pathways": [{"id": "ars-contact", "title": {"fr": "Contact", "en": "Contact"}, "first_call": {}}]}
+        ),
+    )
+    page.get_by_text("Importer une liste").click()
+    lines = [
+        "birth_name;first_names;birth_date;phone",
+        "DURAND;Odette;1942-03-07;+33612345678",
+        "DUPONT;Jean;1950-01-01;+33612345679",
+        "MARTIN;Paul;1960-02-02;",
+    ]
+    page.get_by_label("Fichier").set_input_files(
+        {"name": "liste.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
+    )
+    expect(page.get_by_text("3 lignes lues dans le fichier")).to_be_visible()
+    page.get_by_role("button", name="Importer", exact=True).click()
+    expect(page.get_by_text("2 dossiers ouverts · 1 ligne à corriger")).to_be_visible()
+    expect(page.locator(".bring-rows")).to_contain_text("Ligne 3 : téléphone")
+    expect(page.locator(".bring-rows")).to_contain_text("Ligne 2 : ressemble à un dossier déjà ouvert")
+    assert [row["birth_name"] for row in stand_in.follow_up.imported] == ["DURAND", "DUPONT"]
+    shot(page, "desks-calls-import")
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize(
+    ("screen", "night"), [(DESK, False), (PHONE, False), (PHONE, True)], ids=["desk-day", "phone-day", "phone-night"]
+)
+def test_the_calls_fit_and_can_be_read_by_all(visit: Visit, screen: Screen, night: bool) -> None:
+    page = visit("/calls", who="demo-tracing", screen=screen, night=night)
+    page.get_by_role("button", name="Rappeler", exact=True).click()
+    shot(page, f"desks-calls-{screen.name}-{'night' if night else 'day'}")
+    assert overflow(page) == []
+    assert serious(page) == []
+    assert small_targets(page) == []
+
+
+# --- the trail -------------------------------------------------------------------------------------------------------
+
+
+def test_the_trail_is_read_by_person_and_by_file_and_further_back(visit: Visit) -> None:
+    page = visit("/trail", who="demo-dpo")
+    expect(page.locator(".trail-table tbody tr")).to_have_count(50)
+    page.get_by_role("button", name="Plus anciens").click()
+    expect(page.locator(".trail-table tbody tr")).to_have_count(100)
+    page.get_by_label("Personne (identifiant)").fill("demo-nurse")
+    page.get_by_role("button", name="Chercher").click()
+    expect(page).to_have_url(re.compile(r"/trail\?person=demo-nurse$"))
+    expect(page.locator(".trail-table tbody tr")).to_have_count(40)
+    file = page.locator(".trail-link.code").first
+    name = file.get_attribute("title") or ""
+    file.click()
+    expect(page).to_have_url(re.compile(rf"file={name}"))
+    expect(page.get_by_label("Dossier (pseudonyme)")).to_have_value(name)
+    page.get_by_role("button", name="Tout voir").click()
+    expect(page.locator(".trail-table tbody tr")).to_have_count(50)
+    page.go_back()
+    expect(page.get_by_label("Dossier (pseudonyme)")).to_have_value(name)
+
+
+def test_others_see_their_own_accesses_alone(visit: Visit) -> None:
+    page = visit("/trail", who="demo-nurse")
+    expect(page.get_by_text("Vous voyez vos propres accès.")).to_be_visible()
+    expect(page.get_by_label("Personne (identifiant)")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("screen", "night"), [(DESK, False), (DESK, True), (PHONE, False)], ids=["desk-day", "desk-night", "phone-day"]
+)
+def test_the_trail_fits_and_can_be_read_by_all(visit: Visit, screen: Screen, night: bool) -> None:
+    page = visit("/trail", who="demo-dpo", screen=screen, night=night)
+    page.wait_for_selector(".trail-table")
+    shot(page, f"desks-trail-{screen.name}-{'night' if night else 'day'}")
+    assert overflow(page) == []
+    assert serious(page) == []
+    assert small_targets(page) == []
