@@ -49,5 +49,5 @@ export const doors = {
   subscribe: (body: unknown) => ask<PushSubscriptionRow>("/me/push-subscriptions", say("POST", body)),
   unsubscribe: (id: string) => ask<void>(`/me/push-subscriptions/${encodeURIComponent(id)}`, say("DELETE")),
   tryPush: (id: string) => ask<unknown>(`/me/push-subscriptions/${encodeURIComponent(id)}/test`, say("POST", {})),
-  seen: (link: string) => ask<{ title: Words; seen: boolean; group?: string }>("/seen", say("POST", { link })),
+  seen: (link: string) => ask<{ title: Words; seen: boolean; group?: string; link?: string }>("/seen", say("POST", { link })),
 };

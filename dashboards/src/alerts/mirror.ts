@@ -12,6 +12,7 @@ export class AlertsMirror {
     overrides: new Map(),
     channels: new Map(),
     on_call: new Map(),
+    counts: new Map(),
   };
   token: string | null = null;
   rebuilding = false;

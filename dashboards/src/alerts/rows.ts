@@ -5,7 +5,8 @@ import type { Concern, Group, HeldAlert, Severity, Silence } from "./wire";
 
 export const SEVERITIES: Severity[] = ["critical", "warning", "info"];
 export const WEIGHT: Record<Severity, number> = { critical: 2, warning: 1, info: 0 };
-export const CONCERNS: Concern[] = ["beds", "data", "system"];
+/** Those that the desk can be narrowed to: patients' are on no desk. */
+export const CONCERNS: Concern[] = ["beds", "data", "system", "cluster"];
 
 /** What a row is: somebody must act, nobody answered, somebody has it, it is kept quiet, it is over. */
 export type Standing = "unanswered" | "open" | "taken" | "hushed" | "over";
@@ -184,6 +185,11 @@ export function inOrder(rows: readonly Row[]): Row[] {
       (a.id < b.id ? -1 : 1),
   );
 }
+
+/** Whether it is of a patient: what is done with it is done on the patient's page. */
+export const isOfPatient = (row: Row): boolean => row.concern === "patients";
+/** Whether a silence could keep it quiet: not what goes to people by a plan of its own. */
+export const canSilence = (row: Row): boolean => row.concern !== "patients" && row.concern !== "cluster";
 
 /** Whether nobody has it yet, and somebody should. */
 export const needsSomebody = (row: Row): boolean => BAND[row.standing] === 0;

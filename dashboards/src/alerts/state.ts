@@ -11,7 +11,7 @@ import { followTouch, muted, ring } from "./bells";
 import { doors, type ActWords } from "./http";
 import { AlertsMirror, type Held } from "./mirror";
 import { followWorker } from "./push";
-import { filtered, inOrder, isMine, rowsOf, tallied, type Filter, type Row } from "./rows";
+import { filtered, inOrder, isMine, isOfPatient, rowsOf, tallied, type Filter, type Row } from "./rows";
 import { heardOf, sounding, type Heard } from "./sound";
 import { followTab } from "./tab";
 import type { Act, Acted, AlertsFrame, Person, Refusal } from "./wire";
@@ -313,6 +313,7 @@ export const forget = (id: string): void => put(said, id, null);
 /** Returns the alerts of a row to which an act can be done as they stand. */
 function applies(act: Act, row: Row): string[] {
   if (!hasCell.value && !isMine(row, me.value)) return [];
+  if (isOfPatient(row) && act !== "seen") return [];
   const open = row.open.map(({ alert }) => alert);
   const among = {
     seen: open,

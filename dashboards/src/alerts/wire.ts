@@ -2,7 +2,7 @@
 import type { Instant, Words } from "../wire";
 
 export type Severity = "info" | "warning" | "critical";
-export type Concern = "beds" | "data" | "system";
+export type Concern = "beds" | "data" | "system" | "cluster" | "patients";
 export type Outcome = "acted" | "no_action_needed" | "wrong";
 
 export interface Alert {
@@ -114,6 +114,21 @@ export interface OnCallNow {
   trouble?: string;
 }
 
+/** At least so many, and at most so many. */
+export interface Span {
+  least: number;
+  most: number;
+}
+
+/** How many patients are followed, of an hour: cells `<département>/<colour>`, and margins, of no fewer than are shown. */
+export interface Counts {
+  at: Instant;
+  cells: Record<string, number>;
+  departements: Record<string, number>;
+  colours: Record<string, Span>;
+  all: Span;
+}
+
 /** Whole values by key; in changes null removes one. */
 export interface AlertMaps {
   alerts: HeldAlert;
@@ -122,8 +137,9 @@ export interface AlertMaps {
   overrides: Override;
   channels: ChannelState;
   on_call: OnCallNow;
+  counts: Counts;
 }
-export const MAPS = ["alerts", "groups", "silences", "overrides", "channels", "on_call"] as const;
+export const MAPS = ["alerts", "groups", "silences", "overrides", "channels", "on_call", "counts"] as const;
 
 export type AlertsPicture = { token?: string; at: Instant; rebuilding?: boolean } & {
   [K in keyof AlertMaps]?: Record<string, AlertMaps[K]>;

@@ -8,7 +8,7 @@ import { useHold, useStillOrder } from "../../screen/hold";
 import { keysShown } from "../../screen/keys";
 import { Pending } from "../../screen/pending";
 import { say, t } from "../../words";
-import { CONCERNS, EVERYTHING, goesOn, isPressing, needsSomebody, SEVERITIES, tallied, type Row } from "../rows";
+import { canSilence, CONCERNS, EVERYTHING, goesOn, isPressing, needsSomebody, SEVERITIES, tallied, type Row } from "../rows";
 import {
   act,
   actOnAll,
@@ -30,9 +30,11 @@ import { Detail } from "./detail";
 import { closeForm, form, headOf, RowForm } from "./forms";
 import {
   ActButton,
+  Flagged,
   LiveValue,
   mainActs,
   NextDown,
+  OpenFile,
   Outcome,
   Places,
   SeenBy,
@@ -294,6 +296,7 @@ function DeskRow({ row }: { row: Row }) {
               <Ticking text={(clock) => words.since(sinceText(row.since)(clock))} />
             </span>
             <LiveValue alert={row.alerts[0]!.alert} />
+            <Flagged row={row} />
             <Places row={row} />
           </span>
           {row.told.length + row.seen.length > 0 && (
@@ -311,6 +314,7 @@ function DeskRow({ row }: { row: Row }) {
           {mainActs(row).map((what) => (
             <ActButton key={what} what={what} row={row} main={what === "take" && needsSomebody(row)} short />
           ))}
+          <OpenFile row={row} />
           <ChevronRight class="chevron" size={18} aria-hidden="true" />
         </div>
       </div>
@@ -351,7 +355,7 @@ function useDeskKeys(order: string[], byId: Map<string, Row>): void {
     };
     const ask = (is: "hand_over" | "resolve" | "comment" | "silence") =>
       onRow((row) => {
-        if (is === "silence" || can(is, row)) form.value = { row: row.id, is };
+        if (is === "silence" ? canSilence(row) : can(is, row)) form.value = { row: row.id, is };
       });
     const does: Record<string, () => void> = {
       j: () => step(1),

@@ -7,7 +7,7 @@ import { region, zone } from "../../state";
 import { SeverityGlyph } from "../../screen/glyphs";
 import { say, t } from "../../words";
 import { doors } from "../http";
-import type { Row } from "../rows";
+import { isOfPatient, type Row } from "../rows";
 import { asCards, can, isTight, map, now, people } from "../state";
 import type { Entry, HeldAlert } from "../wire";
 import { ta } from "../words";
@@ -39,7 +39,7 @@ export function Detail({ row }: { row: Row }) {
             {say(held.alert.todo)}
           </p>
         )}
-        {/^https:\/\/|^\/[^/]/.test(held.alert.link ?? "") && (
+        {!isOfPatient(row) && /^https:\/\/|^\/[^/]/.test(held.alert.link ?? "") && (
           <p>
             {held.alert.link!.startsWith("/") ? (
               <a href={held.alert.link} onClick={onLink}>

@@ -6,12 +6,12 @@ import { useHold, useStillOrder } from "../../screen/hold";
 import { Pending } from "../../screen/pending";
 import { onLink } from "../../route";
 import { say, t } from "../../words";
-import { needsSomebody, type Row } from "../rows";
+import { isOfPatient, needsSomebody, type Row } from "../rows";
 import { arrived, busy, filter, hasDesk, isGone, isNarrow, me, narrow, onlyMine, overCount, rows, shown, soundBlocked, unfolded } from "../state";
 import { ta } from "../words";
 import { Detail } from "./detail";
 import { RowForm } from "./forms";
-import { ActButton, LiveValue, mainActs, NextDown, Outcome, SeenBy, sinceText, Standing, Ticking, Title, who } from "./parts";
+import { ActButton, Flagged, LiveValue, mainActs, NextDown, OpenFile, Outcome, SeenBy, sinceText, Standing, Ticking, Title, who } from "./parts";
 import { Settings } from "./settings";
 
 export function Feed() {
@@ -80,6 +80,7 @@ function Card({ row }: { row: Row }) {
   const isUnfolded = unfolded.value === row.id;
   const others = row.told.map(({ person }) => person).filter((person) => person !== me.value);
   const acts = mainActs(row);
+  const hasFile = isOfPatient(row);
   return (
     <li
       class={`alert-card ${isUnfolded ? "unfolded" : ""}`}
@@ -103,8 +104,9 @@ function Card({ row }: { row: Row }) {
       </h2>
       <p class="card-now">
         <LiveValue alert={row.alerts[0]!.alert} />
+        <Flagged row={row} />
       </p>
-      {say(row.alerts[0]!.alert.todo) && needsSomebody(row) && <p class="card-todo">{say(row.alerts[0]!.alert.todo)}</p>}
+      {say(row.alerts[0]!.alert.todo) && needsSomebody(row) && !hasFile && <p class="card-todo">{say(row.alerts[0]!.alert.todo)}</p>}
       <p class="card-who">
         <Standing row={row} />
         {row.standing === "taken" && row.next && <NextDown next={row.next} />}
@@ -115,10 +117,11 @@ function Card({ row }: { row: Row }) {
       </p>
       <Outcome row={row} />
       <RowForm row={row} />
-      <div class="card-acts" data-acts={acts.length}>
+      <div class={`card-acts ${hasFile ? "with-file" : ""}`} data-acts={acts.length + Number(hasFile)}>
         {acts.map((what) => (
           <ActButton key={what} what={what} row={row} main={what === "take" && needsSomebody(row)} />
         ))}
+        <OpenFile row={row} />
       </div>
       <button type="button" class="quiet unfold" aria-expanded={isUnfolded} onClick={() => (unfolded.value = isUnfolded ? null : row.id)}>
         {words.details} <ChevronDown size={16} aria-hidden="true" />

@@ -1,14 +1,15 @@
 /** The small things that rows, cards and details of alerts are made of. */
 import { useComputed, useSignal } from "@preact/signals";
-import { Check, CircleCheck, Clock as ClockIcon, Eye, MessageSquare, BellOff, Forward, Hand, X } from "lucide-preact";
+import { Check, CircleCheck, Clock as ClockIcon, Eye, FolderOpen, MessageSquare, BellOff, Forward, Hand, X } from "lucide-preact";
 import { useEffect } from "preact/hooks";
 import { isStale } from "../../figures";
 import { age, percent, timeOfDay } from "../../format";
-import { departementName, total, verdict as ofBeds, ward, zone } from "../../state";
+import { onLink } from "../../route";
+import { departementName, facilityOf, total, verdict as ofBeds, ward, zone } from "../../state";
 import { Clock, Glyph } from "../../screen/glyphs";
 import { say, t } from "../../words";
 import { countDown } from "../count_down";
-import type { Next, Row, Teller } from "../rows";
+import { canSilence, isOfPatient, needsSomebody, type Next, type Row, type Teller } from "../rows";
 import { act, busy, can, forget, hasCell, map, me, nameOf, now, said } from "../state";
 import type { Act, Alert, Refusal } from "../wire";
 import { ta } from "../words";
@@ -255,14 +256,34 @@ export function ActButton({ what, row, main = false, short = false }: { what: Ac
 /** The acts that fit how the alert stands: what is wanted first, the rest behind it. */
 export function mainActs(row: Row): Act[] {
   if (row.standing === "over") return [];
+  if (isOfPatient(row) && !needsSomebody(row)) return [];
   const acts: Act[] = row.standing === "taken" ? (row.takenBy === me.value ? ["hand_over", "resolve"] : []) : ["seen", "take"];
   return acts.filter((what) => can(what, row));
+}
+
+/** The way to the patient's page, where it is taken, handed over and closed; nothing for what is not of a patient. */
+export function OpenFile({ row }: { row: Row }) {
+  const link = row.alerts[0]!.alert.link ?? "";
+  if (!isOfPatient(row) || !/^\/[^/\\]/.test(link)) return null;
+  return (
+    <a class={`act open-file ${needsSomebody(row) ? "main" : ""}`} href={link} onClick={onLink}>
+      <FolderOpen size={18} aria-hidden="true" />
+      {ta.value.openFile}
+    </a>
+  );
+}
+
+/** The establishment that an alert flags, by its name where the directory has one. */
+export function Flagged({ row }: { row: Row }) {
+  const finess = row.concern === "cluster" ? row.alerts[0]!.alert.labels.facility : undefined;
+  if (finess === undefined) return null;
+  return <span class="flagged">{facilityOf.value.get(finess)?.name ?? ta.value.facility(finess)}</span>;
 }
 
 export function SilenceButton({ row }: { row: Row }) {
   const words = ta.value;
   const isOpen = form.value?.row === row.id && form.value.is === "silence";
-  if (!hasCell.value || row.standing === "over") return null;
+  if (!hasCell.value || row.standing === "over" || !canSilence(row)) return null;
   return (
     <button type="button" class="act" aria-expanded={isOpen} onClick={() => (form.value = isOpen ? null : { row: row.id, is: "silence" })}>
       <BellOff size={16} aria-hidden="true" />

@@ -19,7 +19,7 @@ export function Seen() {
   const state = useSignal<State>("asked");
   const kept = useSignal(secret);
   const title = useSignal("");
-  const group = useSignal("");
+  const there = useSignal("");
   useTitle(`${words.seenButton} · vigilits`);
   useEffect(() => {
     performance.mark("usable");
@@ -28,7 +28,7 @@ export function Seen() {
       const next = location.hash.slice(1);
       if (next === "") return;
       kept.value = next;
-      title.value = group.value = "";
+      title.value = there.value = "";
       state.value = "asked";
     };
     addEventListener("hashchange", anew);
@@ -41,7 +41,8 @@ export function Seen() {
       const answer = await doors.seen(link);
       if (kept.value !== link) return;
       title.value = say(answer.title);
-      group.value = answer.group ?? "";
+      // A path of this site, whatever was answered.
+      there.value = /^\/[^/\\]/.test(answer.link ?? "") ? answer.link! : "";
       state.value = "seen";
       // It has done what it can: it need not stay where a browser keeps addresses.
       history.replaceState(null, "", "/seen");
@@ -65,7 +66,7 @@ export function Seen() {
             <h1 role="status">{words.seenDone}</h1>
             {title.value && <p class="seen-title">{title.value}</p>}
             <p>{words.seenAgain}</p>
-            <a class="seen-open" href={group.value ? `/alerts?group=${encodeURIComponent(group.value)}` : "/alerts?mine"}>
+            <a class="seen-open" href={there.value || "/alerts?mine"}>
               {words.seenOpen}
             </a>
           </>

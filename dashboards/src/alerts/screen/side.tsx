@@ -10,6 +10,7 @@ import { doors } from "../http";
 import { hasCell, map, now } from "../state";
 import type { OnCallNow } from "../wire";
 import { ta } from "../words";
+import { Patients } from "./counts";
 import { PersonChoice, spelled, valueText } from "./forms";
 import { sinceText, Ticking, who } from "./parts";
 
@@ -56,6 +57,7 @@ export function Side() {
         </ul>
         <StandIns />
       </section>
+      <Patients />
       <section aria-labelledby="silences-title" id="silences">
         <h2 id="silences-title">{words.silences}</h2>
         {silenced === 0 && <p class="sum">{words.silencesNone}</p>}

@@ -1,5 +1,6 @@
 /** The words of alerts in French, the first language: the other dictionary has exactly these keys. */
 import type { Besides } from "../rows";
+import type { Colour } from "../counts";
 import type { Act, Concern, Outcome, Severity } from "../wire";
 
 const s = (n: number) => (Math.abs(n) >= 2 ? "s" : "");
@@ -24,7 +25,9 @@ export const fr = {
   nowIs: (rate: string, free: string) => `maintenant ${rate}, ${free}`,
   nowFree: (free: string) => `maintenant ${free}`,
   free: (n: string, many: boolean) => `${n} libre${many ? "s" : ""}`,
-  concerns: { beds: "Lits", data: "Données", system: "Système" } as Record<Concern, string>,
+  concerns: { beds: "Lits", data: "Données", system: "Système", cluster: "EHPAD", patients: "Patients" } as Record<Concern, string>,
+  openFile: "Ouvrir le dossier",
+  facility: (finess: string) => `établissement ${finess}`,
   more: (n: number) => `+ ${n}`,
   none: "Aucune alerte n’attend quelqu’un.",
   noneMine: "Rien ne vous attend, vous.",
@@ -276,6 +279,19 @@ export const fr = {
   seenNone: "Ce lien est incomplet.",
   seenFailed: "Pas transmis. Réessayez.",
   seenOpen: "Ouvrir l’alerte",
+
+  // Patients followed at home, counted
+  followed: "Patients suivis à domicile",
+  followedAt: (time: string) => `Comptés à ${time}`,
+  followedWhy: "Sous 11, rien n’est chiffré ; les totaux de la région sont des fourchettes, pour qu’aucun petit nombre ne se déduise.",
+  departement: "Département",
+  wholeRegion: "Région",
+  few: "< 11",
+  fewSpoken: "moins de 11",
+  between: (most: string) => `à ${most}`,
+  betweenSpoken: (least: string, most: string) => `de ${least} à ${most}`,
+  colours: { red: "Rouge", orange: "Orange", yellow: "Jaune", green: "Vert", unanswered: "Sans réponse encore" } as Record<Colour, string>,
+  coloursShort: { red: "Rouge", orange: "Orange", yellow: "Jaune", green: "Vert", unanswered: "Sans rép." } as Record<Colour, string>,
 
   announce: {
     came: (severity: string, title: string) => `Nouvelle alerte ${severity} : ${title}`,
