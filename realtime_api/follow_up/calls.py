@@ -133,7 +133,7 @@ class CallDoors:
         here = [each for each in held if each is not None and each.pathway.partition("/")[0] == pathway.id]
         if here or not made.isdisjoint(similar):
             return Problem("similar", similar=len(similar))
-        name, key = await self.opening.create(traits, name)
+        name, key = await self.opening.create(place.capacity.code, traits, name)
         hub = self.rooms.hub_of(place.capacity.code, name)
         if hub is None:
             return Problem("not-ready")

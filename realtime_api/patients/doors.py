@@ -235,7 +235,7 @@ class PatientDoors:
         traits = traits_of(held)
         id_, name = self._new(request, subject, now)
         similar, elsewhere = ([], False) if supports else await self._similar(place, traits, name, now)
-        name, key = await self.opening.create(traits, name)
+        name, key = await self.opening.create(place.code, traits, name)
         hub = self._hub_of(place, name)
         sealed = (await self.opening.seal(name, key, ("file", "", held)))[0]
         zone = _zone(told.zone or _region_zone(place.capacity), now)
