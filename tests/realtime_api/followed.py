@@ -1,7 +1,7 @@
 """A house whose region follows patients at home: four real followup shards, their key store, and small pathways."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from config.settings import Settings
 from domain.alerts.routing import Window, Zone
-from domain.capacity.fold import Item
 from domain.events import PatientEnrolled, Source
 from domain.followup.chart import Chart, Contact, File, Residence, SlotContent
 from domain.followup.pathway import (
@@ -34,7 +33,6 @@ from domain.followup.sealed import About, Sealed
 from domain.places import Region, Words
 from event_log.ids import new_id
 from event_log.topics import FOLLOWUP, followup_shard, followup_shards, init_shards
-from live_state.state import Commit, Position
 from people.keys import Keys, pseudonym
 from people.masters import named
 from people.patient_links import PatientLinks
@@ -45,8 +43,7 @@ from realtime_api.follow_up.gate import Gate
 from realtime_api.patients.opening import traits_of
 from realtime_api.push.patients import PatientsHub
 from streams.followup import Followup
-from streams.shard import NotPrepared
-from tests.realtime_api.house import WITHIN_S, House, Shard
+from tests.realtime_api.house import House, Shard
 from tests.small_region import region as small_region
 
 UTC = Zone(name="UTC", offsets=((0, 0),))
@@ -146,69 +143,29 @@ def person(**more: Any) -> File:
     return File(**(told | more))
 
 
-class FollowedShard(Shard):
-    """A followup worker in small: what a fold wants open is opened first; with the key store away it waits."""
-
-    async def commit(self, items: Sequence[Item]) -> None:
-        """Fold these, and commit; some may be left for the next time."""
-        assert self.build is not None
-        while True:
-            try:
-                ready = await self.sort.prepare(self.memory, items)
-            except NotPrepared:
-                await asyncio.sleep(0.02)
-                continue
-            draft = self.sort.fold(self.memory, ready)
-            if draft.offset > self.memory.offset:
-                break
-        version = self.sort.fold_version
-        at, to = (Position(self.epoch, offset, version) for offset in (self.memory.offset, draft.offset))
-        written = self.sort.written(draft, rebuilding=self.rebuilding)
-        assert await self.state.commit(self.build, Commit(at, to, written.writes, written.feed))
-        self.sort.absorb(self.memory, draft)
-
-
 class FollowedHouse(House):
     """A running API over a region that follows patients at home, and their stores."""
 
     def __init__(self, home: Path, settings: Settings, document: Region) -> None:
-        super().__init__(home, settings, document, alerts=True)
+        super().__init__(home, settings, document, alerts=True, patients=True)
         self.masters = named(home)
         self.keys, self.trail, self.links = Keys(home, self.masters), Trail(home), PatientLinks(home)
         self.pathways = {each.id: each for each in pathways(now())}
-        self.followed: dict[str, FollowedShard] = {}
 
-    async def found(self, at: int | None = None) -> None:
-        """Found the region's shards, those of its patients too."""
-        await super().found(at)
+    async def found_patients(self, at: int | None = None) -> None:
+        """Found the shards of patients, on small pathways, and give the people of the follow-up their rights."""
         for subject, held in PEOPLE.items():
             for role, scope in held:
                 await self.grant(subject, role, scope)
-        names = followup_shards("ici")
-        founded = await init_shards(self.log, names, at or now(), FOLLOWUP)
-        for name in names:
-            told = founded[name]
-            sort = Followup(self.keys)
-            shard = self.followed[name] = FollowedShard(self.log, self.state, sort, name, told.partition, told.epoch)
+        for name, told in (await init_shards(self.log, followup_shards("ici"), at or now(), FOLLOWUP)).items():
+            shard = self.patients[name] = Shard(
+                self.log, self.state, Followup(self.keys), name, told.partition, told.epoch
+            )
             for each in self.pathways.values():
                 await self.publish(f"pathway/{each.id}/{each.version}", msgspec.json.encode(each), shard)
             await shard.tick(at)
             await shard.step()
             self._folding.append(asyncio.create_task(shard.run()))
-
-    async def tick(self, at: int | None = None) -> None:
-        """Let every clock go on."""
-        await super().tick(at)
-        for shard in self.followed.values():
-            await shard.tick(at)
-
-    async def settled(self) -> None:
-        """Return once the API has taken in all that is on the log."""
-        await super().settled()
-        async with asyncio.timeout(WITHIN_S):
-            for name, shard in self.followed.items():
-                while not await self._is_settled(shard, self.rooms.patients.get(name)):  # noqa: ASYNC110 - as in a house
-                    await asyncio.sleep(0)
 
     # -- patients
 
@@ -217,9 +174,9 @@ class FollowedHouse(House):
         """Return where the API opens links."""
         return self.app.state.gate  # type: ignore[no-any-return]
 
-    def shard_of(self, patient: str) -> FollowedShard:
+    def shard_of(self, patient: str) -> Shard:
         """Return the shard that a patient is on."""
-        return self.followed[followup_shard("ici", patient)]
+        return self.patients[followup_shard("ici", patient)]
 
     def hub_of(self, patient: str) -> PatientsHub:
         """Return the API's mirror of it."""

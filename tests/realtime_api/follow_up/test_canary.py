@@ -310,7 +310,7 @@ def _packed(mark: str, content: bytes) -> bool:
 
 def letters_of(home: FollowedHouse) -> Iterator[str]:
     """Yield what patients are sent, as every channel words it."""
-    for shard in home.followed.values():
+    for shard in home.patients.values():
         view = SimpleNamespace(shard=shard.name, patients=shard.memory.patients, charts=shard.memory.sealed)
         stores = Stores(home.home)
         writes = ToPatients(view, stores, now, public_url="https://example.invalid")

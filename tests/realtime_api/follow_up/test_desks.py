@@ -182,7 +182,7 @@ async def test_the_same_list_again_opens_no_second_file(home: FollowedHouse) -> 
 
 async def test_a_list_of_the_same_name_is_answered_alike(home: FollowedHouse) -> None:
     """Sent again where the answer was lost, before it is folded: the ids that were given are those that are there."""
-    shards = list(home.followed.values())
+    shards = list(home.patients.values())
     for shard in shards:
         shard.working.clear()
     home.app.state.commands._outcome_within_s = 0.05

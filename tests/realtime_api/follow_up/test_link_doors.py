@@ -99,7 +99,7 @@ DOORS: dict[str, dict[str, Any]] = {
 
 async def test_unknown_expired_and_revoked_links_are_one_and_the_same_answer(home: FollowedHouse) -> None:
     links = await links_of_nothing(home)
-    ends = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.followed.values()]
+    ends = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.patients.values()]
     for path, body in DOORS.items():
         answers = [await home.post(path, body | {"link": link}) for link in links.values()]
         assert {kind_of(each) for each in answers} == {(404, "no-such-link")}, path
@@ -107,7 +107,7 @@ async def test_unknown_expired_and_revoked_links_are_one_and_the_same_answer(hom
         assert len({str(sorted({**each.headers, "date": ""}.items())) for each in answers}) == 1
     answers = [await home.post("/answer/code", {"link": link}) for link in links.values()]
     assert {(each.status_code, each.text) for each in answers} == {(202, '{"minutes":15}')}
-    after = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.followed.values()]
+    after = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.patients.values()]
     assert after == ends
 
 
@@ -288,13 +288,13 @@ async def test_with_the_key_store_away_nothing_is_accepted_and_nothing_is_in_cle
     patient, other = await home.enrol(), await home.enrol()
     link, slot = home.link(patient), home.slot(patient)
     assert (await answer(home, home.link(other), WELL, slot)).status_code == 201
-    ends = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.followed.values()]
+    ends = [await home.log.end(shard.sort.topic, shard.partition) for shard in home.patients.values()]
     store = home.home / "keys.sqlite3"
     store.rename(home.home / "elsewhere")
     refused = await answer(home, link, RED | {"remark": SECRET}, slot)
     assert kind_of(refused) == (503, "key-store-away")
     assert int(refused.headers["retry-after"]) > 0
-    assert [await home.log.end(s.sort.topic, s.partition) for s in home.followed.values()] == ends
+    assert [await home.log.end(s.sort.topic, s.partition) for s in home.patients.values()] == ends
     (home.home / "elsewhere").rename(store)
     assert (await answer(home, link, RED | {"remark": SECRET}, slot)).status_code == 201
     assert not any(SECRET.encode() in value for value in await everything_on(home))
@@ -304,7 +304,7 @@ async def everything_on(home: FollowedHouse) -> list[bytes]:
     """Return the records of the followup shards."""
     return [
         record.value or b""
-        for shard in home.followed.values()
+        for shard in home.patients.values()
         async for record in home.log.read(shard.sort.topic, shard.partition, 0)
     ]
 
