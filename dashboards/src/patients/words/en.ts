@@ -382,6 +382,7 @@ export const en: PatientWords = {
     unreachable: "not reached",
     call_again: "to be called again",
     sent: "sent",
+    failed: "could not be sent",
     received: "received",
     red: "red",
     orange: "orange",

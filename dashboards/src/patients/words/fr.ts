@@ -396,6 +396,7 @@ export const fr = {
     unreachable: "injoignable",
     call_again: "à rappeler",
     sent: "envoyé",
+    failed: "non transmis",
     received: "reçu",
     red: "rouge",
     orange: "orange",
