@@ -157,6 +157,8 @@ class Summaries:
                     sent += 1
             except NotGiven as why:
                 await self._failed(patient.id, why)
+                if not why.lasts:
+                    break  # it will hardly be another's luck: a server that is away is asked once a look
         return sent
 
     def due(self) -> list[Patient]:

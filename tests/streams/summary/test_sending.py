@@ -276,6 +276,21 @@ async def test_a_server_that_is_away_is_tried_again_and_the_circle_told_when_it_
     assert view.told() == ["failed", "sent"]
 
 
+async def test_a_server_that_is_away_is_asked_once_a_look_whoever_waits(
+    view: Followed, tmp_path: Path, now: Now, server: MailServer
+) -> None:
+    for number in range(3):
+        view.patients[f"other-{number}"] = replace(view.patient, id=f"other-{number}", over_at=OVER + 1)
+    server.after_data = ["451 busy"]
+    sending = summaries(view, tmp_path, now, server)
+    await sending.send_due()
+    assert server.connections == 1
+    await sending.send_due()  # the others are not known to the live state: it is only looked whether they are
+    assert server.connections == 1
+    now.at += TELLS_AFTER_MS
+    assert await sending.send_due() == 1
+
+
 @pytest.mark.parametrize("why", ["no address", "another domain", "no physician", "no mailbox"])
 async def test_what_lasts_by_itself_is_told_at_once(
     view: Followed, tmp_path: Path, now: Now, server: MailServer, why: str
