@@ -132,6 +132,21 @@ def answer_all(page: Page, **more: str) -> None:
     pick(page, "warning-signs", "Aucun")
 
 
+def outside(page: Page) -> list[str]:
+    """Return what sticks out of the window, or out of its card."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('.answer *')]
+            .filter((part) => part.checkVisibility() && !part.closest('.hidden'))
+            .map((part) => [part, part.getBoundingClientRect(), part.closest('.question') ?? document.body])
+            .filter(([, { left, right }, card]) => {
+                const within = card.getBoundingClientRect();
+                return right > within.right + 1 || left < within.left - 1;
+            })
+            .map(([part]) => part.outerHTML.slice(0, 80))"""
+    )
+    return found
+
+
 def kept_for_offline(page: Page) -> None:
     """Wait until the worker keeps the page and stands before it."""
     page.wait_for_selector('.answer[data-kept="true"]')
@@ -481,6 +496,7 @@ def test_the_page_fits_can_be_read_by_all_and_has_large_targets(visit: Visit, sc
     page = visit(screen=screen, night=night)
     name = f"answer-{screen.name}-{'night' if night else 'day'}"
     assert overflow(page) == []
+    assert outside(page) == []
     assert serious(page) == []
     shot(page, name)
     pick(page, "oxygen", "Non")

@@ -1,5 +1,5 @@
 /** What follows sending: *pas encore transmis* until it was received, what is missing asked for once, and *Merci*. */
-import { Check, CloudOff } from "lucide-preact";
+import { Check, CloudOff, CloudUpload } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { at } from "./format";
 import { Questions } from "./question";
@@ -98,7 +98,7 @@ function NotSent() {
   return (
     <div class="not-sent" role="status">
       <p class="not-sent-title">
-        <CloudOff size={28} aria-hidden="true" />
+        {why === "sending" ? <CloudUpload size={28} aria-hidden="true" /> : <CloudOff size={28} aria-hidden="true" />}
         <strong>{why === "sending" ? words.sending : words.notSent}</strong>
       </p>
       {why !== "sending" && (
