@@ -329,7 +329,6 @@ class Draft(Circle):
         )
         line = Line(id=event.id, at=self.clock, what="enrolled", by=event.source.id, detail=event.pathway)
         self.tell_story(patient.id, line)
-        self.gone.discard(patient.id)
         self.put_chart(patient.id, Chart(file=_of(File, content)))
         self.put(self.begin_slots(patient, self.clock))
         return APPLIED

@@ -112,7 +112,8 @@ def do(day: FollowUp, action: Action) -> None:
         case "again":
             item = day.items[some * 3 % len(day.items)]
             assert not isinstance(item.event, Exception)
-            day.fold(item.event)
+            if getattr(item.event, "patient", patient) in day.state.patients:  # what was erased can't be opened again
+                day.fold(item.event)
         case "memo":
             day.event(MemoWritten, by=who, patient=patient, text=sealed(), due_at=day.now + some * HOUR_MS)
         case "done":
