@@ -39,6 +39,7 @@ PLACEHOLDERS = frozenset(
 )
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 BRACES = re.compile(r"\{([^{}]*)\}")
+RESERVED = ("patient", "ehpad-cluster")  # what followup shards tell of, and what is made of it
 MOST_RULES = 500
 MOST_DEAD_LETTERS = 1_000  # that are counted: where there are so many, more of them tell nothing new
 LONGEST_LINK = 500
@@ -64,6 +65,8 @@ def check(ruleset: Ruleset) -> list[Mistake]:
 def _mistakes_of(rule: Rule) -> Iterator[Mistake]:
     if not SLUG.fullmatch(rule.id):
         yield "id", "is not a slug of up to 64 lower-case letters, digits, '-', '_' and '.'"
+    if rule.id in RESERVED:
+        yield "id", f"{rule.id!r} is not a rule's that measures beds"
     measure = MEASURES.get(rule.on)
     if measure is None:
         yield "on", f"{rule.on!r} is not one of {', '.join(MEASURES)}"

@@ -29,7 +29,6 @@ from tests.small_notices import (
 )
 
 MINUTE, HOUR = 60, 3_600
-OWNER = "followup:ici:2"
 NINE = ChainStep(wait_s=540)
 HOUR_WAIT = ChainStep(wait_s=3_600)
 LOOP = ChainStep(loop=5)
@@ -381,12 +380,17 @@ def test_what_is_done_on_a_patients_page_alone_is_refused_here() -> None:
     assert day.state.alerts["p1"].alert.status == "firing"
 
 
-def test_another_life_of_a_shards_log_ends_what_the_one_before_told_of() -> None:
+def test_another_life_of_a_shards_log_ends_what_the_one_before_told_of_and_no_other() -> None:
     day = ward()
-    day.event(EpochBegan, shard=OWNER, epoch="one")
-    day.step("fired", patient("p1"), epoch="e1")
-    day.event(EpochBegan, shard="capacity:ici", epoch="e2")
-    assert day.state.alerts["p1"].alert.why == "gone"
+    for number in (1, 2):
+        place: dict[str, Any] = {"shard": f"followup:ici:{number}", "epoch": "e1", "offset": 7, "n": 0}
+        day.event(AlertStepped, **place, step=Step("fired", day.now, patient(f"p{number}", plan=RED_PLAN)))
+    day.told()
+    assert day.event(EpochBegan, shard="followup:ici:2", epoch="e2").outcome == "applied"
+    assert day.state.alerts["p2"].alert.why == "gone"
+    assert day.of("p2").status == "resolved"
+    assert day.state.alerts["p1"].alert.status == "firing"
+    assert day.of("p1").status == "telling"
 
 
 def test_each_of_the_four_shards_has_a_mark_of_its_own() -> None:

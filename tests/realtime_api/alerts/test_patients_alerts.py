@@ -13,6 +13,7 @@ from domain.events import AlertStepped, CaseFound, Counted, Event
 from domain.followup.crossing import Case, Count
 from domain.followup.pathway import Cluster
 from event_log.ids import new_id
+from people.directory import People as Directory
 from realtime_api.app import now
 from tests.realtime_api.alarmed import act, hub, kind_of, set_up, until_there
 from tests.realtime_api.house import WITHIN_S, House
@@ -146,3 +147,19 @@ async def test_what_alarms_were_worth_counts_no_patients(desk: House) -> None:
     await cluster(desk)
     rules = (await desk.get("crisis", "/regions/ici/worth")).json()["rules"]
     assert [(rule["rule"], rule["title"]["fr"]) for rule in rules] == [("ehpad-cluster", "Cas groupés dans un EHPAD")]
+
+
+async def test_a_link_out_of_a_message_marks_it_seen_and_leads_to_the_patients_page(desk: House) -> None:
+    await set_up(desk)
+    held = await red(desk)
+    (group,) = held.groups
+    secret = Directory(desk.home).link("ici", group, "nurse", now() + HOUR)
+    answer = await desk.http.post("/api/v1/seen", json={"link": secret})
+    assert answer.json() == {
+        "title": {"fr": "Patient suivi à domicile", "en": "Patient followed at home"},
+        "seen": True,
+        "group": group,
+        "link": "/patients/of-p1",
+    }
+    await desk.settled()
+    assert list(hub(desk).alerts[held.alert.id].seen_by) == ["nurse"]
