@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -258,7 +259,8 @@ class PatientDoors:
         try:
             said = await self._run(place, hub, event)
         except Problem as problem:
-            if problem.status != 503:  # then it may be on the log all the same
+            # Not one that may be on the log all the same, nor one of a request sent again: it may be a patient's.
+            if problem.status != 503 and "idempotency-key" not in request.headers:
                 await self.opening.give_up(key)
             raise
         links = shapes.EnrolledLinks(
@@ -646,7 +648,12 @@ def _region_zone(hub: Hub) -> str:
 
 
 def _zone(name: str, now: int) -> Zone:
-    return zone_of(name, now)
+    return _zone_in(name, datetime.fromtimestamp(now / 1000, UTC).year)
+
+
+@lru_cache(maxsize=256)
+def _zone_in(name: str, year: int) -> Zone:
+    return zone_of(name, int(datetime(year, 7, 1, tzinfo=UTC).timestamp() * 1000))
 
 
 def _first_day(starts_on: str | None, zone: str, now: int) -> int:

@@ -1,17 +1,19 @@
 """A file begins: with consent, within the floors of its pathway, and with a circle that may be one."""
 
 import asyncio
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from domain.followup.pathway import Pathway
 from domain.followup.patient import Patient
 from event_log.codec import decode
 from people.trail import Act, Trail
 from realtime_api.app import now
-from tests.realtime_api.house import House
+from tests.realtime_api.house import House, pathways
 from tests.realtime_api.patients.followed import (
     CANARY,
     PHONE,
@@ -95,6 +97,33 @@ async def test_the_same_key_opens_one_file_however_often_it_is_sent(ward: House)
     assert len((await board(ward, "physician"))["patients"]) == 1
 
 
+async def test_a_key_sent_again_after_days_is_refused_and_takes_nothing_from_the_patient(ward: House) -> None:
+    first = await ask(ward, "POST", "/patients", "physician", body_of(), **{"idempotency-key": "a-form"})
+    patient = first.json()["id"]
+    await ward.patients[hub_of(ward, patient).shard].tick(now() + 50 * 3_600_000)  # what was said is forgotten by now
+    again = await ask(ward, "POST", "/patients", "physician", body_of(), **{"idempotency-key": "a-form"})
+    assert kind_of(again) == (422, "refused")
+    ward.app.state.opening.forget_keys()
+    assert (await page(ward, "physician", patient)).json()["file"]["birth_name"] == CANARY
+
+
+async def test_of_a_file_that_came_to_nothing_no_key_and_no_trait_is_kept(
+    ward: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_api.patients.doors.PatientDoors._pathway", lambda *_: unheard_of())
+    answer = await ask(ward, "POST", "/patients", "physician", body_of())
+    assert wrong_in(answer) == {"pathway"}
+    with sqlite3.connect(ward.home / "keys.sqlite3") as store:
+        assert store.execute("SELECT count(*) FROM keys").fetchone() == (0,)
+        assert store.execute("SELECT count(*) FROM traits").fetchone() == (0,)
+
+
+def unheard_of() -> Pathway:
+    """Return a pathway that the doors know and no shard does: one that was published a moment ago."""
+    (known,) = [pathway for pathway in pathways() if pathway.id == "medical-covid"]
+    return msgspec.structs.replace(known, version="99")
+
+
 async def test_the_id_on_the_log_does_not_follow_from_what_was_sent(ward: House) -> None:
     """A hash of a name, under whatever namespace, is a name to whoever has a list of names."""
     ids = set()
@@ -153,10 +182,9 @@ BAD_FILES: dict[str, tuple[dict[str, Any], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_FILES)
-async def test_a_file_that_can_t_be_is_refused_by_field_and_without_its_values(ward: House, name: str) -> None:
-    more, paths = BAD_FILES[name]
-    assert await refused(ward, file=file_of() | more) == paths
+async def test_a_file_that_can_t_be_is_refused_by_field_and_without_its_values(ward: House) -> None:
+    for name, (more, paths) in BAD_FILES.items():
+        assert await refused(ward, file=file_of() | more) == paths, name
 
 
 BAD_BODIES: dict[str, tuple[dict[str, Any], set[str]]] = {
@@ -193,16 +221,15 @@ BAD_BODIES: dict[str, tuple[dict[str, Any], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_BODIES)
-async def test_what_the_region_or_the_pathway_says_against_is_refused(ward: House, name: str) -> None:
-    more, paths = BAD_BODIES[name]
-    assert await refused(ward, **more) == paths
+async def test_what_the_region_or_the_pathway_says_against_is_refused(ward: House) -> None:
+    for name, (more, paths) in BAD_BODIES.items():
+        assert await refused(ward, **more) == paths, name
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"{", b'{"file": ' * 2000, b"\xff"])
-async def test_what_is_no_file_at_all_is_refused(ward: House, body: bytes) -> None:
-    answer = await ask(ward, "POST", "/patients", "physician", body)
-    assert answer.status_code in (400, 422)
+async def test_what_is_no_file_at_all_is_refused(ward: House) -> None:
+    for body in (b"", b"[]", b'"x"', b"{", b'{"file": ' * 2000, b"\xff"):
+        answer = await ask(ward, "POST", "/patients", "physician", body)
+        assert answer.status_code in (400, 422), body[:20]
 
 
 async def test_everything_that_is_wrong_is_told_at_once(ward: House) -> None:
@@ -258,9 +285,9 @@ async def test_support_opens_a_file_for_a_professional_and_can_read_nothing_back
         assert (await ask(ward, method, path, "support", {})).status_code == 403
 
 
-@pytest.mark.parametrize("named", [None, "", "nobody", "support", "crisis", "home"])
-async def test_support_names_a_professional_who_may_open_files(ward: House, named: str | None) -> None:
-    assert await refused(ward, "support", **{"for": named}) == {"for"}
+async def test_support_names_a_professional_who_may_open_files(ward: House) -> None:
+    for named in (None, "", "nobody", "support", "crisis", "home"):
+        assert await refused(ward, "support", **{"for": named}) == {"for"}, named
 
 
 # --- duplicates ------------------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from people.trail import Act, Trail
 from tests.realtime_api.house import House
 from tests.realtime_api.patients.followed import CANARY, ask, enrol, file_of, kind_of, wrong_in
@@ -61,9 +59,13 @@ async def test_a_clinician_is_not_told_of_others_patients(ward: House) -> None:
     assert told == {"patients": [], "elsewhere": []}
 
 
-@pytest.mark.parametrize("body", [{"name": " "}, {"name": "x", "birth_date": "hier"}, {"name": "x" * 101}])
-async def test_a_search_for_nothing_is_refused(ward: House, body: dict[str, str]) -> None:
-    assert wrong_in(await ask(ward, "POST", "/patients/search", "nurse", body)) <= {"name", "birth_date"}
+async def test_a_search_for_nothing_is_refused(ward: House) -> None:
+    for body, path in (
+        ({"name": " "}, "name"),
+        ({"name": "x", "birth_date": "hier"}, "birth_date"),
+        ({"name": "x" * 101}, "name"),
+    ):
+        assert wrong_in(await ask(ward, "POST", "/patients/search", "nurse", body)) == {path}
 
 
 async def test_whoever_searches_again_and_again_is_stopped(ward: House) -> None:
