@@ -150,7 +150,7 @@ async def test_ten_thousand_wrong_links_a_minute_keep_nobody_out(home: FollowedH
     assert kind_of(refused) == (429, "too-many")
     assert int(refused.headers["retry-after"]) >= 1
     assert (await opened(home, link)).status_code == 200
-    assert max(took) < 1.0
+    assert max(took) < 3.0
 
 
 def test_callers_are_counted_by_address_and_of_ipv6_by_household() -> None:
