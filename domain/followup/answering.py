@@ -38,6 +38,8 @@ class Answering(Asking):
             return refused(why or "over")
         chart = _turned(chart, due, max((trend.days for trend in self.pathway_of(patient).scoring.trends), default=0))
         assert chart.current is not None
+        if any(sending.id == event.id for sending in chart.current.sent):
+            return Said("history", "known already")  # a slot may be open for longer than ids are known
         at = min(event.received_at if event.happened_at is None else event.happened_at, self.clock)
         sending = Sending(id=event.id, at=at, by=event.by, answers=answers)
         before = chart.current

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from domain.alerts.notice import Reason
 from domain.capacity.fold import HOUR_MS
 from domain.followup.alerting import Alerting
 from domain.followup.chart import SlotContent
@@ -9,7 +10,7 @@ from domain.followup.crossing import Count
 from domain.followup.holding import HOUR, Line, circle_of, members, next_hour
 from domain.followup.pathway import Colour
 from domain.followup.patient import Patient, SlotState
-from domain.followup.schedule import Due, no_answer, steps
+from domain.followup.schedule import Due, Step, no_answer, steps
 from domain.followup.times import is_asked, next_of_slot, tell_at
 from domain.places import Words
 
@@ -72,13 +73,21 @@ class Asking(Alerting):
                 to = members(patient, ("ehpad", "nurse")) or circle_of(patient)
                 self.word(patient, f"{due.slot}/remind", at, to, SITTING_WORDS, "warning")
         else:
-            self.message(patient, due.slot, step, at, due.closes_at, patient.channels, patient.asked - 1)
+            self._send(patient, due, step, at)
         return patient
 
     def _ask(self, patient: Patient, due: Due, at: int) -> Patient:
         if self.pathway_of(patient).answered_by != "staff":
-            self.message(patient, due.slot, "due", at, due.closes_at, patient.channels[:1])
+            self._send(patient, due, "due", at)
         return keep_slot(patient, due.slot, SlotState("open", due.due_at))
+
+    def _send(self, patient: Patient, due: Due, step: Step, at: int) -> None:
+        """Let a patient be asked on their first channel, or reminded on all of them."""
+        reason: Reason = "questionnaire" if step == "due" else "reminder"
+        channels = patient.channels[:1] if step == "due" else patient.channels
+        number = ("due", "remind", "remind_again").index(step)
+        sent: dict[str, int] = {"at": at, "give_up_at": due.closes_at, "number": number}
+        self.message(patient, reason, due.slot, step, channels=channels, **sent)
 
     def _miss(self, patient: Patient, due: Due, at: int) -> Patient:
         """Let a slot that nobody answered be a finding; a late answer is taken until it closes."""

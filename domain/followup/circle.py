@@ -207,6 +207,7 @@ class Circle(Answering):
         codes = {id_: at for id_, at in patient.codes.items() if at > self.clock - HOUR_MS}
         if len(codes) >= MOST_CODES:
             return refused("too many codes")
-        self.message(patient, "code", event.id, self.clock, event.give_up_at, patient.channels[:1])
+        first = patient.channels[:1]
+        self.message(patient, "code", "code", event.id, channels=first, at=self.clock, give_up_at=event.give_up_at)
         self.put(replace(patient, codes=codes | {event.id: self.clock}))
         return APPLIED

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from domain.alerts.lifecycle import Step
-from domain.alerts.notice import Notice
+from domain.alerts.notice import Notice, Reason
 from domain.alerts.rule import Severity
 from domain.capacity.fold import APPLIED, Said
 from domain.events import SummaryGiven
@@ -67,7 +67,8 @@ class Ending(Holding):
         severity: Severity = "warning" if by_patient else "info"
         self.word(patient, status, at, circle_of(patient), OVER_WORDS[status], severity)
         if kept:
-            self.message(patient, "end", "end", at, at + TOLD_WITHIN_MS, patient.channels[:1])
+            first = patient.channels[:1]
+            self.message(patient, "end", "end", "end", channels=first, at=at, give_up_at=at + TOLD_WITHIN_MS)
         return patient
 
     def when_erased(self, patient: Patient, at: int) -> int:
@@ -140,15 +141,16 @@ class Ending(Holding):
     def message(
         self,
         patient: Patient,
+        reason: Reason,
         slot: str,
         step: str,
+        *,
+        channels: tuple[Channel, ...],
         at: int,
         give_up_at: int,
-        channels: tuple[Channel, ...],
         number: int = 0,
     ) -> None:
         """Put messages to a patient in the outbox: what they say is written when they are sent, and names nothing."""
-        reason = {"due": "questionnaire", "code": "code", "end": "end"}
         for channel in channels:
             self.post(
                 Notice(
@@ -158,7 +160,7 @@ class Ending(Holding):
                     person=f"patient:{patient.id}",
                     channel=channel,
                     severity="info",
-                    reason=reason.get(step if slot != "code" else "code", "reminder"),  # type: ignore[arg-type]
+                    reason=reason,
                     title=NOTHING,
                     text=NOTHING,
                     todo=NOTHING,

@@ -439,8 +439,7 @@ def fold(state: FollowupState, items: Sequence[Item], opened: Mapping[str, Opene
                 if item.offset in broken:
                     draft.bury(item.offset, broken[item.offset], getattr(item.event, "id", None))
                 elif not draft.fold(item):
-                    upto, lacks = place, draft.lacks
-                    break
+                    return _ended(draft, stuck, draft.lacks)
             except Broken as why:
                 stuck[why.timer] = item.offset, str(why)
                 break
@@ -451,6 +450,11 @@ def fold(state: FollowupState, items: Sequence[Item], opened: Mapping[str, Opene
                 broken[item.offset] = f"{type(error).__name__} while folding"
                 break
         else:
-            draft.dead |= {offset: why for offset, why in stuck.values() if offset not in draft.dead}
-            draft.lacks = lacks
-            return draft
+            return _ended(draft, stuck, lacks)
+
+
+def _ended(draft: Draft, stuck: Mapping[str, tuple[int, str]], lacks: set[str]) -> Draft:
+    """Return the draft with the records at which something that breaks was due, and with what it lacks to go on."""
+    draft.dead |= {offset: why for offset, why in stuck.values() if offset <= draft.offset and offset not in draft.dead}
+    draft.lacks = lacks
+    return draft

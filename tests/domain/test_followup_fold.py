@@ -14,7 +14,7 @@ from domain.events import (
     Tick,
 )
 from domain.followup.fold import needs
-from domain.followup.pathway import Cluster, End, NoAnswer, Slots
+from domain.followup.pathway import Cluster, End, Limits, NoAnswer, Slots
 from domain.followup.patient import Member
 from tests.follow_up_days import (
     CIRCLE,
@@ -69,6 +69,15 @@ def test_a_repetition_changes_nothing_and_a_correction_keeps_what_was_said_first
     assert (content.answers["breathless"], content.first) == (False, {"breathless": True})
     assert day.patient.alert is not None, "a greener answer closes nothing"
     assert day.patient.alert.colour == "red"
+
+
+def test_what_is_sent_again_after_ids_are_forgotten_is_no_correction() -> None:
+    slow = pathway(slots=Slots((1, 9), (540,)), limits=Limits(3600.0, 7 * 86_400.0, 2))
+    day = FollowUp(slow).at("1 9:05")
+    day.answer(RED, id_="a")
+    day.at("4 10:00")
+    assert day.answer(RED, id_="a", slot="1-0900").outcome == "history"
+    assert len(day.slots[PATIENT, "1-0900"].sent) == 1
 
 
 def test_a_correction_beyond_the_limit_is_taken_only_where_it_is_graver() -> None:
