@@ -1,0 +1,64 @@
+/** The rows of a sitting: what is sent of what was typed, and what becomes of it. */
+import { describe, expect, it } from "vitest";
+import type { Item, Questionnaire } from "../src/answer/questionnaire";
+import { after, fresh, isMissing, isReady, isWrong, lacking, numberOf, toSend, typed } from "../src/desks/rows";
+import type { Resident } from "../src/desks/wire";
+
+const words = { fr: "x", en: "x" };
+const pulse: Item = { link: "pulse", kind: "integer", text: words, required: true, unknowable: true, lowest: 20, highest: 250 };
+const fall: Item = { link: "fall", kind: "boolean", text: words, required: true };
+const asked: Questionnaire = { url: "u", version: "1", title: words, items: [pulse, fall] };
+const resident: Resident = { id: "r", name: "X", room: "1", pathway: "p/1", status: "followed", state: "open", slot: "1-0900" };
+
+describe("a row", () => {
+  it("is ready once something in it can be an answer, and sends only that", () => {
+    let row = fresh(resident);
+    expect(isReady(asked, resident, row)).toBe(false);
+    row = typed(row, "pulse", numberOf(pulse, "800"), "800");
+    expect(isWrong(pulse, row)).toBe(true);
+    expect(isReady(asked, resident, row)).toBe(false);
+    row = typed(row, "fall", false);
+    expect(toSend(asked, row)).toEqual({ fall: false });
+    expect(isReady(asked, resident, row)).toBe(true);
+    expect(lacking(asked, row)).toEqual(["pulse"]);
+  });
+
+  it("takes ? for what cannot be measured, where that is offered", () => {
+    expect(numberOf(pulse, "?")).toBeNull();
+    expect(numberOf({ ...pulse, unknowable: false }, "?")).toBeUndefined();
+    expect(numberOf(pulse, "72")).toBe(72);
+  });
+
+  it("asks nothing of whom nothing can be asked now", () => {
+    const row = typed(fresh(resident), "fall", false);
+    for (const state of ["none", "waits"] as const) {
+      expect(isReady(asked, { ...resident, state }, row)).toBe(false);
+      expect(isMissing({ ...resident, state }, row)).toBe(false);
+    }
+    expect(isMissing({ ...resident, state: "missed" }, row)).toBe(true);
+  });
+
+  it("keeps its name while what is sent stays the same, and gets another with another answer", () => {
+    const sent = { ...typed(fresh(resident), "fall", false), sendingId: "one", busy: true };
+    const lost = after(sent, { patient: "r", slot: "1-0900", id: "one", status: 503 });
+    expect(lost.sendingId).toBe("one");
+    expect(typed(lost, "fall", true).sendingId).toBeNull();
+  });
+
+  it("is done once it was received, but not where more was typed meanwhile", () => {
+    const told = { patient: "r", slot: "1-0900", id: "one", status: 201 };
+    const sent = { ...typed(fresh(resident), "fall", false), sendingId: "one", busy: true };
+    expect(after(sent, told).dirty).toBe(false);
+    expect(isMissing(resident, after(sent, told))).toBe(false);
+    expect(after(typed(sent, "pulse", 80, "80"), told).dirty).toBe(true);
+  });
+
+  it("marks what the door refuses, and sends the rest again under another name", () => {
+    const sent = { ...typed(typed(fresh(resident), "fall", false), "pulse", 80, "80"), sendingId: "one", busy: true };
+    const back = after(sent, { patient: "r", slot: "1-0900", id: "one", status: 422, errors: [{ path: "answers.measures/pulse", message: "…" }] });
+    expect(isWrong(pulse, back)).toBe(true);
+    expect(back.sendingId).toBeNull();
+    expect(toSend(asked, back)).toEqual({ fall: false });
+    expect(isWrong(pulse, typed(back, "pulse", 81, "81"))).toBe(false);
+  });
+});
