@@ -233,6 +233,15 @@ def test_quiet_hours_hold_an_orange_back_and_no_red() -> None:
     assert {told[0] for told in day.told() if told[2] == "first"} == {"anne", "leon"}
 
 
+def test_an_orange_that_turns_red_at_night_wakes_whom_it_let_sleep() -> None:
+    sleeper = Person(channels={"critical": ("sms",), "warning": ("sms",)}, quiet=Window(start=22 * 60, end=7 * 60))
+    day = ward({"anne": sleeper, "leon": sleeper})
+    day.orange("p1")
+    assert (day.of("p1").status, day.waiting()) == ("quiet", [])
+    day.at(60).changes("worsened", "p1", severity="critical", plan=RED_PLAN)
+    assert day.told() == [("anne", "sms", "worse"), ("paul", "sms", "worse")]
+
+
 def test_a_group_wait_delays_no_red() -> None:
     day = ward(route={"group_wait_s": 600, "group_interval_s": 3_600, "group_by": ("region",)})
     day.red("p1")

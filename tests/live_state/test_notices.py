@@ -7,11 +7,23 @@ import msgspec
 from domain.alerts.fold import Item, fold
 from domain.alerts.holding import STORED
 from domain.alerts.lifecycle import Step
-from domain.events import AlertStepped, ChannelChanged, ChannelsChosen, SilenceMade, Tick
+from domain.alerts.routing import ChainStep
+from domain.events import (
+    AlertStepped,
+    CaseFound,
+    ChannelChanged,
+    ChannelsChosen,
+    Counted,
+    SilenceMade,
+    Tick,
+    WordSent,
+)
+from domain.followup.crossing import Case, Count, Word
+from domain.followup.pathway import Cluster
 from live_state import notices
 from live_state.commands import mistake_in
 from live_state.state import MOST_BYTES_ALONE, Commit, Position, bytes_at_most
-from tests.small_notices import OWNER, START, Timeline, alert
+from tests.small_notices import OWNER, START, Timeline, alert, patient
 
 
 def busy() -> Timeline:
@@ -27,6 +39,16 @@ def busy() -> Timeline:
     day.at(545)
     day.fires("w3")
     day.ends("w3", outcome="wrong")
+    plan = (ChainStep(person="anne"), ChainStep(wait_s=540), ChainStep(loop=5))
+    day.step("fired", patient("p1", plan=plan, since=day.now))
+    case = Case(at=day.now, facility="310780192", rule=Cluster(cases=2, days=4), tell=("anne",))
+    for number in range(2):
+        place: dict[str, Any] = {"shard": f"followup:ici:{number}", "epoch": "e1", "offset": 7}
+        day.event(CaseFound, **place, n=0, case=case)
+        day.event(Counted, **place, n=1, count=Count(START, number, 2, {"31/red": 20}))
+        day.event(Counted, **place, n=2, count=Count(START + 3_600_000, number, 4, {"31/red": 20}))
+    word = Word(day.now, "w", ("anne",), "info", alert("w").title, alert("w").text, "/patients/p1")
+    day.event(WordSent, shard="followup:ici:0", epoch="e1", offset=8, n=0, word=word)
     return day
 
 
@@ -52,6 +74,24 @@ def test_a_feed_entry_holds_whole_values_by_key() -> None:
     assert notices.read_alert(held) == draft.alerts.get("w9")
     assert notices.read_group(shown) == draft.groups.get(group.removeprefix("group/"))
     assert {id_: said.outcome for id_, said in change.outcomes.items()} == {"s": "applied"}
+
+
+def test_what_is_counted_is_told_once_it_is_published_and_never_what_it_is_made_of() -> None:
+    day = busy()
+    assert (list(day.state.counts), list(day.state.counting)) == ([str(START)], [str(START + 3_600_000)])
+    told = []
+    for number in (2, 3):
+        count = Count(START + 3_600_000, number, 4, {"31/red": 1})
+        basics: dict[str, Any] = {"id": f"c{number}", "received_at": day.now, "epoch": "e1", "offset": 9, "n": 0}
+        event = Counted(shard=f"followup:ici:{number}", count=count, **basics)
+        draft = fold(day.state, [Item(len(day.events), event)])
+        told.append(notices.read_feed(notices.feed(draft, rebuilding=False)).set)
+        day.fold(event)
+    assert told[0] == {}
+    (held,) = told[1].values()
+    assert list(told[1]) == [f"counts/{START + 3_600_000}"]
+    assert held is not None
+    assert notices.read_counts(held).cells == {"31/red": 42}
 
 
 def test_what_is_gone_is_none_and_who_is_to_be_told_by_what_is_not_told() -> None:
