@@ -203,7 +203,8 @@ def _pieces(state: FollowupState, items: Sequence[Item]) -> Iterable[Piece]:
             case AnswersGiven():
                 about, sealed = About(event.patient, "answers", event.slot), event.answers
             case RuleMuted():
-                about, sealed = About(event.patient, "mute", event.id), event.mute
+                # One that is tried again has another id than it was sealed under.
+                about, sealed = About(event.patient, "mute", event.retries or event.id), event.mute
             case _:
                 continue
         known = state.patients.get(about.pseudonym)

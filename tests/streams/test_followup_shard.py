@@ -181,6 +181,15 @@ async def test_content_that_does_not_open_is_a_dead_letter_and_its_patient_is_fo
     assert held.patients[pseudonym(0)].colour == "green"
 
 
+async def test_a_mute_that_was_a_dead_letter_can_be_tried_again() -> None:
+    store, state = Store(), MemoryState()
+    patients = Patients(store)
+    mute = patients.muted(0, START + MINUTE, "flag/fever")
+    again = msgspec.structs.replace(mute, id="again", retries=mute.id)
+    held = await folded(await log_of([patients.enrolled(0), again]), state, store)
+    assert held.patients[pseudonym(0)].muted_until == mute.until
+
+
 async def test_while_the_key_store_is_away_the_shard_waits_loses_nothing_and_goes_on() -> None:
     store, state = Store(), MemoryState()
     patients = Patients(store)
