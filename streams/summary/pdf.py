@@ -20,7 +20,7 @@ from pyhanko.sign import fields, signers
 from pyhanko_certvalidator.registry import CertificateStore, SimpleCertificateStore
 
 from people.signing import Signing
-from streams.summary.content import DASH, Section, Table, Told, clean, local, paragraphs, sections, title
+from streams.summary.content import DASH, Section, Table, Told, clean, day_of, local, paragraphs, sections, title
 
 FONT: Final = "SourceSans"
 FONTS = Path(font_source_sans_pro.__file__).parent / "files"
@@ -54,7 +54,7 @@ def signed_page(told: Told, signing: Signing) -> bytes:
 
 
 class _Page(FPDF):
-    """A4, with the document's name and the page's number at the foot."""
+    """A4, with whose it is, the document's name and the page's number at the foot."""
 
     def __init__(self, foot: str) -> None:
         super().__init__(format="A4")
@@ -77,7 +77,8 @@ def page(told: Told) -> bytes:
     """Return the page, unsigned."""
     parts = sections(told)
     name = ", ".join(filter(None, (clean(told.file.birth_name), clean(" ".join(told.file.first_names)))))
-    made = _Page(printable(f"vigilits {DASH} {title(told)}")[:110])
+    # Of whom it is stands on each page: printed ones get mixed.
+    made = _Page(printable(f"{name[:60]}, {day_of(told.file.birth_date)} {DASH} {title(told)}")[:110])
     made.set_lang("fr")
     made.set_title(printable(title(told)))
     made.set_author("vigilits")

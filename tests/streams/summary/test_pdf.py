@@ -87,6 +87,15 @@ def test_a_text_longer_than_a_page_goes_on_on_the_next_whole(text: str) -> None:
     assert text_of(page(told)).count("W") >= text.count("W")
 
 
+def test_every_page_says_whose_it_is() -> None:
+    pages = PdfReader(io.BytesIO(page(TOLD))).pages
+    assert len(pages) > 1
+    for number, each in enumerate(pages, 1):
+        told = " ".join(each.extract_text().split())
+        assert "Lœwenbrück-Canary, Zoé Marie-Françoise, 28/02/1951" in told
+        assert f"page {number} sur {len(pages)}" in told
+
+
 def test_signs_that_the_font_lacks_are_seen_to_be_lacking() -> None:
     assert printable("محمد Łódź") == "???? Łódź"
     told = text_of(page(replace(TOLD, file=but(FILE, birth_name="محمد Łódź"))))
