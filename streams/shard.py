@@ -549,6 +549,7 @@ class Shard(Generic[S, D]):
         failures = 0
         while True:
             wanted = items[done : done + self._most]
+            self._outside = True  # however long it takes, ending this process would not hasten it
             try:
                 items[done : done + len(wanted)] = await self.sort.prepare(self.held, wanted)
             except NotPrepared as why:
@@ -559,6 +560,7 @@ class Shard(Generic[S, D]):
                 await asyncio.sleep(backoff_s(failures, self._limits))
                 failures += 1
             else:
+                self._outside = False
                 if failures:
                     self._say(None)
                 return
