@@ -1,0 +1,155 @@
+"""A followup shard and its region's notices, joined as the forwarder joins them: from an answer to who is told."""
+
+from typing import Any
+
+from domain.alerts.notice import Group
+from domain.alerts.routing import OnCall, People, Person, Shift
+from domain.events import (
+    AlertSeen,
+    AlertStepped,
+    CaseFound,
+    Counted,
+    PatientAlertActed,
+    SilenceMade,
+    Tick,
+    WordSent,
+)
+from domain.followup.crossing import Case, Count, Crossing, Stepped, Word
+from tests.follow_up_days import DOCTOR, NURSE, ORANGE, RED, SHARD, WELL, FollowUp, instant, sealed
+from tests.small_notices import PEOPLE, Timeline, published, routing
+
+NIGHT_DOCTOR = "night-doctor"
+NOBODY_OF_THE_CIRCLE = People(people=PEOPLE | {NIGHT_DOCTOR: Person(channels={"critical": ("sms",)})})
+MINUTE_MS = 60_000
+
+
+class Region:
+    """The two shards: each minute is folded in both, and whatever crosses is taken over at once."""
+
+    def __init__(self) -> None:
+        self.home = FollowUp()
+        self.notices = Timeline(
+            published("people", NOBODY_OF_THE_CIRCLE), published("routing", routing(schedules=("nights",)))
+        )
+        nights = Shift(NIGHT_DOCTOR, instant("1 0:00"), instant("9 0:00"))
+        self.notices.fold(published("on-call/nights", OnCall(shifts=(nights,), read_at=instant("1 0:00"))))
+        self.now = instant("1 8:00")
+        self._taken_over = 0
+
+    def at(self, told: str) -> "Region":
+        """Return the same, when it is so late."""
+        until = instant(told)
+        while self.now < until:
+            self.now = min(until, self.now + MINUTE_MS)
+            self.home.now = self.notices.now = self.now
+            self.home.fold(Tick(id=f"home-{self.now}", received_at=self.now))
+            self.cross()
+            self.notices.fold(Tick(id=f"notices-{self.now}", received_at=self.now))
+        return self
+
+    def cross(self) -> None:
+        """Take over what crosses, twice each, as after a worker's death."""
+        fresh, self._taken_over = self.home.steps[self._taken_over :], len(self.home.steps)
+        for _ in range(2):
+            for offset, n, crossing in fresh:
+                self._take_over(offset, n, crossing)
+
+    def _take_over(self, offset: int, n: int, crossing: Crossing) -> None:
+        place: dict[str, Any] = {"shard": SHARD, "epoch": "e1", "offset": offset, "n": n}
+        place["id_"] = f"{SHARD}/e1/{offset}/{n}"
+        match crossing:
+            case Stepped(step=step):
+                self.notices.event(AlertStepped, step=step, **place)
+            case Case():
+                self.notices.event(CaseFound, case=crossing, **place)
+            case Count():
+                self.notices.event(Counted, count=crossing, **place)
+            case Word():
+                self.notices.event(WordSent, word=crossing, **place)
+
+    def answer(self, told: Any) -> None:
+        """Let the patient answer."""
+        assert self.home.answer(told).outcome == "applied"
+        self.cross()
+
+    def acts(self, act: str, by: str, **more: Any) -> None:
+        """Let somebody of the circle do something with the alert that is open."""
+        alert = self.home.patient.alert
+        assert alert is not None
+        assert self.home.event(PatientAlertActed, by=by, alert=alert.id, act=act, **more).outcome == "applied"
+        self.cross()
+
+    def sees(self, by: str) -> None:
+        """Let somebody have seen the alert that is open."""
+        alert = self.home.patient.alert
+        assert alert is not None
+        self.notices.event(AlertSeen, by=by, alerts=(alert.id,))
+
+    @property
+    def group(self) -> Group:
+        """Return how the alert is told of."""
+        return self.notices.group
+
+    @property
+    def told(self) -> list[tuple[str, str, int]]:
+        """Return who was told why, and at which minute of the first day."""
+        return [(each.person, each.reason, (each.at - instant("1 0:00")) // MINUTE_MS) for each in self.group.told]
+
+
+def test_a_red_by_day_goes_to_the_circle_then_to_whoever_is_on_call_until_a_person_closes_it() -> None:
+    region = Region().at("1 9:05")
+    region.answer(RED)
+    nine_five = 9 * 60 + 5
+    circle = [(DOCTOR, "first", nine_five), (NURSE, "first", nine_five)]
+    assert region.told == circle
+    region.at("1 9:06").sees(DOCTOR)
+    region.at("1 9:22")
+    assert region.told == circle, "having seen it bought nine minutes"
+    region.at("1 9:23")
+    assert region.told[2:] == [(NIGHT_DOCTOR, "escalated", nine_five + 18)]
+    region.at("1 9:31")
+    assert region.group.unanswered_at is None
+    region.at("1 9:32")
+    assert region.group.unanswered_at == region.now
+    assert region.told[3:] == [(DOCTOR, "repeat", nine_five + 27), (NURSE, "repeat", nine_five + 27)]
+    region.at("1 9:35").acts("take", NURSE, check_at=instant("1 10:00"))
+    assert (region.group.next_at, region.group.taken_by) == (None, NURSE)
+    region.at("1 10:00")
+    assert region.told[5:] == [(DOCTOR, "reopened", 600), (NURSE, "reopened", 600)]
+    region.at("1 10:02").acts("take", DOCTOR, check_at=instant("1 11:00"))
+    region.acts("close", DOCTOR, outcome="acted", text=sealed("vue"))
+    assert region.group.resolved_at == region.now
+    before = len(region.told)
+    assert len(region.at("1 18:00").told) == before
+
+
+def test_a_red_at_night_begins_with_whoever_is_on_call() -> None:
+    region = Region().at("1 9:05")
+    region.answer(WELL)
+    region.at("1 20:30").answer(RED)
+    assert region.told == [(NIGHT_DOCTOR, "first", 20 * 60 + 30)]
+    region.at("1 20:39")
+    assert [person for person, _, _ in region.told[1:]] == [DOCTOR, NURSE]
+
+
+def test_an_orange_that_worsens_is_told_by_the_plan_of_the_red() -> None:
+    region = Region().at("1 9:05")
+    region.answer(ORANGE)
+    assert [person for person, _, _ in region.told] == [NURSE]
+    region.at("1 9:20").answer(RED)
+    assert region.told[1:] == [(NURSE, "worse", 9 * 60 + 20), (DOCTOR, "worse", 9 * 60 + 20)]
+    region.at("1 9:29")
+    assert region.told[3:] == [(NIGHT_DOCTOR, "escalated", 9 * 60 + 29)]
+
+
+def test_a_silence_of_everything_in_the_region_changes_nothing_of_it() -> None:
+    silenced, free = Region(), Region()
+    for region in (silenced, free):
+        region.at("1 9:05")
+    span: dict[str, Any] = {"since": silenced.now, "until": instant("2 9:00")}
+    made = silenced.notices.event(SilenceMade, by="boss", matchers={"region": ("ici",)}, reason="travaux", **span)
+    assert made.outcome == "applied"
+    for region in (silenced, free):
+        region.answer(RED)
+        region.at("1 10:00")
+    assert silenced.told == free.told
