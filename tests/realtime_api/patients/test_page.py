@@ -91,6 +91,23 @@ async def test_for_who_is_not_in_the_circle_nothing_is_opened_and_no_store_is_as
             assert kind_of(answer) == (404, "unknown-patient")
 
 
+@pytest.mark.parametrize(("file", "kind"), [("keys.sqlite3", "key-store-away"), ("trail.sqlite3", "trail-away")])
+async def test_while_a_store_is_away_nothing_is_read_and_no_file_is_changed(ward: House, file: str, kind: str) -> None:
+    patient = await enrol(ward)
+    shard = ward.patients[hub_of(ward, patient).shard]
+    end = await ward.log.end(shard.sort.topic, shard.partition)
+    await page(ward, "nurse", patient)  # keys and trail are open now
+    ward.app.state.opening.forget_keys()
+    (ward.home / file).rename(ward.home / "away")
+    for method, path, body in (("GET", "", None), ("PUT", "/file", {"file": file_of(), "reason": "x"})):
+        answer = await ask(ward, method, f"/patients/{patient}{path}", "nurse", body)
+        assert kind_of(answer) == (503, kind)
+        assert CANARY not in answer.text
+    assert await ward.log.end(shard.sort.topic, shard.partition) == end
+    (ward.home / "away").rename(ward.home / file)
+    assert (await page(ward, "nurse", patient)).status_code == 200
+
+
 async def test_who_left_the_circle_sees_nothing_any_more(ward: House) -> None:
     patient = await enrol(ward)
     assert (await act(ward, "physician", patient, "leave", subject="nurse")).status_code == 200
