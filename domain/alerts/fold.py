@@ -93,25 +93,12 @@ class Draft(Grouping):
 
     def __init__(self, base: NoticesState, broken: Set[Timer] = frozenset()) -> None:
         super().__init__(base, broken)
-        self._forgotten: set[str] = set()  # the ids of forgotten hours, which the base still knows
         self._steps = 0  # of our own alerts, that are taken in
 
     @property
     def anew(self) -> bool:
         """Return whether so much changed that readers do better to load everything again."""
         return len(self.alerts.changed) > MOST_CHANGED or self.size > MOST_BYTES_TOLD
-
-    def outcome_of(self, id_: str) -> Said | None:
-        """Return what became of an event of the last 48 h, None for one that was never seen."""
-        for said in self.said.values():
-            if id_ in said:
-                return said[id_]
-        return None if id_ in self._forgotten else self.base.said.get(id_)
-
-    @property
-    def outcomes(self) -> dict[str, Said]:
-        """Return the outcomes that this draft gives, those of events that came again included."""
-        return {id_: said for hour in self.said.values() for id_, said in hour.items()} | self.repeated
 
     # -- time
 
@@ -170,11 +157,7 @@ class Draft(Grouping):
 
     def _forget(self, hour: int) -> None:
         """Let go, at a full hour, of what is older than it is kept."""
-        for old in [h for h in self.said if h < hour - IDS_KEPT_HOURS]:
-            del self.said[old]
-        for old in [h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS and h not in self.forgotten_hours]:
-            self.forgotten_hours.add(old)
-            self._forgotten.update(self.base.said_in[old])
+        self.forget_before(hour - IDS_KEPT_HOURS)
         self.own.forget(self.clock)
         over = self.clock - OVER_KEPT_MS
         for id_, held in list(self.alerts.items()):
@@ -231,7 +214,7 @@ class Draft(Grouping):
             self._say(id_, Said("dead", reason))
 
     def _say(self, id_: str, said: Said) -> None:
-        self.said.setdefault(self.clock // HOUR_MS, {})[id_] = said
+        self.say(self.clock // HOUR_MS, id_, said)
 
     def _apply(self, event: Event) -> Said:
         if event.not_after is not None and self.clock > event.not_after:

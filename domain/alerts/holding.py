@@ -36,6 +36,7 @@ from domain.alerts.wording import Names
 from domain.alerts.worth import NO_WORTH, raised_at, worth_key
 from domain.capacity.fold import NEVER, Said
 from domain.followup.counts import Counting, Counts
+from domain.known import Known
 from domain.overlay import Overlay, absorb
 
 MOST_IN_GROUP = 5_000  # alerts
@@ -311,10 +312,11 @@ class Broken(Exception):
         self.timer = timer
 
 
-class Holding:
+class Holding(Known[Said]):
     """What a state becomes, without touching it: all it holds as overlays, and its timers (broken ones passed over)."""
 
     def __init__(self, base: NoticesState, broken: Set[Timer] = frozenset()) -> None:
+        super().__init__(base.said, base.said_in)
         self.base, self.broken = base, broken
         self.offset, self.clock, self.shard = base.offset, base.clock, base.shard
         self.in_force = base.in_force
@@ -345,9 +347,6 @@ class Holding:
             measured=self.measure,
             next_due=base.due.get((OWN, ""), NEVER),
         )
-        self.said: dict[int, dict[str, Said]] = {}
-        self.repeated: dict[str, Said] = {}
-        self.forgotten_hours: set[int] = set()
         self.timeline: list[tuple[str, int, Entry]] = []  # alert, where in its timeline, what happened
         self.dead: dict[int, str] = {}
         self.tallies: Overlay[str, Tally] = Overlay(base.tallies)

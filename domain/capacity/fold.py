@@ -49,6 +49,7 @@ from domain.events import (
     Tick,
 )
 from domain.grants import Grant
+from domain.known import Known
 from domain.overlay import Overlay, absorb
 from domain.places import Region
 
@@ -170,10 +171,11 @@ class CapacityState:
         self.next_alert, self.next_turn = draft.book.next_due, draft.next_turn
 
 
-class Draft:
+class Draft(Known[Said]):
     """What a run of records makes of a state, without touching it. None in an overlay means: gone."""
 
     def __init__(self, base: CapacityState, judges: bool = True) -> None:
+        super().__init__(base.said, base.said_in)
         self.base = base
         self.judges, self.judging = judges, False
         self.trouble: str | None = None  # why no alerts were judged
@@ -184,10 +186,6 @@ class Draft:
         self.totals: dict[str, Total | None] = {}
         self.settings: Overlay[str, bytes] = Overlay(base.settings)
         self.grants: dict[str, tuple[Grant, ...] | None] = {}
-        self.said: dict[int, dict[str, Said]] = {}
-        self.repeated: dict[str, Said] = {}
-        self.forgotten_hours: set[int] = set()
-        self._forgotten: set[str] = set()  # the ids of those hours, which the base still knows
         self.first_offset_of: dict[int, int | None] = {}
         self.history: list[Told] = []
         self.hours: dict[int, dict[str, HourlyTotal]] = {}
@@ -219,18 +217,6 @@ class Draft:
     def ward(self, id_: str) -> WardPicture | None:
         """Return a ward's picture as last drawn."""
         return self.wards[id_] if id_ in self.wards else self.base.wards.get(id_)
-
-    def outcome_of(self, id_: str) -> Said | None:
-        """Return what became of an event of the last 48 h, None for one that was never seen."""
-        for said in self.said.values():
-            if id_ in said:
-                return said[id_]
-        return None if id_ in self._forgotten else self.base.said.get(id_)
-
-    @property
-    def outcomes(self) -> dict[str, Said]:
-        """Return the outcomes that this draft gives, those of events that came again included."""
-        return {id_: said for hour in self.said.values() for id_, said in hour.items()} | self.repeated
 
     # -- time
 
@@ -278,11 +264,7 @@ class Draft:
             if not key.startswith("facility/")
         }
         self.trims = True
-        for old in [h for h in self.said if h < hour - IDS_KEPT_HOURS]:
-            del self.said[old]
-        for old in [h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS and h not in self.forgotten_hours]:
-            self.forgotten_hours.add(old)
-            self._forgotten.update(self.base.said_in[old])
+        self.forget_before(hour - IDS_KEPT_HOURS)
         self.first_offset_of |= {h: None for h in self._offset_hours() if h < hour - HISTORY_KEPT_HOURS}
         self.first_offset_of[hour] = self.offset + 1
         self._forget()
@@ -355,7 +337,7 @@ class Draft:
             self._say(id_, Said("dead", reason))
 
     def _say(self, id_: str, said: Said) -> None:
-        self.said.setdefault(self.clock // HOUR_MS, {})[id_] = said
+        self.say(self.clock // HOUR_MS, id_, said)
 
     def _apply(self, event: Event, offset: int, now: int) -> Said:
         if event.not_after is not None and self.clock > event.not_after:

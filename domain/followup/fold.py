@@ -113,19 +113,6 @@ class Draft(Circle):
         self, base: FollowupState, opened: Mapping[str, Opened] | None = None, broken: Set[str] = frozenset()
     ) -> None:
         super().__init__(base, opened or {}, broken)
-        self._forgotten: set[str] = set()  # the ids of forgotten hours, which the base still knows
-
-    def outcome_of(self, id_: str) -> Said | None:
-        """Return what became of an event of the last 48 h, None for one that was never seen."""
-        for said in self.said.values():
-            if id_ in said:
-                return said[id_]
-        return None if id_ in self._forgotten else self.base.said.get(id_)
-
-    @property
-    def outcomes(self) -> dict[str, Said]:
-        """Return the outcomes that this draft gives, those of events that came again included."""
-        return {id_: said for hour in self.said.values() for id_, said in hour.items()} | self.repeated
 
     # -- folding
 
@@ -185,15 +172,11 @@ class Draft(Circle):
             self._say(id_, Said("dead", reason))
 
     def _say(self, id_: str, said: Said) -> None:
-        self.said.setdefault(self.clock // HOUR_MS, {})[id_] = said
+        self.say(self.clock // HOUR_MS, id_, said)
 
     def _forget(self, hour: int) -> None:
         """Let go, at a full hour, of the outcomes that are older than they are kept."""
-        for old in [h for h in self.said if h < hour - IDS_KEPT_HOURS]:
-            del self.said[old]
-        for old in [h for h in self.base.said_in if h < hour - IDS_KEPT_HOURS and h not in self.forgotten_hours]:
-            self.forgotten_hours.add(old)
-            self._forgotten.update(self.base.said_in[old])
+        self.forget_before(hour - IDS_KEPT_HOURS)
 
     def _lacking(self, event: Event, due: list[tuple[int, str]], clock: int) -> set[str]:
         """Return the patients whose content a record wants and that is not open."""

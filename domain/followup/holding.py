@@ -20,6 +20,7 @@ from domain.followup.questionnaire import Value
 from domain.followup.schedule import Due, slots
 from domain.followup.sealed import Sealed
 from domain.followup.times import next_at
+from domain.known import Known
 from domain.overlay import Overlay, absorb
 from domain.places import Words
 
@@ -153,13 +154,14 @@ class Lacking(Exception):
         self.patient = patient
 
 
-class Holding:
+class Holding(Known[Said]):
     """What a state becomes, without touching it: all it holds as overlays, and its timers (broken ones passed over).
 
     `sealed` is for whoever writes the draft: the charts that changed, as they are stored.
     """
 
     def __init__(self, base: FollowupState, opened: Mapping[str, Opened], broken: Set[str] = frozenset()) -> None:
+        super().__init__(base.said, base.said_in)
         self.base, self.opened, self.broken = base, opened, broken
         self.offset, self.clock, self.shard = base.offset, base.clock, base.shard
         self.counted_at, self.pathways = base.counted_at, base.pathways
@@ -175,9 +177,6 @@ class Holding:
         self.gone: set[str] = set()
         self.steps: list[tuple[int, int, Crossing]] = []
         self.lacks: set[str] = set()
-        self.said: dict[int, dict[str, Said]] = {}
-        self.repeated: dict[str, Said] = {}
-        self.forgotten_hours: set[int] = set()
         self.dead: dict[int, str] = {}
         self.size = 0  # about what is changed, in bytes, in the writes and the feed
         self.most = 0  # size at which the present record has led to enough
