@@ -3,7 +3,7 @@
 `python -m domain.alerts.lifecycle > docs/alert-lifecycle.md` draws it anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -144,23 +144,32 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str = ""
 
 
+Row = tuple[tuple[str | None, str], tuple[str | None, str | None]]  # status, what happens; then, and the step told of
+
+
 def drawing() -> str:
     """Return the page that draws the table: a diagram, and every row of it in words."""
+    head = (
+        "# The life of an alert",
+        "",
+        "Drawn from `NEXT` in `domain/alerts/lifecycle.py` by `python -m domain.alerts.lifecycle`. On an arrow:",
+        "what happens, and after the stroke the step that is told of. What is not drawn changes nothing.",
+    )
+    return drawn(head, NEXT.items())
+
+
+def drawn(head: Sequence[str], table: Iterable[Row]) -> str:
+    """Return a page that draws such a table, below what it begins with."""
     shown: dict[tuple[str, str], list[str]] = {}
-    for (status, happening), then in NEXT.items():
-        told = f"{happening} / {then.what}" if then.what else happening
-        shown.setdefault((status or "[*]", then.status or "[*]"), []).append(told)
+    rows = []
+    for (status, happening), (then, what) in table:
+        told = f"{happening} / {what}" if what else happening
+        shown.setdefault((status or "[*]", then or "[*]"), []).append(told)
+        rows.append(f"| {status or '–'} | {happening} | {then or '–'} | {what or '–'} |")
     arrows = [f"    {one} --> {other}: {'<br>'.join(told)}" for (one, other), told in shown.items()]
-    rows = [
-        f"| {status or '–'} | {happening} | {then.status or '–'} | {then.what or '–'} |"
-        for (status, happening), then in NEXT.items()
-    ]
     return "\n".join(
         [
-            "# The life of an alert",
-            "",
-            "Drawn from `NEXT` in `domain/alerts/lifecycle.py` by `python -m domain.alerts.lifecycle`. On an arrow:",
-            "what happens, and after the stroke the step that is told of. What is not drawn changes nothing.",
+            *head,
             "",
             "```mermaid",
             "stateDiagram-v2",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
-from domain.alerts.lifecycle import Alert, Outcome, Status, What, Why
+from domain.alerts.lifecycle import Alert, Outcome, Status, What, Why, drawn
 from domain.alerts.routing import ChainStep
 from domain.alerts.rule import Severity
 from domain.followup.pathway import Colour
@@ -119,34 +119,14 @@ def told_as(
 
 def drawing() -> str:
     """Return the page that draws the table: a diagram, and every row of it in words."""
-    shown: dict[tuple[str, str], list[str]] = {}
-    for (status, happening), then in PATIENT_NEXT.items():
-        told = f"{happening} / {then.what}" if then.what else happening
-        shown.setdefault((status or "[*]", then.status), []).append(told)
-    arrows = [f"    {one} --> {other}: {'<br>'.join(told)}" for (one, other), told in shown.items()]
-    rows = [
-        f"| {status or '–'} | {happening} | {then.status} | {then.what or '–'} |"
-        for (status, happening), then in PATIENT_NEXT.items()
-    ]
-    return "\n".join(
-        [
-            "# The life of a patient's alert",
-            "",
-            "Drawn from `PATIENT_NEXT` in `domain/followup/alert.py` by `python -m domain.followup.alert`. On an",
-            "arrow: what happens, and after the stroke the step that is told of. What is not drawn changes nothing.",
-            "One alert of a patient is open at a time, and only a person closes it, with an outcome.",
-            "",
-            "```mermaid",
-            "stateDiagram-v2",
-            *arrows,
-            "```",
-            "",
-            "| status | what happens | then | told as |",
-            "| --- | --- | --- | --- |",
-            *rows,
-            "",
-        ]
+    head = (
+        "# The life of a patient's alert",
+        "",
+        "Drawn from `PATIENT_NEXT` in `domain/followup/alert.py` by `python -m domain.followup.alert`. On an",
+        "arrow: what happens, and after the stroke the step that is told of. What is not drawn changes nothing.",
+        "One alert of a patient is open at a time, and only a person closes it, with an outcome.",
     )
+    return drawn(head, PATIENT_NEXT.items())
 
 
 if __name__ == "__main__":
