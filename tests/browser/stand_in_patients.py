@@ -139,7 +139,8 @@ class StandInPatients:
         due = self._dues(found)[slot]
         given = {key.replace("_", "-"): value for key, value in changed.items()}
         before = found.slots.get(due.slot)
-        at = min(self.now(), max(due.due_at + 12 * MINUTE_MS, 0 if before is None else before.sent[-1].at + 1))
+        # A first answer comes soon after it was asked for, a correction now.
+        at = min(self.now(), due.due_at + 12 * MINUTE_MS) if before is None else self.now()
         sending = {**WELL, **given} if before is None else given
         sending = {link: value for link, value in sending.items() if value != "unsaid"}
         answers = ({} if before is None else before.answers) | sending

@@ -322,6 +322,12 @@ export async function act(what: Act): Promise<boolean> {
   return doing(what.act, () => doors.act(region.peek(), openedId, what));
 }
 
+/** The reader has read the messages up to an instant: by the way, and in nobody's way. */
+export function read(upto: number): void {
+  // What fails is tried again with the next message: nothing depends on it.
+  doors.act(region.peek(), openedId, { act: "read", upto }).catch(() => undefined);
+}
+
 /** Runs an act under its name: it shows as under way until its outcome is known, never as done. */
 export async function doing(name: string, does: () => Promise<unknown>): Promise<boolean> {
   if (busy.peek() !== null) return false;

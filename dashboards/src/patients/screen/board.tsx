@@ -1,6 +1,6 @@
 /** My patients by colour then time: who they are, what their answers say, who has them, what is new. */
 import { useSignal } from "@preact/signals";
-import { BellOff, Clock, Hand, ListTodo, MessageSquare, Search, Sparkles } from "lucide-preact";
+import { BellOff, Clock, Hand, ListTodo, MessageSquare, Search, SlidersHorizontal, Sparkles } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { go, onLink } from "../../route";
 import { useHold, useStillOrder, walk } from "../../screen/hold";
@@ -8,10 +8,11 @@ import { Pending } from "../../screen/pending";
 import { keysShown } from "../../screen/keys";
 import { oneKey, region } from "../../state";
 import { say } from "../../words";
+import { isNarrow } from "../../alerts/state";
 import { Problem } from "../../http";
 import { doors } from "../http";
 import { namesShown } from "../privacy";
-import { COLOURS, filtered, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
+import { COLOURS, filtered, isOver, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
 import { arrived, hasBoard, leftOff, me, newsFor, now, pressing, rights, rows, trouble } from "../state";
 import type { Colour, Reason } from "../wire";
 import { ruleWords, tp } from "../words";
@@ -23,29 +24,17 @@ const ONLY: Only[] = ["waiting", "mine", "news"];
 
 export function Board() {
   const words = tp.value;
-  const filter = useSignal<Filter>(NO_FILTER);
-  const list = useRef<HTMLUListElement>(null);
   const all = rows.value;
-  // A name that is hidden can't be searched: what one types would say who is there.
-  const asked = namesShown.value ? filter.value : { ...filter.value, text: "" };
-  const shown = filtered(all, asked, me.value, (row) => newsFor(row).length > 0);
-  const byId = new Map(shown.map((one) => [one.row.id, one]));
-  const held = useHold(list);
-  const { order, waiting, apply } = useStillOrder(shown.map(({ row }) => row.id), held.value, JSON.stringify(filter.value));
-  const first = new Set(shown.filter(({ row }) => isPressing(row)).map(({ row }) => row.id));
-  const drawn = pinned(order, first).flatMap((id) => byId.get(id) ?? []);
-  const counts = tallied(all);
-  const open = all.filter(({ row }) => isWaiting(row)).length;
-  const narrow = (by: Partial<Filter>) => (filter.value = { ...filter.value, ...by });
-  const isFiltered = filter.value.colours.length + filter.value.only.length > 0 || filter.value.text !== "";
   useBoardKeys();
   if (!hasBoard.value) return <p class="sum empty">{words.denied}</p>;
   if (trouble.value !== null && all.length === 0) {
-    const why = { denied: words.denied, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[trouble.value];
     return (
-      <p class="sum empty" role="alert">
-        {why}
-      </p>
+      <>
+        {rights.value.has("break_glass") && <Emergency />}
+        <p class="sum empty" role="alert">
+          {{ denied: words.denied, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[trouble.value]}
+        </p>
+      </>
     );
   }
   if (!arrived.value && all.length === 0) {
@@ -63,9 +52,33 @@ export function Board() {
           {trouble.value === "keys" ? words.keysAway : words.trailAway}
         </p>
       )}
+      <Patients all={all} />
+      <Announcer />
+    </>
+  );
+}
+
+/** The list with its tools; drawn once there is one, so that the pointer is followed on it from the first. */
+function Patients({ all }: { all: BoardRow[] }) {
+  const words = tp.value;
+  const filter = useSignal<Filter>(NO_FILTER);
+  const list = useRef<HTMLUListElement>(null);
+  // A name that is hidden can't be searched: what one types would say who is there.
+  const asked = namesShown.value ? filter.value : { ...filter.value, text: "" };
+  const shown = filtered(all, asked, me.value, (row) => newsFor(row).length > 0);
+  const byId = new Map(shown.map((one) => [one.row.id, one]));
+  const held = useHold(list);
+  const { order, waiting, apply } = useStillOrder(shown.map(({ row }) => row.id), held.value, JSON.stringify(filter.value));
+  const first = new Set(shown.filter(({ row }) => isPressing(row)).map(({ row }) => row.id));
+  const drawn = pinned(order, first).flatMap((id) => byId.get(id) ?? []);
+  const open = all.filter(({ row }) => isWaiting(row)).length;
+  const narrow = (by: Partial<Filter>) => void (filter.value = { ...filter.value, ...by });
+  const isFiltered = filter.value.colours.length + filter.value.only.length > 0 || filter.value.text !== "";
+  return (
+    <>
       <div class="board-head">
         <p class="board-sum">
-          <strong>{words.followed(all.filter(({ row }) => row.status !== "ended" && row.status !== "stopped" && row.status !== "refused").length)}</strong>
+          <strong>{words.followed(all.filter(({ row }) => !isOver(row)).length)}</strong>
           {open > 0 && <span class="board-open">{words.waiting(open)}</span>}
           {leftOff.value > 0 && <span class="soft">{words.leftOff(leftOff.value)}</span>}
         </p>
@@ -84,40 +97,7 @@ export function Board() {
         </label>
         <ShowNames />
       </div>
-      <div class="board-filters" role="group" aria-label={words.filterColours}>
-        {SHOWN.filter((colour) => counts[colour] > 0 || filter.value.colours.includes(colour)).map((colour) => {
-          const on = filter.value.colours.includes(colour);
-          return (
-            <button
-              key={colour}
-              type="button"
-              class={`toggle toggle-${colour}`}
-              aria-pressed={on}
-              onClick={() => narrow({ colours: on ? filter.value.colours.filter((one) => one !== colour) : [...filter.value.colours, colour] })}
-            >
-              <ColourGlyph colour={colour === "unanswered" ? null : colour} size={14} />
-              {words.colours[colour]} <b>{counts[colour]}</b>
-            </button>
-          );
-        })}
-        {ONLY.map((only) => {
-          const on = filter.value.only.includes(only);
-          return (
-            <button
-              key={only}
-              type="button"
-              class="toggle"
-              aria-pressed={on}
-              onClick={() => narrow({ only: on ? filter.value.only.filter((one) => one !== only) : [...filter.value.only, only] })}
-            >
-              {words.only[only]}
-            </button>
-          );
-        })}
-        <button type="button" class="toggle" aria-pressed={filter.value.over} onClick={() => narrow({ over: !filter.value.over })}>
-          {words.showOver}
-        </button>
-      </div>
+      <Filters filter={filter.value} narrow={narrow} counts={tallied(all)} />
       <div class="board-pending">
         <Pending waiting={waiting} apply={apply} />
       </div>
@@ -136,8 +116,47 @@ export function Board() {
           <PatientCard key={one.row.id} one={one} />
         ))}
       </ul>
-      <Announcer />
     </>
+  );
+}
+
+function Filters({ filter, narrow, counts }: { filter: Filter; narrow(by: Partial<Filter>): void; counts: Record<Colour | "unanswered", number> }) {
+  const words = tp.value;
+  const isOpen = useSignal(false);
+  const toggled = <T,>(all: readonly T[], one: T): T[] => (all.includes(one) ? all.filter((other) => other !== one) : [...all, one]);
+  return (
+    <div class="board-filters" role="group" aria-label={words.filterColours}>
+      {SHOWN.filter((colour) => counts[colour] > 0 || filter.colours.includes(colour)).map((colour) => (
+        <button
+          key={colour}
+          type="button"
+          class={`toggle toggle-${colour}`}
+          aria-label={`${words.colours[colour]} ${counts[colour]}`}
+          aria-pressed={filter.colours.includes(colour)}
+          onClick={() => narrow({ colours: toggled(filter.colours, colour) })}
+        >
+          <ColourGlyph colour={colour === "unanswered" ? null : colour} size={14} />
+          <span class="wide-only">{words.colours[colour]}</span> <b>{counts[colour]}</b>
+        </button>
+      ))}
+      {isNarrow.value && (
+        <button type="button" class="toggle" aria-label={words.moreFilters} aria-expanded={isOpen.value} onClick={() => (isOpen.value = !isOpen.value)}>
+          <SlidersHorizontal size={18} aria-hidden="true" />
+        </button>
+      )}
+      {(isOpen.value || !isNarrow.value) && (
+        <>
+          {ONLY.map((only) => (
+            <button key={only} type="button" class="toggle" aria-pressed={filter.only.includes(only)} onClick={() => narrow({ only: toggled(filter.only, only) })}>
+              {words.only[only]}
+            </button>
+          ))}
+          <button type="button" class="toggle" aria-pressed={filter.over} onClick={() => narrow({ over: !filter.over })}>
+            {words.showOver}
+          </button>
+        </>
+      )}
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 /** The small things that the board and a patient's page are made of. */
 import { useComputed, useSignal } from "@preact/signals";
 import { ArrowDownRight, ArrowRight, ArrowUpRight, Check, EyeOff, X } from "lucide-preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { people } from "../../alerts/state";
 import { age, moment } from "../../format";
@@ -119,7 +119,7 @@ export function ShowNames() {
 export function Outcome({ of }: { of?: readonly string[] }) {
   const words = tp.value;
   const said = came.value;
-  if (!said || (of && !of.includes(said.act)) || said.act === "read") return null;
+  if (!said || (of && !of.includes(said.act))) return null;
   if (said.refusal === null) {
     return (
       <p class="said said-done" role="status">
@@ -197,10 +197,8 @@ interface TextField {
   autocomplete?: string;
 }
 
-let made = 0;
-
 export function Field({ label, value, onInput, type = "text", long = false, required = false, error, hint, inputMode, max = 500, autocomplete = "off" }: TextField) {
-  const id = useRef(`f${(made += 1)}`).current;
+  const id = useId();
   const described = [error ? `${id}-e` : "", hint ? `${id}-h` : ""].filter(Boolean).join(" ") || undefined;
   const common = {
     id,
@@ -231,7 +229,7 @@ export function Field({ label, value, onInput, type = "text", long = false, requ
 }
 
 export function Choice({ label, value, onChange, options, error }: { label: string; value: string; onChange(value: string): void; options: readonly (readonly [string, string])[]; error?: string }) {
-  const id = useRef(`f${(made += 1)}`).current;
+  const id = useId();
   return (
     <div class="field">
       <label for={id}>{label}</label>

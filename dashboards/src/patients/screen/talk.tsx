@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { Check, ListTodo } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
-import { act, busy, me, now } from "../state";
+import { act, busy, me, now, read as markRead } from "../state";
 import type { PatientPage, Row } from "../wire";
 import { tp } from "../words";
 import { Field, Outcome, Shell, timeText, who } from "./parts";
@@ -20,9 +20,9 @@ export function Thread({ page, row }: { page: PatientPage; row: Row }) {
     // Read is what was in sight, on a page that somebody looks at.
     if (!unread || !mayRead || !end.current) return;
     const watch = new IntersectionObserver(([entry]) => {
-      if (entry!.isIntersecting && !document.hidden && busy.peek() === null) {
+      if (entry!.isIntersecting && !document.hidden) {
         watch.disconnect();
-        void act({ act: "read", upto: last.at });
+        markRead(last.at);
       }
     });
     watch.observe(end.current);
