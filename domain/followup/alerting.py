@@ -68,7 +68,7 @@ class Alerting(Ending):
         if held is None:
             id_ = alert_id(patient.id, slot, colour, at)
             held = PatientAlert(id=id_, colour=colour, status="firing", opened_at=at, slot=slot, planned_at=at)
-            return self.happens(replace(patient, alert=held), "raised", at)
+            return self.released(self.happens(replace(patient, alert=held), "raised", at), at)
         if not graver(colour, held.colour):
             return patient
         return self.happens(patient, "worsens", at, colour=colour, worsened_at=at, planned_at=at)

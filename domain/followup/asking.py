@@ -55,7 +55,9 @@ class Asking(Alerting):
                 self.word(patient, f"memo/{memo}", at, [patient.memos_by[memo]], MEMO_WORDS, "warning")
         if any(member.until is not None and member.until <= at for member in patient.circle):
             circle = tuple(member for member in patient.circle if member.until is None or member.until > at)
-            patient = replace(patient, circle=circle)
+            there = {member.subject for member in circle}
+            read = {subject: upto for subject, upto in patient.read.items() if subject in there}
+            patient = replace(patient, circle=circle, read=read)
         told_at = tell_at(patient, self.pathways.get(patient.pathway))
         if told_at is not None and told_at <= at:
             patient = self.tell_of_erasure(patient, at)

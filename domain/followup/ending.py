@@ -72,7 +72,10 @@ class Ending(Holding):
         return patient
 
     def when_erased(self, patient: Patient, at: int) -> int:
-        """Return when all of a patient whose follow-up is over is to be erased; an open alert holds that back."""
+        """Return when all of a patient whose follow-up is over is to be erased.
+
+        An open alert holds that back, and so does a mute, at whose end one may be raised.
+        """
         over_at = at if patient.over_at is None else patient.over_at
         wanted = over_at
         if patient.summary == "received":
@@ -81,10 +84,12 @@ class Ending(Holding):
             wanted = over_at + self.pathway_of(patient).end.keep_days * DAY_MS
         if patient.alert is not None:
             wanted = max(wanted, over_at + LONGEST_HELD_MS)
+        if patient.muted_until is not None:
+            wanted = max(wanted, patient.muted_until + 1)
         return max(wanted, at)
 
     def released(self, patient: Patient, at: int) -> Patient:
-        """Return the patient whose erasure no alert holds back any more."""
+        """Return the patient with when they are erased worked out again, where their follow-up is over."""
         if patient.status not in OVER:
             return patient
         return replace(patient, erase_at=self.when_erased(patient, at))

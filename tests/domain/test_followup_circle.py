@@ -90,6 +90,7 @@ def test_the_glass_is_broken_for_an_hour_and_circle_and_others_are_told() -> Non
         assert said.reason == "not in the circle"
     day.at("1 10:05")
     assert [member.subject for member in day.patient.circle] == [DOCTOR, NURSE]
+    assert day.patient.read == {}
     assert day.event(MessageWritten, by="regulator", text=sealed()).reason == "not in the circle"
 
 
@@ -232,6 +233,22 @@ def test_a_summary_keeps_it_until_its_receipt_or_the_end_of_the_delay() -> None:
     assert (day.patient.summary, day.patient.erase_at) == ("received", day.now)
     assert len(day.words()) == 2, "told once"
     assert day.event(SummaryGiven, by=None, what="sent").outcome == "history"
+
+
+def test_a_mute_holds_erasure_back_until_what_it_hid_is_judged() -> None:
+    day = FollowUp(ERASED_AT_ITS_END).at("1 9:05")
+    day.mute("flag/breath", 2)
+    day.answer(RED)
+    day.event(FollowUpMoved, by=HIMSELF, move="stop")
+    assert day.patient.erase_at == instant("1 11:05") + 1
+    day.at("1 12:00")
+    assert day.told() == ["fired"]
+    assert day.patient.erase_at == instant("1 9:05") + 72 * HOUR_MS
+    day = FollowUp(ERASED_AT_ITS_END).at("1 9:05")
+    day.mute("flag/breath", 2)
+    day.event(FollowUpMoved, by=HIMSELF, move="stop")
+    day.at("1 12:00")
+    assert (day.told(), day.patient.erase_at) == ([], instant("1 11:05") + 1)
 
 
 def test_a_receipt_erases_nothing_while_an_alert_is_open_within_72_hours() -> None:
