@@ -50,7 +50,7 @@ def must_be_asked(patient: Patient, slot: str, only: str = "") -> None:
         raise refusal("over")
     if patient.status == "paused":
         raise refusal("paused")
-    if patient.slot is None or patient.slot.slot != slot or only not in ("", slot):
+    if patient.status != "followed" or patient.slot is None or patient.slot.slot != slot or only not in ("", slot):
         raise Problem("slot-closed", "another slot is asked now, or none")
 
 

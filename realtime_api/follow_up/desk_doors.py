@@ -14,7 +14,7 @@ from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, Member, Patient
 from domain.followup.red_flags import red_flags
 from people.directory import People
-from people.trail import Act, Trail, Written
+from people.trail import Act, Trail, Written, who_of
 from realtime_api.access import MATRIX, View, member_of
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import Command, Commands
@@ -144,10 +144,12 @@ class DeskDoors:
         before = asked.count("before", 1 << 53, 1 << 53) if "before" in request.query_params else None
         file, person = (request.query_params.get(name, "")[:MOST_WHO] for name in ("file", "person"))
         asked.done()
+        own = who_of(place.subject)
+        person = person and who_of(person)
         if not place.view.may("trail"):
-            if person not in ("", place.subject):
+            if person not in ("", own):
                 raise Problem("not-allowed", "only what you read yourself is yours to see")
-            person = place.subject
+            person = own
         elsewhere = [hub for hub in self.rooms.patients.values() if hub.code != place.capacity.code]
         read = _reads_of(file, person, before)
         entries = await self.opening.with_trail(read)
@@ -159,9 +161,10 @@ class DeskDoors:
             and (not person or each.entry.who == person)
             and not any(each.entry.file in hub.patients for hub in elsewhere)
         ]
-        names = await asyncio.to_thread(self.people.names, place.capacity.code)
+        known = await asyncio.to_thread(self.people.names, place.capacity.code)
+        names = {who_of(subject): each.name for subject, each in known.items()}
         shown = shapes.TrailShown(
-            [_line(each, {who: each.name for who, each in names.items()}) for each in seen],
+            [_line(each, names) for each in seen],
             entries[-1].number if len(entries) == MOST_TRAIL else None,
         )
         return json_answer(shown, headers=NEVER)

@@ -107,6 +107,8 @@ class FhirDoors:
         if wrong:
             raise Problem("wrong-fields", mistakes=wrong)
         sending = envelope.name or uuid.uuid4().hex
+        if link is not None:
+            self.gate.must_not_flood(place.patient.id)
         told = await self.links.give(request, place, sending, slot, by, answers, source)  # type: ignore[arg-type]
         return uuid.uuid5(uuid.NAMESPACE_URL, sending).hex, told.pending
 

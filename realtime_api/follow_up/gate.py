@@ -18,6 +18,7 @@ from realtime_api.problems import Problem
 # of 144 bits is found by trying; this keeps the noise down, and what it costs.
 OF_ADDRESS, OF_ADDRESS_A_SECOND = 30, 0.5
 OF_ALL, OF_ALL_A_SECOND = 300, 10.0
+OF_PATIENT, OF_PATIENT_A_SECOND = 30, 0.5  # what one link sends that opens: each is an event on the log
 THREADS = 2  # for the file of links, which blocks: of their own, so that a flood of wrong ones holds up nothing else
 MOST_WAITING = 1_000
 MOST_TRIED = 10_000  # patients whose tries at a code are counted here, those tried last
@@ -33,6 +34,7 @@ class Gate:
         self._links: PatientLinks | None = None
         self._by_address = Buckets(OF_ADDRESS, OF_ADDRESS_A_SECOND)
         self._all = Bucket(OF_ALL, OF_ALL_A_SECOND)
+        self._sent = Buckets(OF_PATIENT, OF_PATIENT_A_SECOND)
         self._pool = ThreadPoolExecutor(THREADS, "patient-links")
         self._waiting = 0
         self._tried: OrderedDict[str, int] = OrderedDict()
@@ -69,6 +71,11 @@ class Gate:
         """Return what is answered to a link that opens nothing, or to too many of them."""
         counted = self._by_address.take(address_of(request)) and self._all.take()
         return Problem("no-such-link" if counted else "too-many")
+
+    def must_not_flood(self, patient: str) -> None:
+        """Count something that a link sends; raise Problem where that is too much for the log to keep."""
+        if not self._sent.take(patient):
+            raise Problem("too-many", "this link has sent a great deal")
 
     # -- tries at a code
 

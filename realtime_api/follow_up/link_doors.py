@@ -18,7 +18,7 @@ from domain.followup.red_flags import red_flags
 from event_log.ids import new_id
 from people.directory import People
 from people.patient_links import PatientLink
-from people.trail import Act, Written
+from people.trail import Act, Written, who_of
 from realtime_api.answers import NEVER, Entry, json_answer, read_body
 from realtime_api.commands import Command, Commands, deed_id
 from realtime_api.follow_up import answering, reading, shapes, words
@@ -64,7 +64,7 @@ class LinkDoors:
     def _page(self, place: Place, link: PatientLink, language: Any) -> shapes.AnswerPage:
         patient, pathway = place.patient, place.pathway
         due, at = patient.slot, max(self.now(), place.hub.at)
-        if patient.status in (*OVER, "paused") or (due is not None and link.slot not in ("", due.slot)):
+        if patient.status != "followed" or (due is not None and link.slot not in ("", due.slot)):
             due = None
         is_open = due is not None and due.opens_at <= at < due.closes_at
         state = None if due is None else patient.slots.get(due.slot)
@@ -91,6 +91,7 @@ class LinkDoors:
         answers, wrong = reading.fitted(place.pathway.questionnaire, asked.answers, "answers")
         if wrong:
             raise Problem("wrong-fields", mistakes=wrong)
+        self.gate.must_not_flood(place.patient.id)
         told = await self.give(request, place, asked.id, asked.slot, asked.by, answers, self.source(place.patient))
         return json_answer(told, 202 if told.pending else 201, headers=NEVER)
 
@@ -124,6 +125,7 @@ class LinkDoors:
         place = self.place(request, await self.gate.open(request, asked.link))
         hub, patient = place.hub, place.patient
         if patient.status not in OVER:
+            self.gate.must_not_flood(patient.id)
             source, now = self.source(patient), self.now()
             id_ = deed_id(source.id, "stop", now, patient.id)  # twice is once
             event = FollowUpMoved(
@@ -193,12 +195,13 @@ class LinkDoors:
         except Problem as problem:
             raise self._gone(request, problem) from None
         written = await self.opening.with_trail(lambda trail: trail.of_file(patient.id, MOST_TRAIL))
-        names = await asyncio.to_thread(self.people.names, hub.code)
+        known = await asyncio.to_thread(self.people.names, hub.code)
+        names = {who_of(subject): each.name for subject, each in known.items()}
         shown = shapes.OwnFile(
             file=_own(opened.chart.file),
             questionnaire=place.pathway.questionnaire,
             slots=_slots(patient, opened),
-            trail=[_access_of(each, patient, {who: each.name for who, each in names.items()}) for each in written],
+            trail=[_access_of(each, patient, names) for each in written],
         )
         return json_answer(shown, headers=NEVER)
 

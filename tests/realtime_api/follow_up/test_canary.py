@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 import pytest
+import schemathesis
 
 from domain.followup.ins import key as ins_key
 from domain.followup.patient import Member
 from people.stores import Stores
 from people.trail import Trail
+from realtime_api import openapi
 from realtime_api.app import now
 from realtime_api.doors import DOORS
 from streams.notify import texts
@@ -42,6 +44,9 @@ CANARY = {
 MARKS = {name: value.split()[0].lstrip("+") for name, value in CANARY.items() if name != "birth place"}
 REGION = "/regions/ici"
 REMARK = {"remark": CANARY["text"]}
+
+
+SCHEMA = schemathesis.openapi.from_dict(openapi.document())
 
 
 def file(**more: Any) -> dict[str, Any]:
@@ -107,6 +112,7 @@ class Doors:
         self.refusals: list[bytes] = []
         self.knocked: set[str] = set()
         self.accepted: set[str] = set()
+        self.described: set[tuple[str, int]] = set()
 
     async def send(self, method: str, path: str, door: str, body: Any = None, subject: str = "", **more: Any) -> Any:
         """Send one request, and return the answer; `door` is its path in the table of doors."""
@@ -116,6 +122,11 @@ class Doors:
         answer = await self.home.http.request(method, f"/api/v1{path}", content=content, headers=headers, **more)
         name = f"{method} /api/v1{door or path}"
         self.knocked.add(name)
+        if (name, answer.status_code) not in self.described:
+            self.described.add((name, answer.status_code))
+            described = SCHEMA[f"/api/v1{door or path}"][method]
+            assert str(answer.status_code) in described.definition.raw["responses"], (name, answer.text)
+            described.validate_response(answer)
         if answer.status_code < 300:
             self.accepted.add(name)
         if answer.status_code >= 207:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from domain.events import PatientErased
 from domain.followup.chart import OwnThreshold
 from domain.followup.patient import Member
+from event_log.ids import new_id
 from people.trail import Act
 from realtime_api.alerts.bucket import Bucket, Buckets
 from realtime_api.app import now
@@ -160,6 +162,34 @@ def test_callers_are_counted_by_address_and_of_ipv6_by_household() -> None:
     assert at("192.0.2.7") == at("::ffff:192.0.2.7") != at("192.0.2.8")
     assert at("2001:db8:1:2::1") == at("2001:db8:1:2:ffff::9") != at("2001:db8:1:3::1")
     assert at("nowhere") == "nowhere"
+
+
+async def test_what_a_link_sends_has_an_end_too_and_keeps_no_other_out(home: FollowedHouse) -> None:
+    patient, other = await home.enrol(), await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    answers = await asyncio.gather(*(answer(home, link, {"temperature": 36 + n / 100}, slot) for n in range(40)))
+    assert {each.status_code for each in answers} == {201, 409, 429}
+    assert (await answer(home, home.link(other), RED, home.slot(other))).status_code == 201
+
+
+async def test_the_link_of_somebody_who_was_erased_is_a_link_that_opens_nothing(home: FollowedHouse) -> None:
+    patient, other = await home.enrol(), await home.enrol()
+    link, slot, secret = home.link(patient), home.slot(patient), home.link(other, expires_at=1)
+    await opened(home, link)
+    unknown = [await opened(home, secret), await answer(home, secret, WELL, slot)]
+    home.keys.destroy(home.patient(patient).key, now())  # and the log does not say so yet
+    assert (await answer(home, link, WELL, slot)).content == unknown[1].content
+    await home.shard_of(patient).put(PatientErased(id=new_id(), received_at=now(), region="ici", patient=patient))
+    await home.settled()
+    told = [await opened(home, link), await answer(home, link, WELL, slot)]
+    assert [(each.status_code, each.content) for each in told] == [(404, each.content) for each in unknown]
+
+
+async def test_who_is_still_to_be_called_is_asked_nothing(home: FollowedHouse) -> None:
+    patient = await home.enrol(on="ars", circle=(Member("agent", "tracing_agent"),))
+    link, slot = home.link(patient), home.slot(patient)
+    assert (await opened(home, link)).json()["slot"] is None
+    assert kind_of(await answer(home, link, WELL, slot)) == (409, "slot-closed")
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
