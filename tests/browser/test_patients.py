@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Page]
 HOUR_MS = 3_600_000
-RED = {"spo2": 90, "pulse": 132, "temperature": 39.4}
+RED: dict[str, Any] = {"spo2": 90, "pulse": 132, "temperature": 39.4}
 # All that the browser keeps of this origin, as one text.
 KEPT = """async () => {
     const databases = (await indexedDB.databases()).map(({ name }) => name);
