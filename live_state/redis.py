@@ -160,16 +160,18 @@ class RedisState:
     async def _load_at_once(
         self, build: Build, names: Sequence[str]
     ) -> tuple[Position, dict[str, dict[str, bytes]]] | None:
+        starred = any(name.endswith("*") for name in names)  # else what there is beside need not be known: it is much
         with _by_name():
             found = await self._named(build, names)
             while True:
                 async with self._redis.pipeline(transaction=True) as step:
                     step.get(build.key("position"))
-                    step.smembers(build.key("keys"))
                     for name in found:
                         step.hgetall(build.key(name))
-                    text, keys, *hashes = await step.execute()
-                meant = _meant(build, keys, names)
+                    if starred:
+                        step.smembers(build.key("keys"))
+                    text, *hashes = await step.execute()
+                meant = _meant(build, hashes.pop(), names) if starred else found
                 if meant == found:
                     break
                 found = meant  # a hash came since its name was asked for: in each hour one does

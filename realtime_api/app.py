@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from starlette.websockets import WebSocket
 from config import settings as environment
 from config.alerts import zone
 from config.settings import Settings
+from domain.alerts.routing import Zone
 from event_log.kafka import KafkaLog
 from event_log.log import Log
 from live_state.redis import RedisState
@@ -34,6 +36,7 @@ from live_state.state import State
 from people import masters, reach
 from people.directory import People
 from people.patient_links import PatientLinks
+from people.signing import Signing
 from realtime_api import asyncapi, openapi
 from realtime_api.alerts.doors import AlertDoors
 from realtime_api.alerts.me import OwnDoors
@@ -78,6 +81,16 @@ log = structlog.get_logger("api")
 def now() -> int:
     """Return this machine's clock in milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def zone_at(name: str, at: int) -> Zone:
+    """Return a time zone as data, from an instant on: it takes a while to make, and is the same for a year."""
+    return _zone_of(name, datetime.fromtimestamp(at / 1000, UTC).year)
+
+
+@lru_cache(maxsize=256)
+def _zone_of(name: str, year: int) -> Zone:
+    return zone(name, int(datetime(year, 7, 1, tzinfo=UTC).timestamp() * 1000))
 
 
 def application(settings: Settings, event_log: Log, state: State, *, dist: Path = DIST) -> Starlette:
@@ -125,14 +138,16 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
             people,
             patient_links,
             measures,
+            zone_at,
             now,
-            configured(settings.teleconsultation),
+            cache(lambda: Signing(home)),
+            configured(environment.providers(settings.teleconsultation)),
             settings.public_url,
         ),
         links,
         FhirDoors(desk, rooms, gate, links, now),
         DeskDoors(desk, rooms, commands, opening, people, measures, now),
-        CallDoors(desk, rooms, commands, opening, measures, zone, now),
+        CallDoors(desk, rooms, commands, opening, measures, zone_at, now),
     )
     health = Health(rooms, tasks, shards, measures, now)
     endpoint = Endpoint(desk.identify, desk.same_origin, rooms, sessions, now, measures)

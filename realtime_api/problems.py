@@ -10,6 +10,7 @@ from event_log.log import LogAway, UnknownTopic
 from live_state.state import StateAway
 from people.keys import AlreadyErased, KeysAway
 from people.patient_links import LinksAway
+from people.signing import NoSigning
 from people.trail import TrailAway
 
 PROBLEM_JSON = "application/problem+json"
@@ -49,6 +50,7 @@ KINDS: dict[str, Kind] = {
     "similar": Kind(409, "A file of this pathway may be the same person's"),
     "wrong-code": Kind(403, "The birth date or the code is not right"),
     "unknown-questionnaire": Kind(422, "This is not the questionnaire that is asked"),
+    "signing-away": Kind(503, "The key of summaries' signatures cannot be read", 5),
     "links-away": Kind(503, "Patients' links cannot be opened now", 5),
     "not-now": Kind(409, "As things are this can't be done"),
     "in-the-circle": Kind(409, "You are in this patient's circle already"),
@@ -150,6 +152,7 @@ MEANS: dict[type[Exception], str] = {
     StateAway: "state-away",
     KeysAway: "key-store-away",
     AlreadyErased: "over",
+    NoSigning: "signing-away",
     TrailAway: "trail-away",
     LinksAway: "links-away",
 }

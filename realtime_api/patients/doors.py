@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +14,6 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from config.alerts import zone as zone_of
 from domain.alerts.routing import Zone
 from domain.capacity.fold import Said
 from domain.events import Event, FileChanged, GlassBroken, PatientEnrolled, Source
@@ -27,6 +25,7 @@ from live_state.state import State
 from people import trail
 from people.directory import People
 from people.patient_links import LinksAway, PatientLinks, address
+from people.signing import Signing
 from people.traits import Traits, alike
 from realtime_api.access import MATRIX, Needs, View, may_be_member, member_of, rights_of, view_of
 from realtime_api.alerts.bucket import Buckets
@@ -107,7 +106,9 @@ class PatientDoors:
     people: People
     links: Callable[[], PatientLinks]
     measures: Measures
+    zone: Callable[[str, int], Zone]  # local time as data, by a zone's name, from an instant on
     now: Callable[[], int]
+    signing: Callable[[], Signing]
     providers: tuple[shapes.Provider, ...] = ()
     public_url: str = ""
     search_buckets: Buckets = field(default_factory=lambda: Buckets(SEARCHES_AT_ONCE, SEARCHES_A_SECOND))
@@ -239,7 +240,7 @@ class PatientDoors:
         name, key = await self.opening.create(place.code, traits, name)
         hub = self._hub_of(place, name)
         sealed = (await self.opening.seal(name, key, ("file", "", held)))[0]
-        zone = _zone(told.zone or _region_zone(place.capacity), now)
+        zone = self.zone(told.zone or _region_zone(place.capacity), now)
         event = PatientEnrolled(
             id=id_,
             received_at=now,
@@ -377,6 +378,18 @@ class PatientDoors:
         except LinksAway:
             return None  # the file is there all the same, and links are sent again
         return address(base, secret)
+
+    async def summary_keys(self, request: Request) -> Response:
+        """Return the public keys that signed summaries are verified with, as a JWK set."""
+        who = await self.desk.identify(request)
+        if not any(self._rights(hub, who) for hub in self.rooms.hubs.values()):
+            unsure = not self.rooms or any(hub.why_not() for hub in self.rooms.hubs.values())
+            raise Problem("not-ready" if unsure else "not-allowed")
+        signing = await asyncio.to_thread(self.signing)
+        return json_answer(shapes.SummaryKeys([signing.public()]), headers=NEVER)
+
+    def _rights(self, hub: Hub, who: Who) -> View | None:
+        return view_of(who.subject, hub.grants.get(who.subject, ()), hub.code, self.now())
 
     # -- one patient
 
@@ -647,15 +660,6 @@ def _region_zone(hub: Hub) -> str:
     return "Europe/Paris" if hub.region is None else hub.region.time_zone
 
 
-def _zone(name: str, now: int) -> Zone:
-    return _zone_in(name, datetime.fromtimestamp(now / 1000, UTC).year)
-
-
-@lru_cache(maxsize=256)
-def _zone_in(name: str, year: int) -> Zone:
-    return zone_of(name, int(datetime(year, 7, 1, tzinfo=UTC).timestamp() * 1000))
-
-
 def _first_day(starts_on: str | None, zone: str, now: int) -> int:
     """Return the local day (since 1970) on which a pathway begins: as told, or today where the patient lives."""
     day = None if starts_on is None else asked.day_of(starts_on)
@@ -700,6 +704,7 @@ _TABLE: tuple[Entry, ...] = (
         WRITTEN | {200: shapes.FoundShown, 429: P},
         (CODE,),
     ),
+    Entry("GET", "/api/v1/summary-keys", "summary_keys", None, {200: shapes.SummaryKeys, 401: P, 403: P, 503: P}),
     Entry("GET", f"{PATIENTS}/{{id}}", "patient", None, READ | {200: shapes.PatientShown}, (CODE, ID)),
     Entry(
         "POST",

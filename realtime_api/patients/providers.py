@@ -2,15 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
-from config.settings import providers
 from realtime_api.patients.shapes import Provider
 
 
-def configured(setting: str) -> tuple[Provider, ...]:
-    """Return the providers of the setting; each has an id made of its name."""
+def configured(told: Iterable[tuple[str, str]]) -> tuple[Provider, ...]:
+    """Return the providers of these names and addresses; each has an id made of its name."""
     found: dict[str, Provider] = {}
-    for name, url in providers(setting):
+    for name, url in told:
         id_ = _id(name)
         found.setdefault(id_, Provider(id_, name, url))
     return tuple(found.values())

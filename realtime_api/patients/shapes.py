@@ -1,6 +1,6 @@
 """The shapes of what the clinicians' doors say, from which they are described."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -78,6 +78,12 @@ class FoundShown(msgspec.Struct, frozen=True):
 
     patients: list[str]
     elsewhere: list[FoundElsewhere]
+
+
+class SummaryKeys(msgspec.Struct, frozen=True):
+    """The public keys of summaries' signatures (a JWK set, RFC 7517)."""
+
+    keys: list[dict[str, Any]]
 
 
 class EnrolledLinks(msgspec.Struct, frozen=True):

@@ -143,6 +143,16 @@ async def test_a_key_that_is_destroyed_opens_nothing_while_the_row_is_still_ther
     assert kind_of(answer) == (404, "unknown-patient")
 
 
+async def test_whoever_has_a_role_is_told_the_public_keys_of_summaries_and_nothing_private(ward: House) -> None:
+    answer = await ward.get("ops", "/summary-keys")
+    (key,) = answer.json()["keys"]
+    assert (key["use"], key["x5c"] != []) == ("sig", True)
+    assert "d" not in key
+    (ward.home / "summary-signing.pem").unlink()
+    assert (await ward.get("nurse", "/summary-keys")).json() == answer.json()
+    assert (await ward.get("nobody", "/summary-keys")).status_code == 403
+
+
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
