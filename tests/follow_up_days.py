@@ -1,5 +1,6 @@
 """A small invented pathway with a patient on it, and a timeline on which patients, circles and senders do things."""
 
+import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -154,20 +155,20 @@ def enrolled(patient: str = PATIENT, *, at: int = START, id_: str = "", **more: 
 class FollowUp:
     """A followup shard that is told one thing after another: `at("1 9:00")` is nine o'clock on the first day."""
 
-    def __init__(self, *pathways: Pathway, enrol: bool = True, **more: Any) -> None:
+    def __init__(self, *pathways: Pathway, enrol: bool = True, since: int = START, **more: Any) -> None:
         self.state = FollowupState()
         self.items: list[Item] = []
         self.opened: dict[str, Opened] = {}
-        self.now = START
+        self.now = since
         self.steps: list[tuple[int, int, Crossing]] = []
         self.story: list[tuple[str, Line]] = []
         self.slots: dict[tuple[str, str], SlotContent] = {}
         self.notices: dict[str, Notice] = {}  # all that ever were in the outbox
         self.reload = False  # after each record: the memory is lost, and charts are closed
         self.kept: dict[str, Chart] = {}  # charts as a live state would keep them, sealed
-        self.fold(Genesis(id="genesis", received_at=START, epoch="e1", shard=SHARD))
+        self.fold(Genesis(id="genesis", received_at=since, epoch="e1", shard=SHARD))
         for each in pathways or (pathway(),):
-            assert self.fold(published(each)).outcome == "applied"
+            assert self.fold(published(each, at=since)).outcome == "applied"
         if enrol:
             said = self.enrol(pathway=f"{pathways[0].id}/{pathways[0].version}" if pathways else "small/1", **more)
             assert said.outcome == "applied", said
@@ -315,3 +316,9 @@ def reloaded(state: FollowupState) -> FollowupState:
     fresh.charts = {id_: chart for id_, chart in state.charts.items() if chart == GONE}
     fresh.settle()
     return fresh
+
+
+def everything(state: FollowupState) -> dict[str, Any]:
+    """Return all of a state that is stored."""
+    names = ("offset", "clock", "shard", "settings", "patients", "outbox", "channels", "counted_at", "said")
+    return {name: copy.deepcopy(getattr(state, name)) for name in names}

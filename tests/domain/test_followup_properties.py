@@ -1,11 +1,9 @@
 """What must hold of a followup shard, whatever happens and however its log was cut and its memory lost."""
 
-import copy
 from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +29,7 @@ from domain.events import (
     SummaryGiven,
     Tick,
 )
-from domain.followup.fold import Draft, fold, needs
+from domain.followup.fold import fold, needs
 from domain.followup.holding import FollowupState
 from domain.followup.pathway import COLOURS, Cluster, End, Limits, Pathway, Reminders, Slots
 from domain.followup.patient import Member
@@ -52,6 +50,7 @@ from tests.follow_up_days import (
     FollowUp,
     answers,
     enrolled,
+    everything,
     file,
     instant,
     pathway,
@@ -180,12 +179,6 @@ def holds(day: FollowUp) -> None:
         assert id_.split("/")[0] in day.state.patients, "nobody who is gone is written to"
 
 
-def everything(state: FollowupState) -> dict[str, Any]:
-    """Return all of a state that is stored."""
-    names = ("offset", "clock", "shard", "settings", "patients", "outbox", "channels", "counted_at", "said")
-    return {name: copy.deepcopy(getattr(state, name)) for name in names}
-
-
 @settings(max_examples=120, deadline=None)
 @given(ACTIONS)
 def test_what_always_holds_holds_whatever_happens(actions: list[Action]) -> None:
@@ -278,11 +271,8 @@ def test_any_order_and_repetition_of_sendings_gives_one_result_a_slot(
 
 
 @settings(max_examples=80, deadline=None)
-@given(
-    st.lists(st.sampled_from([*TOLD, None, "close", "mute"]), min_size=3, max_size=3),
-    st.sampled_from(["1", "2", "3"]),
-)
-def test_nothing_but_a_person_lowers_or_ends_an_alert(told: list[Any], closed: str) -> None:
+@given(st.lists(st.sampled_from([*TOLD, None, "close", "mute"]), min_size=3, max_size=3))
+def test_nothing_but_a_person_lowers_or_ends_an_alert(told: list[Any]) -> None:
     """Answers, greener ones and missing ones, and silences only ever raise it."""
     day = FollowUp()
     held: tuple[str, int] | None = None
@@ -337,10 +327,7 @@ def test_over_both_changes_of_the_clocks_no_step_of_a_slot_is_run_twice_or_left_
     there: Zone = ZONES[name]
     dues = slots(told, first, there)
     begin = dues[0].due_at - DAY_MS
-    day = FollowUp(told, enrol=False)
-    day.state.clock = 0
-    day.now = begin
-    day.fold(Tick(id="begin", received_at=begin))
+    day = FollowUp(told, enrol=False, since=begin)
     day.fold(enrolled(at=begin, zone=there, first_day=first), file(symptoms_day=first))
     day.reload = reload
     told_at: list[tuple[int, str]] = []
@@ -379,9 +366,7 @@ def test_each_reminder_over_a_change_of_the_clocks_is_made_once_at_its_instant(f
     told = _brief_slots((150, 540))
     dues = slots(told, first, PARIS)
     begin = dues[0].due_at - HOUR_MS
-    day = FollowUp(told, enrol=False)
-    day.state.clock = 0
-    day.fold(Tick(id="begin", received_at=begin))
+    day = FollowUp(told, enrol=False, since=begin)
     day.fold(enrolled(at=begin, first_day=first, channels=("sms",)), file(symptoms_day=first))
     made: Counter[tuple[str, int]] = Counter()
     ends = sorted(
@@ -401,126 +386,6 @@ def test_each_reminder_over_a_change_of_the_clocks_is_made_once_at_its_instant(f
         if step.step != "no_answer"
     }
     assert made == Counter(dict.fromkeys(wanted, 1))
-
-
-# -- how much one record may lead to
-
-
-def test_five_thousand_patients_who_are_due_at_one_instant_wait_for_one_another_and_none_is_left_out() -> None:
-    day = FollowUp(enrol=False)
-    number = 5_000
-    for place in range(number):
-        day.fold(enrolled(f"q{place:05}", channels=("sms",)), file())
-    drafts: list[Draft] = []
-    for place in range(40):
-        at = instant("1 9:00") + place * 1_000
-        drafts.append(day.try_to_fold([Item(len(day.items), Tick(id=f"t{place}", received_at=at))]))
-        day.items.append(Item(len(day.items), Tick(id=f"t{place}", received_at=at)))
-        day.take(drafts[-1])
-        if len(day.state.outbox) == number:
-            break
-    assert len(day.state.outbox) == number
-    assert {notice.made_at for notice in day.state.outbox.values()} == {instant("1 9:00")}
-    assert all(len(draft.patients.changed) <= 500 for draft in drafts)
-    assert len(drafts) >= 10
-    day.at("1 9:30")
-    assert len(day.notices) == number, "each once"
-
-
-@pytest.mark.parametrize("at", ["1 9:00", "1 10:00"])
-def test_who_waits_waits_for_the_same_record_however_the_log_is_cut(at: str) -> None:
-    day = FollowUp(enrol=False)
-    for place in range(600):
-        day.fold(enrolled(f"q{place:05}", channels=("sms",)), file())
-    again = copy.deepcopy(day)
-    ticks = [Item(1_000 + n, Tick(id=f"t{n}", received_at=instant(at) + n * 1_000)) for n in range(8)]
-    for tick in ticks:
-        day.take(day.try_to_fold([tick]))
-    again.take(again.try_to_fold(ticks))
-    assert everything(again.state) == everything(day.state)
-    assert len({patient.changed for patient in day.state.patients.values()}) > 1, "some waited"
-    assert all(patient.slots for patient in day.state.patients.values()), "and none is left out"
-
-
-def test_so_many_charts_are_wanted_at_once_and_no_more() -> None:
-    day = FollowUp(enrol=False)
-    for place in range(600):
-        day.fold(enrolled(f"q{place:05}", channels=()), file())
-    day.state.charts = {}
-    tick = Item(1_000, Tick(id="t", received_at=instant("1 12:00")))
-    draft = fold(day.state, [tick], day.opened)
-    assert 400 < len(draft.lacks) <= 500
-    assert draft.lacks <= needs(day.state, [tick])
-    assert draft.offset < 1_000
-
-
-def test_what_is_due_of_whom_a_record_names_is_run_before_it() -> None:
-    """Else a slot that closed meanwhile would be answered still, or a memo be told after it was done with."""
-    day = FollowUp(enrol=False)
-    for place in range(600):
-        day.fold(enrolled(f"q{place:05}", channels=("sms",)), file())
-    day.now = instant("1 12:00")
-    day.event(MessageWritten, patient="q00599", text=sealed())
-    assert day.state.patients["q00599"].slots["1-0900"].state == "missed"
-    assert [state for state in day.state.patients.values() if not state.slots], "others wait"
-
-
-def test_whom_a_record_names_never_waits_for_the_others() -> None:
-    day = FollowUp(enrol=False)
-    for place in range(600):
-        day.fold(enrolled(f"q{place:05}", channels=("sms",)), file())
-    day.now = instant("1 9:00")
-    day.answer(WELL, patient="q00599", slot="1-0900")
-    assert day.state.patients["q00599"].slots["1-0900"].state == "answered"
-    assert "q00599/1-0900/due/sms" not in day.state.outbox
-    assert 200 <= len(day.state.outbox) < 500, "others wait"
-
-
-# -- what breaks
-
-
-def test_what_is_due_and_breaks_costs_one_patient_and_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    day = FollowUp()
-    day.enrol("p2")
-    run = Draft.run
-
-    def breaking(self: Draft, timer: str, at: int) -> None:
-        if timer == PATIENT:
-            raise ZeroDivisionError
-        run(self, timer, at)
-
-    monkeypatch.setattr(Draft, "run", breaking)
-    draft = fold(day.state, [Item(50, Tick(id="t", received_at=instant("1 9:00")))], day.opened)
-    assert draft.dead == {50: "ZeroDivisionError when it was due"}
-    assert list(draft.outbox.changed) == ["p2/1-0900/due/sms"]
-
-
-def test_what_is_due_for_ever_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    day = FollowUp()
-    monkeypatch.setattr(Draft, "run", lambda *_: None)
-    draft = fold(day.state, [Item(50, Tick(id="t", received_at=instant("1 9:00")))], day.opened)
-    assert draft.dead == {50: "RuntimeError when it was due"}
-
-
-def test_a_record_that_wants_a_chart_that_is_not_open_ends_the_draft_before_it() -> None:
-    day = FollowUp()
-    day.state.charts = {}
-    ticks = [Item(50 + place, Tick(id=f"t{place}", received_at=instant(f"1 {9 + place}:00"))) for place in range(5)]
-    draft = fold(day.state, ticks, day.opened)
-    assert (draft.offset, draft.lacks) == (52, {PATIENT})
-    assert draft.clock == instant("1 11:00")
-
-
-def test_content_that_is_not_open_ends_the_draft_before_its_event() -> None:
-    day = FollowUp()
-    for event in (
-        enrolled("p9"),
-        AnswersGiven(
-            id="x", received_at=day.now, source=Source("s", "api"), patient=PATIENT, slot="1-0900", answers=sealed()
-        ),
-    ):
-        draft = fold(day.state, [Item(50, event)], {})
-        assert (draft.offset, draft.lacks) == (day.state.offset, {event.patient})
 
 
 def test_words_have_an_id_of_their_own() -> None:
