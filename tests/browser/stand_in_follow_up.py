@@ -259,7 +259,7 @@ class StandInFollowUp:
         for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter=";"), start=1):
             if not row.get("phone"):
                 rows.append(
-                    {"row": number, "kind": "wrong-fields", "errors": [{"path": "phone", "message": "missing"}]}
+                    {"row": number, "kind": "wrong-fields", "errors": [{"path": "phone", "message": "is missing"}]}
                 )
             else:
                 self.imported.append(row)

@@ -336,7 +336,6 @@ def test_what_is_missing_can_be_left_missing(visit: Visit, stand_in: StandIn) ->
     [
         ((409, "slot-closed"), "Ce questionnaire est clos"),
         ((409, "too-many-corrections"), "corrigées trop de fois"),
-        ((409, "paused"), "en pause"),
         ((404, "no-such-link"), "Ce lien n’ouvre plus rien"),
         ((400, "unreadable"), "Le service ne les a pas acceptées"),
     ],
@@ -466,7 +465,7 @@ def test_answers_are_read_again_with_birth_date_and_code_and_five_tries(visit: V
     expect(page.locator(".own")).to_contain_text("38,2 °C (d’abord : 39,2 °C)")
     expect(page.locator(".own")).to_contain_text("sans appareil ou inconnu")
     expect(page.locator(".own")).to_contain_text("Odette DURAND")
-    expect(page.locator(".own-trail")).to_contain_text("Dr Anne Serres a lu")
+    expect(page.locator(".own-trail")).to_contain_text("lecture · Dr Anne Serres")
     shot(page, "answer-phone-own")
     assert overflow(page) == []
     assert serious(page) == []

@@ -236,7 +236,7 @@ def test_a_list_is_imported_and_each_wrong_row_is_told(visit: Visit, stand_in: S
     expect(page.get_by_text("3 lignes lues dans le fichier")).to_be_visible()
     page.get_by_role("button", name="Importer", exact=True).click()
     expect(page.get_by_text("2 dossiers ouverts · 1 ligne à corriger")).to_be_visible()
-    expect(page.locator(".bring-rows")).to_contain_text("Ligne 3 : téléphone")
+    expect(page.locator(".bring-rows")).to_contain_text("Ligne 3 : téléphone : manque")
     expect(page.locator(".bring-rows")).to_contain_text("Ligne 2 : ressemble à un dossier déjà ouvert")
     assert [row["birth_name"] for row in stand_in.follow_up.imported] == ["DURAND", "DUPONT"]
     shot(page, "desks-calls-import")

@@ -18,7 +18,8 @@ export interface Told {
 const FIRST_MS = 2_000;
 const LONGEST_MS = 60_000;
 const TAKING_MS = 1_500;
-const MOST_KEPT_MS = 15 * 86_400_000; // no slot is open for longer
+/** No slot is open for longer: what is older can never be sent. */
+export const MOST_KEPT_MS = 15 * 86_400_000;
 
 export class Outbox {
   private timer: ReturnType<typeof setTimeout> | undefined;

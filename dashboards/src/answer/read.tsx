@@ -151,7 +151,7 @@ function Shown({ own }: { own: Own }) {
         <ul class="own-trail">
           {own.trail.map((line, place) => (
             <li key={place}>
-              <time>{at(line.at)}</time> {line.name || words.by[line.who] || line.who} {words.acts[line.act] ?? line.act}
+              <time>{at(line.at)}</time> · {words.acts[line.act] ?? line.act} · {line.name || words.by[line.who] || line.who}
             </li>
           ))}
         </ul>

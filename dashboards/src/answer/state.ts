@@ -2,7 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { raised, type RedFlag } from "./flags";
 import { post, type Said } from "./http";
-import { Outbox, type Waiting } from "./outbox";
+import { MOST_KEPT_MS, Outbox, type Waiting } from "./outbox";
 import {
   enabled,
   isAsked,
@@ -316,6 +316,7 @@ export async function start(): Promise<void> {
       if (sending.link === secret) waiting.value = why;
     },
   });
+  await sweep();
   if (secret === "") return void outbox.run();
   name = await nameOf(secret);
   // What is kept is shown at once: a bad network may leave one waiting.
@@ -326,6 +327,13 @@ export async function start(): Promise<void> {
   void outbox.run();
   failures = 0;
   await ask();
+}
+
+/** Drops what was left of other links, once nothing can come of it any more. */
+async function sweep(): Promise<void> {
+  for (const kind of ["asked", "draft"] as const) {
+    for (const { id, at } of await vault.all(kind)) if (Date.now() - at > MOST_KEPT_MS) await vault.drop(kind, id);
+  }
 }
 
 async function ask(): Promise<void> {

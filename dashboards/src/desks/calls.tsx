@@ -291,7 +291,7 @@ function Bring({ onBrought }: { onBrought(): void }) {
                 <strong>{words.row(row)}</strong> :{" "}
                 {kind === "similar"
                   ? words.isThere
-                  : (errors ?? []).map(({ path, message }) => `${column(path)} : ${message}`).join(" · ") || words.rowFailed}
+                  : (errors ?? []).map(({ path, message }) => `${column(path)} : ${words.mistakes[message] ?? message}`).join(" · ") || words.rowFailed}
               </li>
             ))}
             {alike.map(({ row }) => (

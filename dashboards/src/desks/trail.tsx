@@ -36,6 +36,7 @@ export function Trail() {
     const wanted = new URLSearchParams(Object.entries(of).filter(([, text]) => text !== ""));
     go(`/trail${wanted.size > 0 ? `?${wanted}` : ""}`);
   };
+  const nameOf = ({ name, who }: TrailLine) => name ?? (who.startsWith("patient:") ? words.thePatient : who);
   const isOfficer = (session.value?.grants ?? []).some(({ role }) => role === "dpo");
   return (
     <div class="trail">
@@ -96,8 +97,8 @@ export function Trail() {
                     <time>{moment(line.at, Date.now(), zone.value, t.value)}</time>
                   </td>
                   <td data-label={words.who}>
-                    <button type="button" class="trail-link" aria-label={words.ofThisPerson(line.name ?? line.who)} onClick={() => find({ file, person: line.who })}>
-                      {line.name ?? line.who}
+                    <button type="button" class="trail-link" aria-label={words.ofThisPerson(nameOf(line))} onClick={() => find({ file, person: line.who })}>
+                      {nameOf(line)}
                     </button>
                   </td>
                   <td data-label={words.act}>{words.acts[line.act] ?? line.act}</td>
