@@ -35,7 +35,6 @@ from streams.measures import Measures
 from streams.notify.channel import Refused, TryAgain
 from streams.summary.content import Told
 from streams.summary.document import document
-from streams.summary.pdf import signed_page
 
 LOOKS_EVERY_S = 2.0
 FIRST_WAIT_MS, LONGEST_WAIT_MS = 60_000, 6 * 3_600_000
@@ -284,6 +283,9 @@ class Summaries:
             raise NotGiven(f"not made: {type(error).__name__}") from None
 
     def _composed(self, told: Told, to: list[str], signing: Signing) -> EmailMessage:
+        # What sets and signs pages takes a second to load: at the first summary, not at each start of a worker.
+        from streams.summary.pdf import signed_page
+
         assert self._mailbox is not None
         sender = self._mailbox.sender
         content = document(told)
