@@ -1,8 +1,11 @@
 """The follow-up fold told one thing after another: enrolled, asked, reminded, answered, scored, missed, ended."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from config.pathways import load
 from domain.events import (
     ChannelChanged,
     FollowUpMoved,
@@ -34,6 +37,8 @@ from tests.follow_up_days import (
     published,
     sealed,
 )
+
+OCCITANIE = Path(__file__).resolve().parents[2] / "config" / "regions" / "occitanie"
 
 
 def asked(day: FollowUp) -> list[str]:
@@ -122,6 +127,31 @@ def test_a_yellow_answer_is_told_to_whom_the_pathway_names_once() -> None:
     day.answer(YELLOW)
     assert [(word.to, word.severity) for word in day.words()] == [((NURSE,), "info")]
     assert day.told() == []
+
+
+def test_a_trend_looks_at_the_days_before_and_no_further() -> None:
+    covid = next(each for each in load(OCCITANIE) if each.id == "medical-covid")
+    day = FollowUp(covid)
+    for number in range(1, 7):
+        day.at(f"{number} 9:05").answer({"spo2": 99, "spo2-effort": 99, "temperature": 37.0})
+    assert [each.day for each in day.chart.before] == [3, 4, 5]
+    day.at("7 9:05").answer({"spo2": 96, "spo2-effort": 96, "temperature": 37.0})
+    result = day.slots[PATIENT, "7-0900"].result
+    assert result is not None
+    assert "trend/spo2-falls" in [finding.rule for finding in result.findings]
+
+
+def test_every_pathway_that_is_shipped_runs_to_its_end_with_every_slot_missed_once() -> None:
+    for told in load(OCCITANIE):
+        begins = msgspec.structs.replace(told, first_call=None)
+        day = FollowUp(begins, facility="310000001")
+        slots = len(told.slots.days) * len(told.slots.times)
+        for number in range(told.slots.days[-1] + 1):
+            day.at(f"{number + 1} 23:59")
+        assert day.patient.status == "ended", told.id
+        assert day.lines().count("missed") == slots
+        assert day.lines().count("fired") == 1
+        assert (day.patient.summary == "due") == (told.end.how == "summary")
 
 
 # -- asked, and reminded
