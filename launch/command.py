@@ -277,7 +277,9 @@ def check(directory: Annotated[Path, typer.Argument(help="A region directory.")]
     document = regions.read(None, directory)
     found, told_ = document.region, document.alerting
     of_alerts = "" if told_ is None else f"{len(told_.rules.rules)} alert rules, {len(told_.people.people)} people, "
-    typer.echo(f"{found.name}: {len(found.facilities)} facilities, {len(found.wards)} wards, {of_alerts}nothing wrong")
+    of_patients = f"{len(document.pathways)} pathways, " if document.pathways else ""
+    places = f"{len(found.facilities)} facilities, {len(found.wards)} wards"
+    typer.echo(f"{found.name}: {places}, {of_alerts}{of_patients}nothing wrong")
 
 
 @region_app.command("init", epilog=EPILOG)
