@@ -505,3 +505,35 @@ async def test_reasons_of_own_thresholds_are_the_circles(home: FollowedHouse) ->
     told = await read(home, link, await code_of(home, link, patient))
     assert told.json()["file"]["thresholds"]["flag/low"]["value"] == 88.0
     assert SECRET not in told.text
+
+
+# --- strange values --------------------------------------------------------------------------------------------------
+
+STRANGE = [
+    r'"\ud800"',
+    r'"\u0000"',
+    "1" + "0" * 400,
+    "1e400",
+    "-0.0",
+    "1e-400",
+    r'"\u202e"',
+    '"' + "é" * 4_001 + '"',
+    "[[]]",
+]
+
+
+@pytest.mark.parametrize("value", STRANGE)
+async def test_no_value_is_too_strange_to_be_answered(home: FollowedHouse, value: str) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    for item in ("temperature", "spo2", "breathless", "sleep", "signs", "remark", "measures"):
+        body = f'{{"link":"{link}","id":"{uuid.uuid4()}","slot":"{slot}","answers":{{"{item}":{value}}}}}'
+        assert (await home.post("/answers", body.encode())).status_code in (201, 400, 422), item
+    for body in (
+        f'{{"link":{value}}}',
+        f'{{{value if value[0] == chr(34) else "0"}:"x"}}',
+        f'{{"link":"x","a":{value}}}',
+    ):
+        assert (await home.post("/answer/open", body.encode())).status_code in (400, 404, 422)
+    body = f'{{"link":"{link}","birth_date":{value},"code":{value}}}'
+    assert (await home.post("/answer/read", body.encode())).status_code in (400, 422)
