@@ -1,4 +1,4 @@
-/** One region's live channel: keeps a socket open, hears frames, comes back by itself from where it was. */
+/** Live channels of one region on one socket: keeps it open, hears frames, comes back by itself from where it was. */
 import { decode, encode } from "@msgpack/msgpack";
 import { afterClose, DEAD_AFTER_MS, PING_AFTER_MS } from "./live";
 
@@ -15,8 +15,8 @@ export interface Ears<Frame> {
   open(isOpen: boolean): void;
   /** The session ended (4401) or the right is gone (4403). */
   refused(why: "sign-in" | "forbidden"): void;
-  /** The token from which the picture can go on, null for a whole one. */
-  token(): string | null;
+  /** The token from which a channel's picture can go on, null for a whole one. */
+  token(channel: string): string | null;
   forgetToken(): void;
 }
 
@@ -28,13 +28,15 @@ export class Channel<Frame extends AnyFrame> {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly pulse: ReturnType<typeof setInterval>;
   private stopped = false;
+  private readonly names: readonly string[];
 
   constructor(
     private readonly url: string,
-    private readonly name: string,
+    names: string | readonly string[],
     private readonly ears: Ears<Frame>,
     private readonly random: () => number = Math.random,
   ) {
+    this.names = typeof names === "string" ? [names] : names;
     this.pulse = setInterval(() => this.feelPulse(), 1_000);
     addEventListener("online", this.hurry);
     document.addEventListener("visibilitychange", this.hurry);
@@ -61,14 +63,16 @@ export class Channel<Frame extends AnyFrame> {
     socket.onopen = () => {
       this.heardAt = performance.now();
       this.ears.open(true);
-      const since = this.ears.token();
-      this.send({ type: "subscribe", channel: this.name, ...(since === null ? {} : { since }) });
+      for (const channel of this.names) {
+        const since = this.ears.token(channel);
+        this.send({ type: "subscribe", channel, ...(since === null ? {} : { since }) });
+      }
     };
     socket.onmessage = ({ data }: MessageEvent<ArrayBuffer | string>) => {
       this.heardAt = performance.now();
       this.pingedAt = null;
       const frame = (typeof data === "string" ? JSON.parse(data) : decode(new Uint8Array(data))) as Frame;
-      if (frame.channel !== undefined && frame.channel !== this.name) return;
+      if (frame.channel !== undefined && !this.names.includes(frame.channel)) return;
       // Only a picture proves that coming back worked; an open socket may be closed again at once.
       if (frame.type === "snapshot" || frame.type === "changes" || frame.type === "live") this.attempt = 0;
       this.ears.frame(frame);

@@ -82,9 +82,9 @@ class StandInPatients:
         self.searched: list[dict[str, Any]] = []
         self.opened: list[tuple[str, str]] = []  # who opened whose file: what the trail would hold
         self.away = ""  # the kind of problem that content is refused with
-        self.hearers: dict[WebSocket, tuple[str, str]] = {}
+        self.hearers: dict[tuple[WebSocket, str], str] = {}  # a socket and a channel, and whose it is
         self.act_slowly = 0.0  # s
-        self._held: dict[WebSocket, dict[str, Any]] = {}
+        self._held: dict[tuple[WebSocket, str], dict[str, Any]] = {}
         self._changes = 0
 
     # -- what a test may make it do, from the stand-in's own thread
@@ -301,19 +301,19 @@ class StandInPatients:
     async def hear(self, socket: WebSocket, subject: str, channel: str) -> None:
         """Let a socket hear a channel, from a whole picture on."""
         rows = self._rows(subject, channel)
-        self._held[socket] = rows
-        self.hearers[socket] = (subject, channel)
+        self._held[socket, channel] = rows
+        self.hearers[socket, channel] = subject
         data = {"at": self.now(), "rebuilding": False, "patients": rows}
         await socket.send_bytes(msgpack.packb({"type": "snapshot", "channel": channel, "token": "1:0", "data": data}))
 
     async def tell(self) -> None:
         """Tell those who listen what changed for them."""
-        for socket, (subject, channel) in list(self.hearers.items()):
-            rows, before = self._rows(subject, channel), self._held[socket]
+        for (socket, channel), subject in list(self.hearers.items()):
+            rows, before = self._rows(subject, channel), self._held[socket, channel]
             told = {id_: row for id_, row in rows.items() if before.get(id_) != row} | {
                 id_: None for id_ in before if id_ not in rows
             }
-            self._held[socket] = rows
+            self._held[socket, channel] = rows
             frame = {
                 "type": "changes",
                 "channel": channel,
@@ -327,14 +327,14 @@ class StandInPatients:
     async def tick(self) -> None:
         """Say that the clock goes on."""
         await self.tell()
-        for socket, (_, channel) in list(self.hearers.items()):
+        for socket, channel in list(self.hearers):
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await socket.send_bytes(msgpack.packb({"type": "live", "channel": channel, "at": self.now()}))
 
     def leave(self, socket: WebSocket) -> None:
         """Forget a socket."""
-        self.hearers.pop(socket, None)
-        self._held.pop(socket, None)
+        for each in [each for each in self.hearers if each[0] is socket]:
+            del self.hearers[each], self._held[each]
 
     # -- doors
 

@@ -24,12 +24,12 @@ export const hasBoard = hasPatients;
 
 // --- the rows ---------------------------------------------------------------------------------------------------------------
 
-/** One followup shard's channel: what it told last, and whether it lives. */
+/** One followup shard's channel: what it told last, and whether it lives. All of them are on one socket. */
 interface Line {
-  channel: Channel<RowsFrame> | null;
   pulse: Pulse;
   token: string | null;
   ids: Set<string>;
+  isWhole: boolean;
 }
 const lines = signal<ReadonlyMap<string, Line>>(new Map());
 const held = signal<ReadonlyMap<string, Row>>(new Map());
@@ -69,24 +69,33 @@ export const newsFor = (row: Row) => newsOf(row, visits.value.get(row.id));
 
 function taken(line: Line, told: Record<string, Row | null>, whole: boolean): void {
   const next = new Map(held.peek());
+  const gone: string[] = [];
   if (whole) {
-    for (const id of line.ids) if (!told[id]) next.delete(id);
+    for (const id of line.ids) if (!told[id]) gone.push(id);
     line.ids = new Set();
+    line.isWhole = true;
   }
   for (const [id, row] of Object.entries(told)) {
     if (row === null) {
-      next.delete(id);
       line.ids.delete(id);
+      gone.push(id);
     } else {
       next.set(id, row);
       line.ids.add(id);
     }
   }
+  // What was read by HTTP has no shard of its own here: it stands until every shard has told all that it has.
+  const all = [...lines.peek().values()];
+  if (all.every(({ isWhole }) => isWhole)) {
+    const known = new Set(all.flatMap(({ ids }) => [...ids]));
+    for (const id of next.keys()) if (!known.has(id)) gone.push(id);
+  }
+  for (const id of gone) next.delete(id);
   held.value = next;
   arrived.value = true;
   dropContents();
   askBoard();
-  lookAgain(Object.keys(told));
+  lookAgain([...Object.keys(told), ...gone]);
 }
 
 /** What is not in the reader's circles any more is not kept in memory either. */
@@ -129,24 +138,34 @@ function apply(line: Line, frame: RowsFrame): void {
 const AGAIN_MS = 3_000;
 const AGAIN_AFTER_DENIAL_MS = 60_000;
 
-function listen(name: string): void {
-  const line: Line = lines.peek().get(name) ?? { channel: null, pulse: new Pulse(), token: null, ids: new Set() };
+let channel: Channel<RowsFrame> | null = null;
+
+/** Listens to all followup shards of the region. */
+function listen(names: readonly string[]): void {
+  channel?.stop();
+  const known = lines.peek();
+  lines.value = new Map(names.map((name) => [name, known.get(name) ?? { pulse: new Pulse(), token: null, ids: new Set(), isWhole: false }]));
+  const each = () => [...lines.peek().values()];
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-  line.channel = new Channel<RowsFrame>(url, name, {
-    frame: (frame) => batch(() => apply(line, frame)),
-    open: (isOpen) => line.pulse.opened(isOpen),
+  channel = new Channel<RowsFrame>(url, names, {
+    frame: (frame) => {
+      const line = lines.peek().get(frame.channel ?? "");
+      batch(() => {
+        if (line) apply(line, frame);
+        else if (frame.type === "error") refusal.value = frame.detail ?? frame.code;
+      });
+    },
+    open: (isOpen) => batch(() => each().forEach(({ pulse }) => pulse.opened(isOpen))),
     refused: (why) => {
-      line.channel = null;
-      if (why === "forbidden") batch(() => taken(line, {}, true)); // out of sight at once: the right is gone
+      channel = null;
+      // Out of sight at once: the right is gone.
+      if (why === "forbidden") batch(() => each().forEach((line) => taken(line, {}, true)));
       const after = why === "forbidden" ? AGAIN_AFTER_DENIAL_MS : AGAIN_MS;
-      setTimeout(() => started && phase.peek() !== "sign-in" && line.channel === null && listen(name), after);
+      setTimeout(() => started && phase.peek() !== "sign-in" && channel === null && listen(names), after);
     },
-    token: () => line.token,
-    forgetToken: () => {
-      line.token = null;
-    },
+    token: (name) => lines.peek().get(name)?.token ?? null,
+    forgetToken: () => each().forEach((line) => (line.token = null)),
   });
-  lines.value = new Map(lines.peek()).set(name, line);
 }
 
 // --- the board's content ------------------------------------------------------------------------------------------------------
@@ -206,7 +225,7 @@ async function readBoard(ids: readonly string[] = []): Promise<void> {
       if (ids.length === 0) leftOff.value = board.left_off ?? 0;
       held.value = next;
       contents.value = told;
-      if (lines.peek().size === 0) for (const name of board.channels) listen(name);
+      if (lines.peek().size === 0) listen(board.channels);
     });
     asking = false;
     askBoard();
@@ -261,8 +280,9 @@ export async function openPatient(id: string): Promise<void> {
     if (turn !== opening) return;
     batch(() => {
       opened.value = told;
-      const line = held.peek().get(id);
-      if (!line || (line.changed ?? 0) < (told.row.changed ?? 0)) held.value = new Map(held.peek()).set(id, told.row);
+      const known = held.peek().get(id);
+      // A row that no shard shows (yet) is not put among the reader's: the file that is open has its own.
+      if (known && (known.changed ?? 0) < (told.row.changed ?? 0)) held.value = new Map(held.peek()).set(id, told.row);
     });
     visited(told.row, now.peek() ?? Date.now());
   } catch (error) {
@@ -383,7 +403,8 @@ export function start(): void {
 /** Forgets everything: nobody is signed in any more. */
 function stop(): void {
   started = false;
-  for (const line of lines.peek().values()) line.channel?.stop();
+  channel?.stop();
+  channel = null;
   batch(() => {
     lines.value = new Map();
     held.value = new Map();

@@ -1,7 +1,7 @@
 /** The alert of a patient: *vu* and *je prends en charge* are two things; who is on it, and what happens by itself. */
 import { signal, useSignal } from "@preact/signals";
 import { Check, CircleCheck, Eye, Forward, Hand, MessageSquare } from "lucide-preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { countDown } from "../../alerts/count_down";
 import { doors as alertDoors } from "../../alerts/http";
 import { map } from "../../alerts/state";
@@ -104,7 +104,8 @@ function Thumbs({ alert }: { alert: PatientAlert }) {
   const wanted = minutes.includes(chosen.value) ? chosen.value : first;
   const seen = map("alerts").get(alert.id)?.seen_by?.[me.value] !== undefined;
   const take = () => void act({ act: "take", alert: alert.id, check_at: checkAt(wanted, alert) });
-  useEffect(() => {
+  // With the button, not a frame after it: whoever sees the one may use the other.
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !oneKey.value || keysShown.value) return;
       if (event.target instanceof Element && event.target.matches("input, textarea, select")) return;

@@ -82,19 +82,20 @@ function Patients({ all }: { all: BoardRow[] }) {
           {open > 0 && <span class="board-open">{words.waiting(open)}</span>}
           {leftOff.value > 0 && <span class="soft">{words.leftOff(leftOff.value)}</span>}
         </p>
-        <label class="find">
-          <Search size={18} aria-hidden="true" />
-          <span class="hidden">{words.search}</span>
-          <input
-            id="search"
-            type="search"
-            disabled={!namesShown.value}
-            placeholder={namesShown.value ? words.search : words.searchLocked}
-            autocomplete="off"
-            value={filter.value.text}
-            onInput={(event) => narrow({ text: (event.currentTarget as HTMLInputElement).value })}
-          />
-        </label>
+        {namesShown.value && (
+          <label class="find">
+            <Search size={18} aria-hidden="true" />
+            <span class="hidden">{words.search}</span>
+            <input
+              id="search"
+              type="search"
+              placeholder={words.search}
+              autocomplete="off"
+              value={filter.value.text}
+              onInput={(event) => narrow({ text: (event.currentTarget as HTMLInputElement).value })}
+            />
+          </label>
+        )}
         <ShowNames />
       </div>
       <Filters filter={filter.value} narrow={narrow} counts={tallied(all)} />

@@ -84,13 +84,13 @@ function OneCurve({ pathway, series, axis, width, slots, chosen, choose, isLast 
   const written: number[] = [];
   const limits = [...series.bands].reverse().filter(({ value }) => {
     const y = scale.y(value);
-    if (written.some((other) => Math.abs(other - y) < 12)) return false;
+    if (written.some((other) => Math.abs(other - y) < 13)) return false;
     written.push(y);
     return true;
   });
   const ends = (values.length > 0 ? [...new Set([Math.max(...values), Math.min(...values)])] : []).filter((value) => {
     const y = scale.y(value);
-    if (written.some((other) => Math.abs(other - y) < 12)) return false;
+    if (written.some((other) => Math.abs(other - y) < 13)) return false;
     written.push(y);
     return true;
   });

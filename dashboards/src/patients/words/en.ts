@@ -39,7 +39,6 @@ export const en: PatientWords = {
   waiting: (n) => `${n} alert${s(n)} ${n === 1 ? "waits" : "wait"} for somebody`,
   leftOff: (n) => `${n} less grave file${s(n)} not opened here`,
   search: "Search by name",
-  searchLocked: "Show the names to search",
   only: { waiting: "Alert nobody has", mine: "Taken by me", news: "Changed since my visit" },
   filterColours: "Show the colours",
   moreFilters: "More filters",

@@ -42,7 +42,6 @@ export const fr = {
   waiting: (n: number) => `${n} ${n >= 2 ? "alertes attendent" : "alerte attend"} quelqu’un`,
   leftOff: (n: number) => `${n} dossier${s(n)} moins grave${s(n)} non ouvert${s(n)} ici`,
   search: "Chercher par nom",
-  searchLocked: "Affichez les noms pour chercher",
   only: { waiting: "Alerte sans personne", mine: "Pris par moi", news: "Changé depuis ma visite" },
   filterColours: "Montrer les couleurs",
   moreFilters: "Autres filtres",
