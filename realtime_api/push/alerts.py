@@ -1,6 +1,5 @@
 """A region's alerts as this process knows them: a mirror of its notices shard, through the desk's view or one's own."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -17,10 +16,9 @@ from live_state import notices
 from live_state.state import Build, Position
 from realtime_api.access import AlertsView, alerts_view
 from realtime_api.push.hub import Hub
-from realtime_api.push.mirror import Change, Effect, Message, Mirror, Reading
+from realtime_api.push.mirror import Change, Effect, Message, Reading
+from realtime_api.push.shown import Drawing, DrawnMirror, put
 
-MOST_VIEWS = 2_000
-MOST_REMEMBERED = 50_000  # keys whose last change is known; those of alerts that are over would only become more
 # What a key of the feed begins with → the hash, and the part of a picture, that it is of; and how it is read.
 PARTS: dict[str, tuple[str, Callable[[bytes | msgspec.Raw], Any]]] = {
     "alert": ("alerts", notices.read_alert),
@@ -30,6 +28,7 @@ PARTS: dict[str, tuple[str, Callable[[bytes | msgspec.Raw], Any]]] = {
     "channel": ("channels", notices.read_channel),
     "counts": ("counts", notices.read_counts),
 }
+EVERY_PART = (*(part for part, _ in PARTS.values()), "on_call")
 ON_CALL = "on-call/"  # settings of this name hold a schedule each
 SETTINGS: dict[str, type] = {"routing": Routing, "people": People, "alert_rules": Ruleset}
 EVERYONE_SEES = ("alert", "group", "on_call")  # as far as it is theirs; the rest is the desk's
@@ -104,31 +103,12 @@ class Touched(NamedTuple):
     everyones: dict[str, None]
 
 
-class Shown:
-    """A region's alerts through a view, and when what is shown last became another: what is hidden changes nothing."""
+class Shown(Drawing):
+    """A region's alerts through a view, by the keys of its feed."""
 
     def __init__(self, hub: "AlertsHub", view: AlertsView) -> None:
+        super().__init__(hub.offset)
         self._hub, self._view = hub, view
-        self._held: dict[str, Any] = {}
-        self._upto: int | None = None
-        self._since = hub.offset  # of what was before, this can't tell whether it was shown
-        self._changed: dict[str, int] = {}
-
-    def _catch_up(self) -> None:
-        """Draw again what changed since it was last drawn."""
-        if self._upto == self._hub.offset:
-            return
-        first = self._upto is None
-        for key in self._keys_to_draw():
-            value = self._draw(key)
-            if value == self._held.get(key):
-                continue
-            _put(self._held, key, value)
-            if not first:
-                self._changed[key] = self._hub.offset
-        if first or len(self._changed) > MOST_REMEMBERED:
-            self._since, self._changed = self._hub.offset, {}
-        self._upto = self._hub.offset
 
     def _keys_to_draw(self) -> Iterable[str]:
         """Return the keys of which what is shown may have become another: of one's own view, of what is theirs alone.
@@ -142,7 +122,7 @@ class Shown:
         if subject is None:
             return touched.keys
         return {
-            **dict.fromkeys(self._held.keys() & touched.keys),
+            **dict.fromkeys(self.held.keys() & touched.keys),
             **touched.of.get(subject, {}),
             **touched.everyones,
         }
@@ -161,21 +141,8 @@ class Shown:
             return see_group(value, self._view, self._hub.alerts)
         return value
 
-    def parts(self) -> dict[str, dict[str, Any]]:
-        """Return all that is shown, by part of the picture."""
-        self._catch_up()
-        return _by_part(self._held.items(), {name: {} for name in (*(part for part, _ in PARTS.values()), "on_call")})
-
-    def news(self, after: int) -> dict[str, dict[str, Any]] | None:
-        """Return what changed here after an offset, None for what is gone; None where that can't be told."""
-        self._catch_up()
-        keys = {key for key, offset in self._changed.items() if offset > after}
-        if after < self._since:
-            before = list(self._hub.with_groups(self._hub.changed_after(after)))
-            if any(key not in self._held for key in before):
-                return None  # it may have been shown or not; to say that it is gone could tell that it was there
-            keys |= set(before)
-        return _by_part(((key, self._held.get(key)) for key in keys), {})
+    def _keys_after(self, offset: int) -> Iterable[str]:
+        return self._hub.with_groups(self._hub.changed_after(offset))
 
 
 def _by_part(found: Iterable[tuple[str, Any]], parts: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -185,7 +152,7 @@ def _by_part(found: Iterable[tuple[str, Any]], parts: dict[str, dict[str, Any]])
     return parts
 
 
-class AlertsHub(Mirror[AlertsView]):
+class AlertsHub(DrawnMirror[AlertsView]):
     """The mirror of one region's notices shard."""
 
     reading = Reading(
@@ -207,7 +174,6 @@ class AlertsHub(Mirror[AlertsView]):
         self.people: People | None = None
         self.rules: Ruleset | None = None
         self._on_call_due: int | None = None  # when somebody else may be on call
-        self._shown: OrderedDict[AlertsView, Shown] = OrderedDict()
         self._alerts_of: dict[str, set[str]] = {}  # subject → the ids of those that they were told of, or have
         self._touched: dict[int, Touched] = {}  # by the offset after which, for all views that were drawn then
 
@@ -263,7 +229,7 @@ class AlertsHub(Mirror[AlertsView]):
             keys += self._see_who_is_on_call()
         for key in keys:
             self._mark(key, offset)
-        self._forget()
+        self.forget_oldest()
         self._touched.clear()
         self._frames.clear()
         self._learn(change.outcomes)
@@ -281,7 +247,7 @@ class AlertsHub(Mirror[AlertsView]):
             value = None if packed is None else read(packed)
             if name == "alert":
                 self._index(rest, self.alerts.get(rest), value)
-            _put(getattr(self, part), rest, value)
+            put(getattr(self, part), rest, value)
         elif name == "setting":
             self._setting(rest, None if packed is None else msgspec.msgpack.decode(packed))
 
@@ -297,17 +263,10 @@ class AlertsHub(Mirror[AlertsView]):
 
     def _setting(self, name: str, content: Any) -> None:
         if name.startswith(ON_CALL):
-            _put(self.schedules, name.removeprefix(ON_CALL), content and msgspec.convert(content, OnCall))
+            put(self.schedules, name.removeprefix(ON_CALL), content and msgspec.convert(content, OnCall))
         elif name in SETTINGS:
             field = "rules" if name == "alert_rules" else name
             setattr(self, field, content and msgspec.convert(content, SETTINGS[name]))
-
-    def _forget(self) -> None:
-        """Forget the oldest changes where there are too many: a token from before them takes a snapshot."""
-        while len(self._changed) > MOST_REMEMBERED:
-            key, offset = next(iter(self._changed.items()))
-            del self._changed[key]
-            self.floor = max(self.floor, offset)
 
     # -- who is on call: no entry of the feed says so, it follows from schedules, stand-ins and the clock
 
@@ -389,37 +348,15 @@ class AlertsHub(Mirror[AlertsView]):
         """Return what is held under a key, None where nothing is."""
         return self.on_call.get(rest) if name == "on_call" else getattr(self, PARTS[name][0]).get(rest)
 
-    def _through(self, view: AlertsView) -> Shown:
-        shown = self._shown.get(view)
-        if shown is None:
-            shown = self._shown[view] = Shown(self, view)
-            if len(self._shown) > MOST_VIEWS:
-                self._shown.popitem(last=False)
-        self._shown.move_to_end(view)
-        return shown
+    def drawing(self, view: AlertsView) -> Shown:
+        """Return a drawing of this shard through a view, with nothing drawn yet."""
+        return Shown(self, view)
+
+    def parts(self, found: Iterable[tuple[str, Any]]) -> Message:
+        """Return what stands under these keys, as the parts of a message that have any."""
+        return _by_part(found, {})
 
     def picture(self, view: AlertsView) -> Message:
         """Return all that the view shows."""
-        return {"at": self.at, "rebuilding": self.rebuilding, **self._through(view).parts()}
-
-    def changes(
-        self, view: AlertsView, keys: Iterable[str], after: int | None = None, *, even_none: bool = False
-    ) -> Message | None:
-        """Return the message that tells what changed for the view after an offset, None where nothing did.
-
-        Where that can't be told, it is a snapshot.
-        """
-        news = None if after is None else self._through(view).news(after)
-        if news is None:
-            return self.snapshot(view)
-        if not news and not even_none:
-            return None
-        changes = {"at": self.at, **news}
-        return {"type": "changes", "channel": view.channel, "token": self.token(view), "changes": changes}
-
-
-def _put(held: dict[str, Any], key: str, value: Any) -> None:
-    if value is None:
-        held.pop(key, None)
-    else:
-        held[key] = value
+        parts: dict[str, dict[str, Any]] = {name: {} for name in EVERY_PART}
+        return {"at": self.at, "rebuilding": self.rebuilding, **_by_part(self.through(view).held.items(), parts)}

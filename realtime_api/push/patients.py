@@ -1,8 +1,7 @@
 """A followup shard as this process knows it: its patients in clear, each shown to those of their circle alone."""
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,10 +15,9 @@ from live_state import followup
 from live_state.state import Build, Position
 from realtime_api.access import PatientsView, member_of, patients_view
 from realtime_api.push.hub import Hub
-from realtime_api.push.mirror import Change, Effect, Message, Mirror, Reading
+from realtime_api.push.mirror import Change, Effect, Message, Reading
+from realtime_api.push.shown import Drawing, DrawnMirror
 
-MOST_VIEWS = 2_000
-MOST_REMEMBERED = 50_000  # keys whose last change is known
 PATHWAY = "pathway/"  # settings of this name hold a version of a pathway each
 NONE = frozenset[str]()
 
@@ -67,56 +65,26 @@ def row_of(patient: Patient) -> RowShown:
     return RowShown(**{name: getattr(patient, name) for name in SHOWN})
 
 
-class Shown:
-    """A shard's patients through a view, and when what is shown last became another: what is hidden changes nothing."""
+class Shown(Drawing):
+    """A shard's patients through a view, by their ids."""
 
     def __init__(self, hub: "PatientsHub", view: PatientsView) -> None:
+        super().__init__(hub.offset)
         self._hub, self._view = hub, view
-        self.rows: dict[str, RowShown] = {}
-        self._upto: int | None = None
-        self._since = hub.offset  # of what was before, this can't tell whether it was shown
-        self._changed: dict[str, int] = {}
 
-    def catch_up(self) -> None:
-        """Draw again what changed since it was last drawn."""
-        hub, first = self._hub, self._upto is None
-        if self._upto == hub.offset:
-            return
-        for id_ in self._ids_to_draw():
-            row = hub.row(id_, self._view)
-            if row == self.rows.get(id_):
-                continue
-            if row is None:
-                self.rows.pop(id_, None)
-            else:
-                self.rows[id_] = row
-            if not first:
-                self._changed[id_] = hub.offset
-        if first or len(self._changed) > MOST_REMEMBERED:
-            self._since, self._changed = hub.offset, {}
-        self._upto = hub.offset
-
-    def _ids_to_draw(self) -> Iterable[str]:
+    def _keys_to_draw(self) -> Iterable[str]:
         if self._upto is None:
             return list(self._hub.ids_of(self._view.subject))
         return list(self._hub.touched_after(self._upto).get(self._view.subject, ()))
 
-    def news(self, after: int) -> dict[str, RowShown | None] | None:
-        """Return the rows that changed here after an offset, None for one that is gone; None where that can't be told.
+    def _draw(self, key: str) -> RowShown | None:
+        return self._hub.row(key, self._view)
 
-        Of a patient that is not shown now nobody can tell whether they were before this view was first drawn; to say
-        that they are gone would tell that they are followed.
-        """
-        self.catch_up()
-        ids = {id_ for id_, offset in self._changed.items() if offset > after}
-        if after < self._since:
-            if any(id_ not in self.rows for id_ in self._hub.patients_changed_after(after)):
-                return None
-            ids |= set(self._hub.patients_changed_after(after))
-        return {id_: self.rows.get(id_) for id_ in ids}
+    def _keys_after(self, offset: int) -> Iterable[str]:
+        return self._hub.patients_changed_after(offset)
 
 
-class PatientsHub(Mirror[PatientsView]):
+class PatientsHub(DrawnMirror[PatientsView]):
     """The mirror of one followup shard."""
 
     reading = Reading(("meta", "settings", "patients"), FOLLOWUP_FOLD_VERSION, followup.read_feed)
@@ -131,7 +99,6 @@ class PatientsHub(Mirror[PatientsView]):
         self._of: dict[str, set[str]] = {}  # subject → the patients in whose circle they stand
         self._glass: dict[str, set[str]] = {}  # subject → those of them that they broke the glass of
         self._left: dict[str, dict[str, int]] = {}  # patient → who left the circle, at which offset
-        self._shown: OrderedDict[PatientsView, Shown] = OrderedDict()
         self._touched: dict[int, dict[str, dict[str, None]]] = {}  # by the offset after which, for all views
 
     def why_not(self) -> str | None:
@@ -189,7 +156,8 @@ class PatientsHub(Mirror[PatientsView]):
                 self._publish(rest.removeprefix(PATHWAY), packed)
             self._mark(key, offset)
         self.rebuilding = change.rebuilding
-        self._forget()
+        for key in self.forget_oldest():
+            self._left.pop(key.removeprefix("patient/"), None)
         self._touched.clear()
         self._frames.clear()
         self._learn(change.outcomes)
@@ -217,14 +185,6 @@ class PatientsHub(Mirror[PatientsView]):
                 self._glass.setdefault(subject, set()).add(id_)
             elif id_ in self._glass.get(subject, ()):
                 _drop(self._glass, subject, id_)
-
-    def _forget(self) -> None:
-        """Forget the oldest changes where there are too many: a token from before them takes a snapshot."""
-        while len(self._changed) > MOST_REMEMBERED:
-            key, offset = next(iter(self._changed.items()))
-            del self._changed[key]
-            self._left.pop(key.removeprefix("patient/"), None)
-            self.floor = max(self.floor, offset)
 
     # -- read by views and doors
 
@@ -266,35 +226,18 @@ class PatientsHub(Mirror[PatientsView]):
                     touched.setdefault(subject, {})[id_] = None
         return touched
 
-    def _through(self, view: PatientsView) -> Shown:
-        shown = self._shown.get(view)
-        if shown is None:
-            shown = self._shown[view] = Shown(self, view)
-            if len(self._shown) > MOST_VIEWS:
-                self._shown.popitem(last=False)
-        self._shown.move_to_end(view)
-        return shown
+    def drawing(self, view: PatientsView) -> Shown:
+        """Return a drawing of this shard through a view, with nothing drawn yet."""
+        return Shown(self, view)
+
+    def parts(self, found: Iterable[tuple[str, Any]]) -> Message:
+        """Return what stands under these keys, as the parts of a message that have any."""
+        rows = dict(found)
+        return {"patients": rows} if rows else {}
 
     def picture(self, view: PatientsView) -> Message:
         """Return all that the view shows."""
-        shown = self._through(view)
-        shown.catch_up()
-        return {"at": self.at, "rebuilding": self.rebuilding, "patients": shown.rows}
-
-    def changes(
-        self, view: PatientsView, keys: Iterable[str], after: int | None = None, *, even_none: bool = False
-    ) -> Message | None:
-        """Return the message that tells what changed for the view after an offset, None where nothing did.
-
-        Where that can't be told, it is a snapshot.
-        """
-        news = None if after is None else self._through(view).news(after)
-        if news is None:
-            return self.snapshot(view)
-        if not news and not even_none:
-            return None
-        changes = {"at": self.at, **({"patients": news} if news else {})}
-        return {"type": "changes", "channel": view.channel, "token": self.token(view), "changes": changes}
+        return {"at": self.at, "rebuilding": self.rebuilding, "patients": self.through(view).held}
 
 
 def _drop(index: dict[str, set[str]], subject: str, id_: str) -> None:

@@ -303,7 +303,7 @@ async def test_what_is_over_and_forgotten_is_gone_from_the_desk(desk: House) -> 
 
 
 async def test_a_view_that_changed_very_often_forgets_how(desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime_api.push.alerts.MOST_REMEMBERED", 2)
+    monkeypatch.setattr("realtime_api.push.shown.MOST_REMEMBERED", 2)
     await set_up(desk)
     async with desk.socket("crisis") as socket:
         token = (await socket.subscribe(channel=DESK))["token"]
