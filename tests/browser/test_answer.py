@@ -498,6 +498,9 @@ def test_the_page_fits_can_be_read_by_all_and_has_large_targets(visit: Visit, sc
     assert outside(page) == []
     assert serious(page) == []
     shot(page, name)
+    card = page.locator(question(page, "oxygen")).bounding_box()
+    assert card is not None
+    assert card["width"] > min(screen.width, 600) - 50  # all of its column
     pick(page, "oxygen", "Non")
     page.locator(question(page, "breathless")).scroll_into_view_if_needed()
     shot(page, f"{name}-choices")

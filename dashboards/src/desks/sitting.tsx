@@ -278,6 +278,7 @@ function Line({ finess, resident, asked, columns }: LineOf) {
   const shown = shownIn(asked, now);
   const flags = raised(asked, sitting.value?.flags[resident.pathway] ?? [], now.answers);
   const standing = standingOf(resident, now);
+  const lacks = new Set(standing === "done" && now.told?.status === 201 ? lacking(asked, now) : []);
   const change = (link: string, value: Value | undefined, text?: string) => (row.value = typed(row.peek(), link, value, text));
   return (
     <tr data-resident={resident.id} data-standing={standing} data-flagged={flags.length > 0 || undefined}>
@@ -295,7 +296,7 @@ function Line({ finess, resident, asked, columns }: LineOf) {
         )}
       </th>
       {columns.map((item) => (
-        <td key={item.link} data-kind={item.kind} data-label={`${say(item.text)}${item.unit ? ` (${item.unit})` : ""}`}>
+        <td key={item.link} data-kind={item.kind} data-lacks={lacks.has(item.link) || undefined} data-label={`${say(item.text)}${item.unit ? ` (${item.unit})` : ""}`}>
           {open && shown.has(item.link) ? (
             <Cell item={item} row={now} label={words.answerOf(say(item.text), resident.name)} onChange={change} />
           ) : (
@@ -331,6 +332,8 @@ function standingOf(resident: Resident, row: Row): Standing {
   return resident.state === "waits" ? "waits" : resident.state === "none" ? "none" : resident.state === "missed" ? "missed" : "open";
 }
 
+const MOST_NAMED = 2; // of what is missing: the cells themselves are marked
+
 const MARKS: Record<Standing, string> = { done: "✓", started: "◐", open: "○", waits: "◷", missed: "!", none: "·", wrong: "✕", taking: "…" };
 
 function Standing({ resident, row, standing, asked }: { resident: Resident; row: Row; standing: Standing; asked: Questionnaire }) {
@@ -351,7 +354,7 @@ function Standing({ resident, row, standing, asked }: { resident: Resident; row:
   return (
     <span class="standing" role={standing === "wrong" ? "alert" : undefined}>
       <span aria-hidden="true">{standing === "done" ? <Check size={16} /> : MARKS[standing]}</span> {text}
-      {lacks.length > 0 && <span class="lacks"> · {words.lacking(names(lacks))}</span>}
+      {lacks.length > 0 && <span class="lacks"> · {words.lacking(`${names(lacks.slice(0, MOST_NAMED))}${lacks.length > MOST_NAMED ? ` +${lacks.length - MOST_NAMED}` : ""}`)}</span>}
     </span>
   );
 }
