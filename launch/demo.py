@@ -11,6 +11,7 @@ from domain.grants import Grant
 from event_log.kafka import KafkaLog
 from launch import home, regions
 from launch.accounts import link
+from launch.demo_patients import keep_patients
 from launch.regions import UNSETTLED, UnknownRegion
 from launch.replay import Away, Refused
 from launch.story import FIRST, LAST, TELLER, Story, rights_of_teller, show_day, story_of, tell
@@ -100,8 +101,10 @@ async def demo(settings: Settings, directory: Path, say: Say, show: Show) -> Non
 
     async def begin(stage: Stage) -> None:
         say(welcome(stage))
-        if show.replay:
-            await tell_for_ever(stage, story, show.speed, say)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keep_patients(stage, story.document, say))
+            if show.replay:
+                tasks.create_task(tell_for_ever(stage, story, show.speed, say))
 
     await up(plan, say, begin)
 
