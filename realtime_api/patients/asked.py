@@ -363,6 +363,8 @@ class FileChangeAsked(Asked, frozen=True):
         yield from _below("file", self.file.mistakes(now))
         yield from wrong_text("reason", self.reason)
         yield from wrong_channels(self.channels or ())
+        if self.channels == ():
+            yield Mistake("channels", "needs one; left out, they stay as they are")
 
 
 class SearchAsked(Asked, frozen=True):

@@ -187,3 +187,8 @@ async def test_a_file_can_t_be_changed_into_one_that_can_t_be(ward: House) -> No
     silent = file_of(contact={})
     assert wrong_in(await ask(ward, "PUT", path, "nurse", {"file": silent, "reason": "x"})) == {"channels[0]"}
     assert wrong_in(await ask(ward, "PUT", path, "nurse", {"file": file_of(), "reason": " "})) == {"reason"}
+    mute = {"file": file_of(), "reason": "x", "channels": []}
+    assert wrong_in(await ask(ward, "PUT", path, "nurse", mute)) == {"channels"}
+    changed = {"file": file_of(contact={"email": "zoe@example.org"}), "reason": "x", "channels": ["smtp"]}
+    assert (await ask(ward, "PUT", path, "nurse", changed)).status_code == 200
+    assert hub_of(ward, patient).patients[patient].channels == ("smtp",)
