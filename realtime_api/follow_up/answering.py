@@ -33,7 +33,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class Place(NamedTuple):
+class Followed(NamedTuple):
     """A patient as this process knows them: the mirror of their shard, and the pathway in their version."""
 
     hub: PatientsHub

@@ -1,7 +1,5 @@
 """The tracing team's desk: who is to be called for the first time, and lists of people who are to be."""
 
-import base64
-import hashlib
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +19,13 @@ from realtime_api.access import may_be_member
 from realtime_api.answers import NEVER, Entry, in_query, json_answer, read_body
 from realtime_api.commands import KEY, Command, Commands, command_id, row_id
 from realtime_api.follow_up import reading, shapes
-from realtime_api.follow_up.answering import Place
+from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.desk_doors import CODE, READ, REGION, WRITTEN, called
-from realtime_api.follow_up.desk_place import DeskPlace, place_of
 from realtime_api.follow_up.reading import CallRow, CallsAsked, Row
 from realtime_api.measures import Measures
 from realtime_api.patients.asked import local_day
-from realtime_api.patients.opening import Access, Opening, Where, traits_of
+from realtime_api.patients.opening import Access, Opening, Where, pseudonym_of, traits_of
+from realtime_api.patients.place import Place, order_of, place_of
 from realtime_api.problems import Mistake, Problem, WrongField
 from realtime_api.push.rooms import Rooms
 from realtime_api.sign_in import Desk
@@ -57,7 +55,7 @@ class CallDoors:
         place = await self._place(request, f"GET {CALLS}")
         now = self.now()
         found = [
-            Place(hub, patient, hub.pathways[patient.pathway])
+            Followed(hub, patient, hub.pathways[patient.pathway])
             for hub in place.hubs
             for patient in hub.of(place.subject, now)
             if patient.status == "calling" and patient.pathway in hub.pathways
@@ -86,7 +84,9 @@ class CallDoors:
         for row in rows:  # one after another: the same person may be in two of them
             made = {each.event.patient for each in judged if isinstance(each, Command)}
             id_ = row_id(list_id, row.number)
-            judged.append(await self._judge(row, place, pathway, team, id_, _name(id_) if key else "", made, now))
+            judged.append(
+                await self._judge(row, place, pathway, team, id_, pseudonym_of(id_) if key else "", made, now)
+            )
         commands = [each for each in judged if isinstance(each, Command)]
         outcomes = iter(await self.commands.run(commands) if commands else ())
         told = [
@@ -98,7 +98,7 @@ class CallDoors:
         status = 200 if all(each.kind is None for each in told) else 207
         return json_answer(shapes.ImportedRows(told), status, headers=NEVER)
 
-    def _team(self, place: DeskPlace, now: int) -> tuple[Member, ...]:
+    def _team(self, place: Place, now: int) -> tuple[Member, ...]:
         """Return the region's tracing agents, whoever asks first."""
         others = sorted(
             subject
@@ -110,7 +110,7 @@ class CallDoors:
     async def _judge(
         self,
         row: Row,
-        place: DeskPlace,
+        place: Place,
         pathway: Pathway,
         team: Sequence[Member],
         id_: str,
@@ -157,23 +157,17 @@ class CallDoors:
         )
         return Command(event, hub)
 
-    async def _place(self, request: Request, door: str) -> DeskPlace:
+    async def _place(self, request: Request, door: str) -> Place:
         return await place_of(request, door, self.desk, self.rooms, self.now)
 
 
-def _pathway(place: DeskPlace, named: str) -> Pathway:
+def _pathway(place: Place, named: str) -> Pathway:
     """Return the newest version of a pathway that begins by telephone; raise Problem for any other."""
     held = place.hubs[0].pathways.values()
     found = [each for each in held if named in (each.id, f"{each.id}/{each.version}") and each.first_call is not None]
     if not found or len(named) > LONGEST_PATHWAY:
         raise Problem("wrong-fields", mistakes=[Mistake("pathway", "is none that begins by telephone")])
-    return max(found, key=lambda each: each.version)
-
-
-def _name(id_: str) -> str:
-    """Return the pseudonym that goes with an enrolment that was sent under a name: sent again, it is the same one."""
-    digest = hashlib.blake2b(f"pathway of {id_}".encode(), digest_size=16).digest()
-    return base64.b32encode(digest).decode().rstrip("=").lower()
+    return max(found, key=order_of)
 
 
 def _channels(row: CallRow) -> tuple[Channel, ...]:
@@ -181,7 +175,7 @@ def _channels(row: CallRow) -> tuple[Channel, ...]:
     return ("smtp",) if row.email else ("sms",)
 
 
-def _call(place: Place, file: File) -> shapes.Call:
+def _call(place: Followed, file: File) -> shapes.Call:
     patient, first = place.patient, place.pathway.first_call
     assert first is not None
     return shapes.Call(

@@ -19,12 +19,12 @@ from realtime_api.access import MATRIX, View, member_of
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import Command, Commands
 from realtime_api.follow_up import answering, reading, shapes
-from realtime_api.follow_up.answering import Place
-from realtime_api.follow_up.desk_place import DeskPlace, place_of
+from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.reading import SittingAsked, SittingRow
 from realtime_api.measures import Measures
 from realtime_api.patients.asked import read
 from realtime_api.patients.opening import Access, Opening, Where
+from realtime_api.patients.place import Place, place_of
 from realtime_api.problems import Problem, ProblemDocument, WrongField
 from realtime_api.push.patients import PatientsHub
 from realtime_api.push.rooms import Rooms
@@ -81,7 +81,7 @@ class DeskDoors:
         )
         return json_answer(shown, headers=NEVER)
 
-    def _residents(self, place: DeskPlace, finess: str) -> list[Place]:
+    def _residents(self, place: Place, finess: str) -> list[Followed]:
         now = self.now()
         return [
             each
@@ -171,10 +171,10 @@ class DeskDoors:
 
     # -- what they have in common
 
-    async def _place(self, request: Request, door: str) -> DeskPlace:
+    async def _place(self, request: Request, door: str) -> Place:
         return await place_of(request, door, self.desk, self.rooms, self.now)
 
-    async def _charts(self, found: Iterable[Place], access: Access) -> dict[str, Chart]:
+    async def _charts(self, found: Iterable[Followed], access: Access) -> dict[str, Chart]:
         wheres = [Where(each.hub.build, each.patient) for each in found if each.hub.build is not None]
         return await self.opening.many(wheres, access)
 
@@ -192,21 +192,21 @@ def _is_staff(view: View, facility: str) -> bool:
     )
 
 
-def _reads(patient: Patient, place: DeskPlace, now: int) -> bool:
+def _reads(patient: Patient, place: Place, now: int) -> bool:
     """Return whether somebody reads what was answered for a resident, and does not only answer."""
     return place.view.may("circle") and member_of(patient, place.subject, now) is not None
 
 
-def _everybody(hubs: Iterable[PatientsHub]) -> Iterable[Place]:
+def _everybody(hubs: Iterable[PatientsHub]) -> Iterable[Followed]:
     return (
-        Place(hub, patient, hub.pathways[patient.pathway])
+        Followed(hub, patient, hub.pathways[patient.pathway])
         for hub in hubs
         for patient in hub.patients.values()
         if patient.pathway in hub.pathways
     )
 
 
-def _resident(place: Place, chart: Chart, now: int, *, in_circle: bool) -> shapes.Resident:
+def _resident(place: Followed, chart: Chart, now: int, *, in_circle: bool) -> shapes.Resident:
     patient, file, due = place.patient, chart.file, place.patient.slot
     shown = shapes.Resident(
         id=patient.id,

@@ -15,7 +15,7 @@ from domain.followup.questionnaire import Questionnaire
 from realtime_api.access import member_of, view_of
 from realtime_api.answers import ALWAYS_ASK, NEVER, Entry, encode, in_query, read_body
 from realtime_api.follow_up import answering, fhir, reading
-from realtime_api.follow_up.answering import Place
+from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.desk_doors import may_answer_for
 from realtime_api.follow_up.fhir import MEDIA, Bundle, OperationOutcome
 from realtime_api.follow_up.gate import Gate
@@ -112,7 +112,7 @@ class FhirDoors:
         told = await self.links.give(request, place, sending, slot, by, answers, source)  # type: ignore[arg-type]
         return uuid.uuid5(uuid.NAMESPACE_URL, sending).hex, told.pending
 
-    def _place(self, subject: str, patient: str) -> Place:
+    def _place(self, subject: str, patient: str) -> Followed:
         """Return a patient for whom somebody signed in may answer; of another's there is none."""
         if not patient:
             raise Problem("wrong-fields", mistakes=[Mistake("subject.reference", "is needed: Patient/<id>")])
@@ -128,7 +128,7 @@ class FhirDoors:
             view = view_of(subject, capacity.grants.get(subject, ()), code, now)
             pathway = hub.pathways[found.pathway]
             if view is not None and may_answer_for(view, member_of(found, subject, now), found, pathway):
-                return Place(hub, found, pathway)
+                return Followed(hub, found, pathway)
         raise Problem("unknown-patient")
 
 

@@ -22,7 +22,7 @@ from people.trail import Act, Written, who_of
 from realtime_api.answers import NEVER, Entry, json_answer, read_body
 from realtime_api.commands import Command, Commands, deed_id
 from realtime_api.follow_up import answering, reading, shapes, words
-from realtime_api.follow_up.answering import Place
+from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.gate import Gate
 from realtime_api.follow_up.reading import AnswersAsked, LinkAsked, ReadAsked
 from realtime_api.measures import Measures
@@ -61,7 +61,7 @@ class LinkDoors:
         place = self.place(request, link)
         return json_answer(self._page(place, link, _language(request)), headers=NEVER)
 
-    def _page(self, place: Place, link: PatientLink, language: Any) -> shapes.AnswerPage:
+    def _page(self, place: Followed, link: PatientLink, language: Any) -> shapes.AnswerPage:
         patient, pathway = place.patient, place.pathway
         due, at = patient.slot, max(self.now(), place.hub.at)
         if patient.status != "followed" or (due is not None and link.slot not in ("", due.slot)):
@@ -98,7 +98,7 @@ class LinkDoors:
     async def give(
         self,
         request: Request,
-        place: Place,
+        place: Followed,
         sending: str,
         slot: str,
         by: AnsweredBy,
@@ -211,7 +211,7 @@ class LinkDoors:
         self.desk.check_origin(request.headers)
         return read(await read_body(request, reading.MOST_BYTES), kind, self.now())
 
-    def place(self, request: Request, link: PatientLink) -> Place:
+    def place(self, request: Request, link: PatientLink) -> Followed:
         """Return whose link it is; one who is erased has none that opens anything."""
         hub = self.rooms.hub_of(link.region, link.patient)
         why = "not-ready" if hub is None else hub.why_not()
@@ -220,7 +220,7 @@ class LinkDoors:
         patient = hub.patients.get(link.patient)
         if patient is None:
             raise self.gate.refusal(request)
-        return Place(hub, patient, hub.pathways[patient.pathway])
+        return Followed(hub, patient, hub.pathways[patient.pathway])
 
     @staticmethod
     def source(patient: Patient) -> Source:

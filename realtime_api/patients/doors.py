@@ -1,8 +1,6 @@
 """The clinicians' doors: enrolment, the board, search, a patient's page, acts, changes of the file, broken glass."""
 
 import asyncio
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +40,8 @@ from realtime_api.patients.asked import (
     SearchAsked,
     local_day,
 )
-from realtime_api.patients.opening import Access, Opened, Opening, Where, traits_of
+from realtime_api.patients.opening import Access, Opened, Opening, Where, pseudonym_of, traits_of
+from realtime_api.patients.place import Place, order_of, place_of
 from realtime_api.problems import Mistake, Problem, ProblemDocument
 from realtime_api.push.hub import Hub
 from realtime_api.push.patients import PatientsHub, row_of
@@ -61,23 +60,8 @@ GLASS_MS = 60 * 60_000
 SEARCHES_AT_ONCE, SEARCHES_A_SECOND = 10, 0.2  # of one person
 SEES: Needs = ("circle", "break_glass")
 PSEUDONYM = re.compile(r"[a-z2-7]{26}")
-NUMBER = re.compile(r"\d+")
 
 log = structlog.get_logger("patients")
-
-
-class Place(NamedTuple):
-    """A region's patients: who asks, by which rights, and the shards that they are on."""
-
-    who: Who
-    capacity: Hub
-    view: View
-    hubs: list[PatientsHub]
-
-    @property
-    def code(self) -> str:
-        """Return the region's code."""
-        return self.capacity.code
 
 
 class Own(NamedTuple):
@@ -121,7 +105,7 @@ class PatientDoors:
         newest: dict[str, Pathway] = {}
         for pathway in place.hubs[0].pathways.values():
             held = newest.get(pathway.id)
-            if held is None or _version(held) < _version(pathway):
+            if held is None or order_of(held) < order_of(pathway):
                 newest[pathway.id] = pathway
         found = sorted(newest.values(), key=lambda each: each.id)
         return json_answer(shapes.PathwaysShown(found, _region_zone(place.capacity)), headers=NEVER)
@@ -289,8 +273,7 @@ class PatientDoors:
         id_ = deed_id(subject, key, now, "enrol")
         if key is None:
             return id_, ""
-        digest = hashlib.blake2b(f"pathway of {id_}".encode(), digest_size=16).digest()
-        return id_, base64.b32encode(digest).decode().rstrip("=").lower()
+        return id_, pseudonym_of(id_)
 
     @staticmethod
     def _pathway(place: Place, named: str) -> Pathway | None:
@@ -298,7 +281,7 @@ class PatientDoors:
         if "/" in named:
             return held.get(named)
         versions = [pathway for pathway in held.values() if pathway.id == named]
-        return max(versions, key=_version, default=None)
+        return max(versions, key=order_of, default=None)
 
     def _circle(
         self, place: Place, told: EnrolAsked, now: int, *, supports: bool
@@ -572,19 +555,7 @@ class PatientDoors:
 
     async def _place(self, request: Request, door: str) -> Place:
         """Return the region asked for; raise Problem for what the asker may not, or not now."""
-        who = await self.desk.identify(request)
-        capacity = self.rooms.hubs.get(request.path_params["code"])
-        if capacity is None:
-            raise Problem("unknown" if self.rooms else "not-ready", "there is no such region")
-        why = capacity.why_not()
-        view = view_of(who.subject, capacity.grants.get(who.subject, ()), capacity.code, self.now())
-        if view is None or not view.may(MATRIX.doors[door].needs):
-            raise Problem(why or "not-allowed")
-        hubs = self.rooms.patients_of(capacity.code)
-        why = why or next((found for hub in hubs if (found := hub.why_not())), None)
-        if why is not None or not hubs:
-            raise Problem(why or "not-ready", "" if hubs else "this region follows nobody at home yet")
-        return Place(who, capacity, view, hubs)
+        return await place_of(request, door, self.desk, self.rooms, self.now)
 
     def _hub_of(self, place: Place, id_: str) -> PatientsHub:
         hub = self.rooms.hub_of(place.code, id_)
@@ -607,10 +578,7 @@ class PatientDoors:
 
     def _access(self, place: Place, act: trail.Act, screen: str) -> Access:
         """Return what the trail says of the asker: the first of their grants that opens files."""
-        rights = place.view.rights
-        opens = [right for right in rights if MATRIX.roles[right.role].may(("circle", "break_glass", "enrol", "open"))]
-        right = (opens or rights)[0]
-        return Access(place.who.subject, f"{right.role}@{right.scope}", act, screen)
+        return Access(place.subject, place.grant(("circle", "break_glass", "enrol", "open")), act, screen)
 
     async def _run(self, place: Place, hub: PatientsHub, event: Event) -> Said | None:
         """Return the outcome of an event, None where it is not known yet; raise Problem for what was refused."""
@@ -649,11 +617,6 @@ def _acted(event: Event, said: Said | None) -> Response:
     outcome = "pending" if said is None else "applied"
     made = shapes.Acted(event.id, outcome, Links(acts_link(event)))  # type: ignore[arg-type]
     return json_answer(made, 202 if said is None else 200, headers=NEVER)
-
-
-def _version(pathway: Pathway) -> tuple[tuple[int, ...], str]:
-    """Return what orders the versions of a pathway: their numbers, then all of it."""
-    return tuple(int(each) for each in NUMBER.findall(pathway.version)), pathway.version
 
 
 def _region_zone(hub: Hub) -> str:
