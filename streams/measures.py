@@ -87,6 +87,8 @@ class Measures:
             self.steps_age,
             self.erasures_due,
             self.summaries_waiting,
+            self.patients,
+            self.charts_open,
         ):
             gauge.remove_by_labels({"shard": shard})
         if shard.startswith("capacity:"):
