@@ -51,6 +51,10 @@ class Capacity:
         writes = capacity.writes(draft, packed, rebuilding=rebuilding)
         return Written(writes, capacity.feed(draft, packed, rebuilding=rebuilding), packed.steps)
 
+    def waits(self, state: CapacityState) -> bool:
+        """Return False: what one record leaves is soon run by one of the many others."""
+        return False
+
     def measure(self, shard: str, state: CapacityState, measures: Measures, now: int) -> None:
         """Set the age of the oldest figure that each of the region's totals rests on."""
         region = region_of(shard)

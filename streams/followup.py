@@ -180,6 +180,10 @@ class Followup:
         writes = followup.writes(draft, done, rebuilding=rebuilding)
         return Written(writes, followup.feed(draft, done, rebuilding=rebuilding), done.steps)
 
+    def waits(self, state: FollowupState) -> bool:
+        """Return whether reminders wait: thousands are due at nine, and a record runs some hundreds."""
+        return state.next_due <= state.clock
+
     def measure(self, shard: str, state: FollowupState, measures: Measures, now: int) -> None:
         """Set how many patients the shard has, and how many charts of theirs are open in memory."""
         measures.patients.labels(shard).set(len(state.patients))

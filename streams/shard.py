@@ -118,6 +118,10 @@ class Sort(Protocol[S, D]):
         """Return what the draft is in the live state; whatever it raises is one record's fault."""
         ...
 
+    def waits(self, state: S) -> bool:
+        """Return whether something that is due is left to the next record, whatever that is."""
+        ...
+
     def measure(self, shard: str, state: S, measures: Measures, now: int) -> None:
         """Set the gauges that only a look at this sort's state can tell."""
         ...
@@ -127,6 +131,7 @@ class Limits(NamedTuple):
     """How long things may take, in seconds."""
 
     tick_s: float = 2.0  # without a record, before we append the time
+    next_tick_s: float = 0.2  # the same, where something that is due waits for a record
     first_wait_s: float = 0.05  # after a failure, doubling
     longest_wait_s: float = 2.0
     look_again_s: float = 1.0  # a log's end may be told too low for a moment, after a broker has lost its leader
@@ -435,9 +440,10 @@ class Shard(Generic[S, D]):
         self._recognise()
         waiting = self.behind == 0
         before = self._quiet_since
-        batch = await self.inlet.take(max(0.0, self._limits.tick_s - (time.monotonic() - before)))
+        quiet_s = self._limits.next_tick_s if self.sort.waits(self.held) else self._limits.tick_s
+        batch = await self.inlet.take(max(0.0, quiet_s - (time.monotonic() - before)))
         self._quiet_since = time.monotonic()
-        late = self._quiet_since - before > self._limits.tick_s + STOOD_STILL_S
+        late = self._quiet_since - before > quiet_s + STOOD_STILL_S
         if batch is None:
             await self._tick()
             return

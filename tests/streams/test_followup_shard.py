@@ -290,6 +290,30 @@ async def test_more_patients_than_charts_may_be_open_are_followed_alike() -> Non
         assert len(shard.held.charts) <= 3  # what one batch of three needs
 
 
+async def test_what_one_record_leaves_is_run_at_once_and_not_with_the_next_tick() -> None:
+    """Thousands are due at nine: with two seconds between the records that run them, the last would wait a minute."""
+    store, state = Store(), MemoryState()
+    patients = Patients(store)
+    log = await log_of([patients.enrolled(0), tick(DUE)])
+
+    class Waiting(Followup):
+        """A sort in which something waits for three records more."""
+
+        left = 3
+
+        def waits(self, state: FollowupState) -> bool:
+            return state.offset >= 3 and self.left > state.offset - 3
+
+    consumer = Consumer(log, topic=FOLLOWUP)
+    limits = AT_ONCE._replace(next_tick_s=0.001)
+    shard: AnyShard = Shard(Waiting(store), 0, log, state, consumer, Measures(), now=lambda: DUE, limits=limits)
+    async with working(shard):
+        await until(lambda: shard.offset == 6, shard, consumer)
+        assert not shard.sort.waits(shard.held)
+        assert await log.end(FOLLOWUP, 0) == 7
+    assert not Followup(store).waits(shard.held)
+
+
 DAYS = st.lists(st.sampled_from(["good"] * 3 + ["away", "unanswered", "back1", "back3", "empty"]), max_size=12)
 TURNS = st.lists(
     st.tuples(st.integers(0, 3), st.sampled_from([WELL, RED]), st.integers(0, 40)), min_size=2, max_size=15
