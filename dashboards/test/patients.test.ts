@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { areasOf, axisOf, pathOf, scaleOf, seriesOf } from "../src/patients/curves";
-import { ageOf, asked, dateOf, draftOf, EMPTY, numberOf, wrongThresholds } from "../src/patients/file";
+import { ageOf, asked, dateOf, draftOf, EMPTY, mistakesOf, numberOf, wrongThresholds } from "../src/patients/file";
 import { rightsOf, sittingsOf } from "../src/patients/rights";
 import { filtered, inOrder, isOfAnswers, memosDue, newsOf, NO_FILTER, pinned, rangeText, standing, tallied, visitOf, type BoardRow } from "../src/patients/rows";
 import { bandsOf, HOME_COV, inForce, itemText, SAMU_BELOW, thresholdsOf, told, tooLoose, valueText, type RuleWords } from "../src/patients/rules";
@@ -300,6 +300,12 @@ describe("a file as a form has it", () => {
     expect(wrongThresholds(draft("chaud", "x"), pathway)).toEqual({ "flag/fever": "number" });
     expect(wrongThresholds(draft("38,2", "x"), pathway)).toEqual({});
     expect(wrongThresholds(draft("", ""), pathway)).toEqual({});
+  });
+
+  it("shows what the server found wrong at the field, and at the one that it needs", () => {
+    const body = { errors: [{ path: "channels[0]", message: "needs file.contact.phone" }, { path: "file.birth_date", message: "must be a date" }] };
+    expect(mistakesOf(body, "needed")).toEqual({ "channels[0]": "needs file.contact.phone", "file.contact.phone": "needed", "file.birth_date": "must be a date" });
+    expect(mistakesOf({}, "needed")).toEqual({});
   });
 
   it("reads numbers as people write them", () => {

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from domain.followup.patient import Closed, Member, MemberRole, Patient, Patient
 from domain.followup.questionnaire import Value
 from domain.followup.schedule import Due, slots
 from domain.followup.score import Day, Finding, Result, score
+from realtime_api.patients.asked import EnrolAsked, FileChangeAsked, GlassAsked, SearchAsked, read, read_act
 from realtime_api.patients.board import drawn
 from realtime_api.patients.shapes import (
     BoardShown,
@@ -34,6 +36,7 @@ from realtime_api.patients.shapes import (
     SlotShown,
     StoryShown,
 )
+from realtime_api.problems import PROBLEM_JSON, Problem
 from realtime_api.push.patients import row_of
 from realtime_api.shapes import Links
 from tests.browser.stand_in_alerts import PEOPLE, problem
@@ -79,7 +82,6 @@ class StandInPatients:
         self.acts: list[dict[str, Any]] = []
         self.files: list[dict[str, Any]] = []
         self.enrolled: list[dict[str, Any]] = []
-        self.searched: list[dict[str, Any]] = []
         self.opened: list[tuple[str, str]] = []  # who opened whose file: what the trail would hold
         self.away = ""  # the kind of problem that content is refused with
         self.hearers: dict[tuple[WebSocket, str], str] = {}  # a socket and a channel, and whose it is
@@ -281,7 +283,7 @@ class StandInPatients:
     def _say(self, found: Followed, what: str, by: str = "", **more: Any) -> StoryShown:
         at = more.pop("at", None) or self.now()
         told = {"to": "", "detail": "", "until": None, "text": None} | more
-        line = StoryShown(id=f"l{len(found.story)}-{found.patient.id}", at=at, what=what, by=by, **told)
+        line = StoryShown(id=str(uuid.UUID(int=self._change())), at=at, what=what, by=by, **told)
         found.story.append(line)
         return line
 
@@ -352,7 +354,7 @@ class StandInPatients:
             (f"{code}/patients/{{id}}/file", self._file, "PUT"),
             (f"{code}/patients/{{id}}/break-glass", self._glass, "POST"),
         ]
-        return [Route(path, guarded(door), methods=[method]) for path, door, method in doors]
+        return [Route(path, guarded(_with_problems(door)), methods=[method]) for path, door, method in doors]
 
     async def _pathways(self, _: Request) -> Response:
         return _json(PathwaysShown(list(self.pathways.values()), "Europe/Paris"))
@@ -410,6 +412,7 @@ class StandInPatients:
 
     async def _act(self, request: Request) -> Response:
         asked, by = await request.json(), self.who(request)
+        read_act(await request.body(), self.now())  # as the doors do: what they would refuse is refused
         found = self.followed[request.path_params["id"]]
         self.acts.append(asked | {"by": by, "patient": found.patient.id})
         if self.act_slowly:
@@ -479,21 +482,15 @@ class StandInPatients:
         return None
 
     async def _file(self, request: Request) -> Response:
-        asked = await request.json()
-        self.files.append(asked)
-        loose = asked["file"].get("thresholds", {}).get("home-cov/spo2", {}).get("value")
-        if loose is not None and loose < 80:
-            document = {"type": "urn:vigilits:problem:invalid", "title": "invalid", "status": 422}
-            errors = [{"path": "file.thresholds.home-cov/spo2", "message": "looser than the floor"}]
-            return JSONResponse(document | {"errors": errors}, 422, media_type="application/problem+json")
+        told, by = read(await request.body(), FileChangeAsked, self.now()), self.who(request)
+        self.files.append(await request.json())
         found = self.followed[request.path_params["id"]]
-        file = found.chart.file
-        phone = asked["file"].get("contact", {}).get("phone", "")
-        found.chart = msgspec.structs.replace(
-            found.chart, file=msgspec.structs.replace(file, contact=Contact(phone=phone))
-        )
+        pathway = self.pathways[found.patient.pathway.split("/")[0]]
+        if wrong := list(told.file.wrong_for(pathway, told.channels or ())):
+            raise Problem("wrong-fields", mistakes=wrong)
+        found.chart = msgspec.structs.replace(found.chart, file=told.file.held(by, self.now(), found.chart.file))
         self._put(found)
-        self._say(found, "file_changed", self.who(request), text=asked["reason"])
+        self._say(found, "file_changed", by, text=told.reason)
         await self.tell()
         return JSONResponse({"id": "e2", "outcome": "applied", "links": {"self": "/"}})
 
@@ -501,28 +498,37 @@ class StandInPatients:
         found, by = self.followed[request.path_params["id"]], self.who(request)
         until = self.now() + 60 * MINUTE_MS
         self._put(found, circle=(*found.patient.circle, Member(subject=by, role="samu", until=until)))
-        self._say(found, "glass_broken", by, until=until, text=(await request.json())["reason"])
+        reason = read(await request.body(), GlassAsked, self.now()).reason
+        self._say(found, "glass_broken", by, until=until, text=reason)
         await self.tell()
         return JSONResponse({"id": "e3", "outcome": "applied", "until": until, "links": {"self": "/"}})
 
     async def _search(self, request: Request) -> Response:
-        asked = await request.json()
-        self.searched.append(asked)
-        found = [each.patient for each in self.followed.values() if each.chart.file.birth_name == asked["name"]]
+        asked = read(await request.body(), SearchAsked, self.now())
+        found = [each.patient for each in self.followed.values() if each.chart.file.birth_name == asked.name]
         told = [FoundElsewhere(each.id, each.pathway, each.status, each.enrolled_at) for each in found]
         return _json(FoundShown([], told))
 
     async def _enrol(self, request: Request) -> Response:
-        asked = await request.json()
-        self.enrolled.append(asked)
-        if not asked["file"]["contact"].get("phone") and "sms" in asked["channels"]:
-            document = {"type": "urn:vigilits:problem:invalid", "title": "invalid", "status": 422}
-            errors = [{"path": "file.contact.phone", "message": "needed for SMS"}]
-            return JSONResponse(document | {"errors": errors}, 422, media_type="application/problem+json")
+        told = read(await request.body(), EnrolAsked, self.now())
+        if wrong := list(told.file.wrong_for(self.pathways[told.pathway.split("/")[0]], told.channels)):
+            raise Problem("wrong-fields", mistakes=wrong)
+        self.enrolled.append(await request.json())
         links = EnrolledLinks("/patients/p-new", None)
-        similar = None if "for" in asked else [*self.followed][:1]
+        similar = None if told.professional else [*self.followed][:1]
         made = Enrolled(id="p-new", outcome="applied", links=links, command=Links("/"), similar=similar)
         return _json(made, 201)
+
+
+def _with_problems(door: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def answered(request: Request) -> Response:
+        try:
+            return await door(request)
+        except Problem as refused:
+            body = msgspec.json.encode(refused.document)
+            return Response(body, refused.status, media_type=PROBLEM_JSON)
+
+    return answered
 
 
 def _json(value: Any, status: int = 200) -> Response:

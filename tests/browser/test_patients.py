@@ -269,6 +269,7 @@ def test_an_act_is_not_shown_as_done_before_it_is(visit: Visit, followed: StandI
 
 def test_behind_each_point_are_its_answers_what_was_said_first_and_why(visit: Visit, followed: StandIn) -> None:
     page = visit("/patients/p-martin")
+    expect(page.locator(".curve-of")).to_have_count(5)
     names = page.locator(".curve-of figcaption strong").all_inner_texts()
     assert names == ["Température", "Saturation", "Fréquence respiratoire", "Pouls", "Tension systolique"]
     saturation = page.locator('.curve-of[data-item="spo2"]')
@@ -439,9 +440,7 @@ def test_signing_out_empties_the_browser(visit: Visit, followed: StandIn) -> Non
     page.keyboard.press("n")
     kept = page.evaluate(KEPT)
     assert "p-martin" in kept  # when one looked last, and of which colour it was: in clear, and no content
-    assert not re.search(
-        "Odette|Martin|fatiguée|temperature|38", re.sub(r'"(at|answered_at|written_at)":\d+', "", kept)
-    )
+    assert not re.search("Odette|Martin|fatiguée|temperature|spo2", kept)
     page.get_by_role("button", name="Se déconnecter").click()
     expect(page.get_by_role("heading", name="Se connecter")).to_be_visible()
     assert "p-martin" not in page.evaluate(KEPT)

@@ -39,7 +39,11 @@ export const doors = {
   act: (code: string, id: string, act: Act) => ask<{ outcome?: string }>(`${patient(code, id)}/acts`, say("POST", act)),
   changeFile: (code: string, id: string, file: unknown, reason: string) => ask<unknown>(`${patient(code, id)}/file`, say("PUT", { file, reason })),
   breakGlass: (code: string, id: string, reason: string) => ask<unknown>(`${patient(code, id)}/break-glass`, say("POST", { reason })),
-  enrol: (code: string, body: unknown) => ask<Enrolled>(`${region(code)}/patients`, say("POST", body)),
+  /** Under the same key the same patient, however often it is sent: an answer may be lost on its way. */
+  enrol: (code: string, body: unknown, key: string) => {
+    const init = say("POST", body);
+    return ask<Enrolled>(`${region(code)}/patients`, { ...init, headers: { ...init.headers, "Idempotency-Key": key } });
+  },
   search: (code: string, asked: Asked) => ask<Found>(`${region(code)}/patients/search`, say("POST", asked)),
   pathways: (code: string) => ask<{ pathways: Pathway[]; zone?: string }>(`${region(code)}/pathways`, now),
 };

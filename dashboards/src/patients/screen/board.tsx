@@ -1,7 +1,7 @@
 /** My patients by colour then time: who they are, what their answers say, who has them, what is new. */
 import { useSignal } from "@preact/signals";
 import { BellOff, Clock, Hand, ListTodo, MessageSquare, Search, SlidersHorizontal, Sparkles } from "lucide-preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { go, onLink } from "../../route";
 import { useHold, useStillOrder, walk } from "../../screen/hold";
 import { Pending } from "../../screen/pending";
@@ -373,7 +373,7 @@ function ByReference() {
 }
 
 function useBoardKeys(): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || keysShown.value) return;
       const typing = event.target instanceof Element && event.target.matches("input:not([type=checkbox]), textarea, select");

@@ -1,7 +1,7 @@
 /** Enrolment: by a clinician who shares the follow-up, or by support for a named professional, who reads nothing back. */
 import { useSignal } from "@preact/signals";
 import { Plus, X } from "lucide-preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Problem } from "../../http";
 import { onLink } from "../../route";
 import { directory, region } from "../../state";
@@ -43,6 +43,8 @@ function Form({ again }: { again(): void }) {
   const isBusy = useSignal(false);
   const problem = useSignal<Problem | null>(null);
   const done = useSignal<Enrolled | null>(null);
+  /** What was sent last, and under which key. */
+  const sent = useRef<{ text: string; key: string } | null>(null);
   const code = region.value;
   useEffect(() => {
     let current = true;
@@ -62,7 +64,7 @@ function Form({ again }: { again(): void }) {
   }, [code]);
   if (done.value !== null) return <Done done={done.value} isSupport={isSupport} again={again} />;
   const pathway = pathways.value?.find((one) => `${one.id}/${one.version}` === chosen.value) ?? null;
-  const wrong = problem.value ? mistakesOf(problem.value.body) : {};
+  const wrong = problem.value ? mistakesOf(problem.value.body, words.needed) : {};
   const one = draft.value;
   const said = consent.value;
   const ready =
@@ -76,26 +78,29 @@ function Form({ again }: { again(): void }) {
     (!isSupport || professional.value.trim() !== "") &&
     Object.keys(wrongThresholds(one, pathway)).length === 0;
   const send = async () => {
+    const body = {
+      pathway: chosen.value,
+      file: {
+        ...asked(one),
+        consent: {
+          text_version: said.text_version.trim(),
+          by: said.by,
+          ...(said.by === "representative" ? { representative: said.representative.trim(), capacity: said.capacity.trim() } : {}),
+        },
+      },
+      circle: circle.value.filter(({ subject }) => subject.trim() !== ""),
+      channels: pathway?.answered_by === "staff" ? [] : channels.value,
+      ...(departement.value ? { departement: departement.value } : {}),
+      ...(facility.value.trim() ? { facility: facility.value.trim() } : {}),
+      ...(startsOn.value ? { starts_on: startsOn.value } : {}),
+      ...(isSupport ? { for: professional.value.trim() } : {}),
+    };
+    const text = JSON.stringify(body);
+    if (sent.current?.text !== text) sent.current = { text, key: crypto.randomUUID() };
     isBusy.value = true;
     problem.value = null;
     try {
-      done.value = await doors.enrol(code, {
-        pathway: chosen.value,
-        file: {
-          ...asked(one),
-          consent: {
-            text_version: said.text_version.trim(),
-            by: said.by,
-            ...(said.by === "representative" ? { representative: said.representative.trim(), capacity: said.capacity.trim() } : {}),
-          },
-        },
-        circle: circle.value.filter(({ subject }) => subject.trim() !== ""),
-        channels: pathway?.answered_by === "staff" ? [] : channels.value,
-        ...(departement.value ? { departement: departement.value } : {}),
-        ...(facility.value.trim() ? { facility: facility.value.trim() } : {}),
-        ...(startsOn.value ? { starts_on: startsOn.value } : {}),
-        ...(isSupport ? { for: professional.value.trim() } : {}),
-      });
+      done.value = await doors.enrol(code, body, sent.current!.key);
     } catch (error) {
       problem.value = error instanceof Problem ? error : new Problem(0);
     }
@@ -104,7 +109,7 @@ function Form({ again }: { again(): void }) {
   };
   const common = { draft, pathway, wrong };
   const say2 = (by: Partial<typeof said>) => void (consent.value = { ...consent.value, ...by });
-  const mistakes = Object.keys(wrong).length;
+  const mistakes = Array.isArray(problem.value?.body.errors) ? problem.value.body.errors.length : 0;
   return (
     <form
       class="enrol narrow-page"
@@ -246,6 +251,13 @@ function Done({ done, isSupport, again }: { done: Enrolled; isSupport: boolean; 
                   ))}
                 </ul>
               </>
+            )}
+            {done.links?.answer && (
+              <p>
+                {words.answerLink}
+                {words.colon}
+                <code class="answer-link">{done.links.answer}</code>
+              </p>
             )}
             {done.similar_elsewhere && <p>{words.similarElsewhere}</p>}
             <p>

@@ -145,7 +145,7 @@ function FileForm({ page, close }: { page: PatientPage; close(): void }) {
   const draft = useSignal(draftOf(page.file));
   const reason = useSignal("");
   const refused = came.value?.act === "file" ? came.value.refusal : null;
-  const wrong = refused ? mistakesOf(refused.body) : {};
+  const wrong = refused ? mistakesOf(refused.body, words.needed) : {};
   const ready = reason.value.trim() !== "" && Object.keys(wrongThresholds(draft.value, page.pathway)).length === 0;
   const send = async () => {
     const done = await doing("file", () => doors.changeFile(region.peek(), page.row.id, asked(draft.value, page.file), reason.value.trim()));

@@ -1,7 +1,7 @@
 /** The frame of the clinicians' pages and of the desks beside them: where one is, whether it is live, the way to the others. */
 import { BellRing, ClipboardList, Keyboard, LogOut, Map as MapIcon, PhoneCall, ScrollText, Settings as Cog, UserPlus, Users } from "lucide-preact";
 import type { ComponentChildren } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { isNarrow } from "../../alerts/state";
 import { counted, tally } from "../../bell";
 import type { Verdict } from "../../live";
@@ -164,7 +164,7 @@ function PhoneTabs() {
 }
 
 function useCommonKeys(): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !oneKey.value || keysShown.value) return;
       if (event.target instanceof Element && event.target.matches("input:not([type=checkbox]), textarea, select")) return;

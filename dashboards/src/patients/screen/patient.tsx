@@ -1,7 +1,7 @@
 /** One patient: the alert first, curves and what is behind each point, the circle's words, the file, the story. */
 import { useSignal } from "@preact/signals";
 import { ArrowLeft, BellOff, Video } from "lucide-preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { countDown } from "../../alerts/count_down";
 import { doors } from "../http";
 import { go, of, onLink } from "../../route";
@@ -72,7 +72,7 @@ function Opened({ page }: { page: PatientPage }) {
   const shown = slots.find(({ slot }) => slot === chosen.value) ?? latest;
   const choose = (slot: string) => void (chosen.value = slot);
   const result = latest?.result ?? null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.key !== "Escape" || event.defaultPrevented || keysShown.value || !hasBoard.value) return;
       if (event.target instanceof Element && event.target.matches("input, textarea, select")) return;

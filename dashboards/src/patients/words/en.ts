@@ -444,6 +444,7 @@ export const en: PatientWords = {
   doneSupport: "Done. The professional will find the file among their patients.",
   openPatient: "Open the file",
   another: "Enrol another patient",
+  answerLink: "The patient’s own link for answering",
   similar: (n) => `${n} file${s(n)} look${n === 1 ? "s" : ""} like this one: nothing was merged.`,
   similarElsewhere: "A similar file exists outside your patients: nothing was merged.",
   wrongFields: (n) => `${n} field${s(n)} to look at again`,

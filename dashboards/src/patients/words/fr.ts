@@ -460,6 +460,7 @@ export const fr = {
   doneSupport: "C’est fait. Le professionnel trouvera le dossier dans ses patients.",
   openPatient: "Ouvrir le dossier",
   another: "Inclure un autre patient",
+  answerLink: "Lien de réponse du patient, à lui seul",
   similar: (n: number) => `${n} dossier${s(n)} ressemble${n >= 2 ? "nt" : ""} à celui-ci : rien n’a été fusionné.`,
   similarElsewhere: "Un dossier semblable existe hors de vos patients : rien n’a été fusionné.",
   wrongFields: (n: number) => `${n} champ${s(n)} à revoir`,
