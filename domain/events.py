@@ -385,6 +385,13 @@ class GlassBroken(Event, frozen=True, tag="patient.glass_broken"):
     tell: tuple[str, ...] = ()
 
 
+class OnCallJoined(Event, frozen=True, tag="patient.on_call"):
+    """Somebody (the source) whom a patient's open alert reached as on call comes into the circle until an instant."""
+
+    patient: str
+    until: int
+
+
 class CodeAsked(Event, frozen=True, tag="patient.code_asked"):
     """A patient wants to read; the code is derived from this event's id when it is sent, and is on no log."""
 
@@ -473,6 +480,7 @@ KINDS: tuple[type[Event], ...] = (
     MemoDone,
     TeleconsultationStarted,
     GlassBroken,
+    OnCallJoined,
     CodeAsked,
     SummaryGiven,
     PatientErased,
@@ -517,6 +525,7 @@ AnyEvent = (
     | MemoDone
     | TeleconsultationStarted
     | GlassBroken
+    | OnCallJoined
     | CodeAsked
     | SummaryGiven
     | PatientErased

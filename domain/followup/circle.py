@@ -14,6 +14,7 @@ from domain.events import (
     MemoWritten,
     MessagesRead,
     MessageWritten,
+    OnCallJoined,
     TeleconsultationStarted,
 )
 from domain.followup.alerting import HOUR_MS, SLACK_MS, refused
@@ -29,12 +30,14 @@ MOST_MEMOS = 50
 MOST_CODES = 5  # within an hour
 LONGEST_MEMO_MS = 366 * DAY_MS
 LONGEST_GLASS_MS = HOUR_MS
+LONGEST_ON_CALL_MS = 12 * HOUR_MS  # ⚠ OWN: a night
 LONGEST_CODE_MS = HOUR_MS
 CALL_AGAIN_MS = 4 * HOUR_MS  # ⚠ OWN: where nobody says when
 
 PAUSED_WORDS = Words(fr="Un suivi à domicile est en pause", en="A home follow-up is paused")
 RESUMED_WORDS = Words(fr="Un suivi à domicile reprend", en="A home follow-up goes on")
 GLASS_WORDS = Words(fr="Un dossier a été ouvert en urgence", en="A file was opened in an emergency")
+ON_CALL_WORDS = Words(fr="L’astreinte a rejoint un suivi", en="Whoever is on call has joined a follow-up")
 MESSAGE_WORDS = Words(fr="Un nouveau message dans un suivi", en="A new message in a follow-up")
 
 
@@ -83,6 +86,27 @@ class Circle(Answering):
         told = (*circle_of(patient), *event.tell)
         self.word(patient, f"glass/{event.id}", self.clock, told, GLASS_WORDS, "warning")
         self.put(replace(patient, circle=(*others, guest)))
+        return APPLIED
+
+    def join_on_call(self, patient: Patient, event: OnCallJoined) -> Said:
+        """Let whom an open alert reached as on call act like the circle for a night; the circle is told.
+
+        Whether they are on call is for who lets the event in: schedules are the notices shard's.
+        """
+        by = whose(event)
+        if patient.alert is None:
+            return refused("no alert is open")
+        if not self.clock < event.until <= self.clock + LONGEST_ON_CALL_MS + SLACK_MS:
+            return refused("until: must be to come, and within 12 hours")
+        if is_member(patient, by, self.clock):
+            return refused("in the circle already")
+        others = tuple(member for member in patient.circle if member.subject != by)
+        if len(others) >= MOST_MEMBERS:
+            return refused(f"circle: at most {MOST_MEMBERS}")
+        line = Line(id=event.id, at=self.clock, what="joined", by=by, to=by, detail="on_call", until=event.until)
+        self.tell_story(patient.id, line)
+        self.word(patient, f"on-call/{event.id}", self.clock, circle_of(patient), ON_CALL_WORDS)
+        self.put(replace(patient, circle=(*others, Member(by, "on_call", event.until))))
         return APPLIED
 
     # -- the follow-up as a whole

@@ -36,6 +36,7 @@ from domain.events import (
     NoticeAttempted,
     NoticeDelivered,
     NoticeFailed,
+    OnCallJoined,
     PatientAlertActed,
     PatientEnrolled,
     PatientErased,
@@ -89,6 +90,7 @@ OfPatient = (
     | MemoWritten
     | MessagesRead
     | MessageWritten
+    | OnCallJoined
     | PatientAlertActed
     | PatientErased
     | RuleMuted
@@ -100,7 +102,7 @@ READS_CHART = (AnswersGiven, FileChanged, PatientAlertActed, RuleMuted)
 HAS_CONTENT = (PatientEnrolled, AnswersGiven, FileChanged, RuleMuted)
 NOT_WHEN_OVER = (AnswersGiven, CallMade, FollowUpMoved, RuleMuted, TeleconsultationStarted)
 BY_NOBODY = (PatientErased, SummaryGiven, CodeAsked)  # vigilits itself, or somebody
-OF_OTHERS = (AnswersGiven, GlassBroken)  # who need not be in the circle
+OF_OTHERS = (AnswersGiven, GlassBroken, OnCallJoined)  # who need not be in the circle
 OF_GUESTS = (MessageWritten, MessagesRead)  # also of whoever broke the glass
 
 __all__ = ["FOLLOWUP_FOLD_VERSION", "GONE", "Draft", "FollowupState", "Item", "Line", "Opened", "Said", "fold", "needs"]
@@ -274,6 +276,8 @@ class Draft(Circle):
                 return self.teleconsult(patient, event)
             case GlassBroken():
                 return self.break_glass(patient, event)
+            case OnCallJoined():
+                return self.join_on_call(patient, event)
             case CodeAsked():
                 return self.send_code(patient, event)
             case SummaryGiven():

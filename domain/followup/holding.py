@@ -344,7 +344,7 @@ def whose(event: Event) -> str:
 
 
 def circle_of(patient: Patient) -> list[str]:
-    """Return the professionals of a patient's circle, without those who broke the glass."""
+    """Return the professionals who stay in a patient's circle: not who broke the glass, nor who is on call tonight."""
     return [member.subject for member in patient.circle if member.until is None]
 
 
@@ -357,6 +357,6 @@ def members(patient: Patient, roles: Iterable[MemberRole]) -> list[str]:
 def is_member(patient: Patient, subject: str, at: int, *, guests: bool = False) -> bool:
     """Return whether somebody is in the circle; `guests`: or broke the glass, and may still look."""
     return any(
-        member.subject == subject and (member.until is None or (guests and member.until > at))
+        member.subject == subject and (member.until is None or member.until > at) and (guests or not member.broke_glass)
         for member in patient.circle
     )

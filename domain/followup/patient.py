@@ -8,7 +8,7 @@ from domain.alerts.routing import Zone
 from domain.followup.pathway import Colour
 from domain.followup.schedule import Due
 
-MemberRole = Literal["physician", "nurse", "coordinator", "tracing_agent", "ehpad", "samu", "geriatrics"]
+MemberRole = Literal["physician", "nurse", "coordinator", "tracing_agent", "ehpad", "samu", "geriatrics", "on_call"]
 Channel = Literal["sms", "smtp"]  # by which a patient is written to, in the order of their wish
 AnsweredBy = Literal["patient", "caregiver", "staff", "app"]
 Status = Literal[
@@ -23,11 +23,16 @@ OVER: tuple[Status, ...] = ("stopped", "ended", "refused")
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A professional of a patient's circle; with an end, one who broke the glass."""
+    """A professional of a patient's circle; with an end, one who was on call, or who broke the glass."""
 
     subject: str
     role: MemberRole
     until: int | None = None
+
+    @property
+    def broke_glass(self) -> bool:
+        """Return whether this one only looks: acts are the circle's."""
+        return self.until is not None and self.role != "on_call"
 
 
 class SlotState(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from domain.alerts.routing import Zone
 from domain.capacity.fold import Said
-from domain.events import Event, FileChanged, GlassBroken, PatientEnrolled, Source
+from domain.events import Event, FileChanged, GlassBroken, OnCallJoined, PatientEnrolled, Source
 from domain.followup.chart import Chart
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Member, MemberRole, Patient
@@ -57,6 +57,7 @@ MOST_ON_BOARD = 500  # each of them is opened, and is an entry of the trail
 MOST_ASKED = 100  # of ids
 MOST_SEARCHED = 5_000
 GLASS_MS = 60 * 60_000
+ON_CALL_MS = 12 * 60 * 60_000  # ⚠ OWN: a night
 SEARCHES_AT_ONCE, SEARCHES_A_SECOND = 10, 0.2  # of one person
 SEES: Needs = ("circle", "break_glass")
 PSEUDONYM = re.compile(r"[a-z2-7]{26}")
@@ -454,9 +455,9 @@ class PatientDoors:
 
     def _allow(self, place: Place, own: Own, act: Act, now: int) -> None:
         """Return where the act is the asker's to do; raise Problem for what it is not, or can't be."""
-        if (own.member.until is not None or not self._is_in(place, own)) and not isinstance(act, acts.OPEN_TO_GLASS):
+        if (own.member.broke_glass or not self._is_in(place, own)) and not isinstance(act, acts.OPEN_TO_GLASS):
             raise Problem("glass-broken")
-        circle = {member.subject for member in own.patient.circle if member.until is None}
+        circle = {member.subject for member in own.patient.circle if not member.broke_glass}
         match act:
             case asked.Call() if not place.view.may("calls"):
                 raise Problem("not-allowed", "calls are the tracing team's")
@@ -485,7 +486,7 @@ class PatientDoors:
         place = await self._place(request, f"PUT {PATIENTS}/{{id}}/file")
         own, now = self._own(place, request.path_params["id"]), self.now()
         told = asked.read(await read_body(request, asked.MOST_BYTES), FileChangeAsked, now)
-        if own.member.until is not None:
+        if own.member.broke_glass:
             raise Problem("glass-broken")
         patient, subject = own.patient, place.who.subject
         channels = patient.channels if told.channels is None else told.channels
@@ -543,6 +544,31 @@ class PatientDoors:
         outcome = "pending" if said is None else "applied"
         shown = shapes.GlassShown(id_, outcome, event.until, Links(acts_link(event)))  # type: ignore[arg-type]
         return json_answer(shown, 202 if said is None else 201, headers=NEVER)
+
+    async def join_on_call(self, request: Request) -> Response:
+        """Let whom a patient's open alert reached while on call into the circle for the night, which is told."""
+        place = await self._place(request, f"POST {PATIENTS}/{{id}}/on-call")
+        now, subject, id_ = self.now(), place.who.subject, request.path_params["id"]
+        hub = self._hub_of(place, id_)
+        patient = hub.patients.get(id_)
+        if patient is None or not self._is_told(place, patient):
+            raise _unknown()
+        event = OnCallJoined(
+            id=deed_id(subject, request.headers.get("idempotency-key"), now, "on-call", id_),
+            received_at=now,
+            region=place.code,
+            source=Source(id=subject, door=acts.DOOR),
+            not_after=now + acts.HOLDS_MS,
+            patient=id_,
+            until=now + ON_CALL_MS,
+        )
+        return _acted(event, await self._run(place, hub, event))
+
+    def _is_told(self, place: Place, patient: Patient) -> bool:
+        """Return whether a patient's open alert has reached the asker: its plan names the circle and who is on call."""
+        alerts = self.rooms.alerts.get(place.code)
+        held = None if alerts is None or patient.alert is None else alerts.alerts.get(patient.alert.id)
+        return held is not None and place.who.subject in held.told
 
     @staticmethod
     def _overseers(place: Place, now: int) -> Iterable[str]:
@@ -691,6 +717,14 @@ _TABLE: tuple[Entry, ...] = (
         "break_glass",
         GlassAsked,
         WRITTEN | {201: shapes.GlassShown, 202: shapes.GlassShown},
+        (CODE, ID, KEY),
+    ),
+    Entry(
+        "POST",
+        f"{PATIENTS}/{{id}}/on-call",
+        "join_on_call",
+        None,
+        READ | {200: shapes.Acted, 202: shapes.Acted, 400: P, 409: P},
         (CODE, ID, KEY),
     ),
 )

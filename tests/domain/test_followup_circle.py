@@ -16,6 +16,7 @@ from domain.events import (
     MessagesRead,
     MessageWritten,
     NoticeDelivered,
+    OnCallJoined,
     PatientAlertActed,
     PatientErased,
     SummaryGiven,
@@ -92,6 +93,23 @@ def test_the_glass_is_broken_for_an_hour_and_circle_and_others_are_told() -> Non
     assert [member.subject for member in day.patient.circle] == [DOCTOR, NURSE]
     assert day.patient.read == {}
     assert day.event(MessageWritten, by="regulator", text=sealed()).reason == "not in the circle"
+
+
+def test_whom_the_open_alert_reached_on_call_acts_like_the_circle_for_a_night() -> None:
+    day = FollowUp().at("1 9:05")
+    until = instant("1 21:05")
+    assert day.event(OnCallJoined, by="on-call", until=until).reason == "no alert is open"
+    day.answer(RED)
+    assert day.event(OnCallJoined, by="on-call", until=instant("2 9:05")).reason.startswith("until:")
+    assert day.event(OnCallJoined, by="on-call", until=until).outcome == "applied"
+    assert last_word(day).to == (DOCTOR, NURSE)
+    assert day.patient.circle[-1] == Member("on-call", "on_call", until)
+    assert day.event(OnCallJoined, by="on-call", until=until).reason == "in the circle already"
+    assert _acts(day, "on-call", "take", check_at=instant("1 9:30")).outcome == "applied"
+    assert _acts(day, "on-call", "close", outcome="acted").outcome == "applied"
+    day.at("1 21:05")
+    assert [member.subject for member in day.patient.circle] == [DOCTOR, NURSE]
+    assert day.event(MessageWritten, by="on-call", text=sealed()).reason == "not in the circle"
 
 
 def _acts(day: FollowUp, by: str, act: str, **more: Any) -> Said:
