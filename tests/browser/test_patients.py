@@ -100,7 +100,7 @@ def test_the_board_is_by_colour_then_time_and_says_why(visit: Visit, followed: S
     martin = card(page, "p-martin")
     expect(martin.locator(".chip")).to_have_text("Rouge 8–11")
     expect(martin).to_contain_text("s’aggrave")
-    expect(martin).to_contain_text("Saturation")
+    expect(martin.locator(".reason").first).to_have_text(re.compile(r"Saturation.* 91.%"))
     expect(martin).to_contain_text(re.compile(r"répondu (\d+ \w+\.? )?\d\d:\d\d"))
     expect(martin).to_contain_text("1 message non lu")
     expect(martin).to_contain_text("1 pense-bête échu")

@@ -39,6 +39,7 @@ export const doors = {
   act: (code: string, id: string, act: Act) => ask<{ outcome?: string }>(`${patient(code, id)}/acts`, say("POST", act)),
   changeFile: (code: string, id: string, file: unknown, reason: string) => ask<unknown>(`${patient(code, id)}/file`, say("PUT", { file, reason })),
   breakGlass: (code: string, id: string, reason: string) => ask<unknown>(`${patient(code, id)}/break-glass`, say("POST", { reason })),
+  joinOnCall: (code: string, id: string) => ask<unknown>(`${patient(code, id)}/on-call`, { method: "POST" }),
   /** Under the same key the same patient, however often it is sent: an answer may be lost on its way. */
   enrol: (code: string, body: unknown, key: string) => {
     const init = say("POST", body);

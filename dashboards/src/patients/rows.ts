@@ -146,3 +146,6 @@ export function tallied(rows: readonly BoardRow[]): Record<Colour | "unanswered"
   for (const { row } of rows) if (!isOver(row) || row.alert) found[standing(row) ?? "unanswered"] += 1;
   return found;
 }
+
+/** Returns whether a member only looks: who broke the glass may comment and write, and no more. */
+export const brokeGlass = (member: { role: string; until?: number | null }): boolean => Boolean(member.until) && member.role !== "on_call";

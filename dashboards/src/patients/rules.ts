@@ -125,7 +125,7 @@ export interface RuleWords {
 }
 
 /** Returns an answer as people say it: with its unit, by the label of what was chosen; *unknown* is never 0. */
-export function valueText(value: Value | undefined, item: Item | undefined, words: RuleWords): string {
+export function valueText(value: Value | undefined, item: Pick<Item, "unit" | "options"> | undefined, words: RuleWords): string {
   if (value === undefined || value === null || value === "") return words.unknown;
   if (typeof value === "boolean") return value ? words.yes : words.no;
   if (typeof value === "number") {

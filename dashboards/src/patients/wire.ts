@@ -2,7 +2,7 @@
 import type { Instant, Words } from "../wire";
 
 export type Colour = "green" | "yellow" | "orange" | "red";
-export type MemberRole = "physician" | "nurse" | "coordinator" | "tracing_agent" | "ehpad" | "samu" | "geriatrics";
+export type MemberRole = "physician" | "nurse" | "coordinator" | "tracing_agent" | "ehpad" | "samu" | "geriatrics" | "on_call";
 export type Status = "calling" | "followed" | "paused" | "stopped" | "ended" | "refused";
 export type Care = "teleconsultation" | "nurse_visit" | "emergency_department" | "samu";
 export type Outcome = "acted" | "no_action_needed" | "wrong";
@@ -81,6 +81,7 @@ export interface Reason {
   words: Words;
   item?: string;
   value?: Value;
+  unit?: string;
   threshold?: number | null;
   whose?: "default" | "own";
   colour: Colour;

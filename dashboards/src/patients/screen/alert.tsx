@@ -7,6 +7,7 @@ import { doors as alertDoors } from "../../alerts/http";
 import { map } from "../../alerts/state";
 import { keysShown } from "../../screen/keys";
 import { oneKey, region } from "../../state";
+import { brokeGlass } from "../rows";
 import { act, busy, doing, me, now } from "../state";
 import type { Outcome, PatientAlert, PatientPage, Row } from "../wire";
 import { tp } from "../words";
@@ -39,7 +40,7 @@ export function AlertBox({ page, row }: { page: PatientPage; row: Row }) {
   if (alert === null) return <Came of={["close"]} />;
   const isMine = alert.taken_by === me.value;
   const member = page.row.circle.find(({ subject }) => subject === me.value);
-  const isFull = member !== undefined && !member.until; // who broke the glass may comment, and no more
+  const isFull = member !== undefined && !brokeGlass(member);
   return (
     <section class={`alert-box alert-${alert.colour}`} data-alert={alert.id} data-status={alert.status} aria-label={words.alertOpen}>
       <p class="alert-head">

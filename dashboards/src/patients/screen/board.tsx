@@ -189,7 +189,7 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
               <span key={reason.rule} class="reason">
                 <ColourGlyph colour={reason.colour} size={11} /> {say(reason.words)}
                 {typeof reason.value === "number" && !/\d/.test(say(reason.words)) && (
-                  <span class="soft"> {valueText(reason.value, undefined, ruleWords.value)}</span>
+                  <span class="soft"> {valueText(reason.value, { unit: reason.unit }, ruleWords.value)}</span>
                 )}
               </span>
             ))}

@@ -8,7 +8,7 @@ import { say, t } from "../../words";
 import { asked, dateOf, draftOf, mistakesOf, wrongThresholds } from "../file";
 import { doors } from "../http";
 import { namesShown } from "../privacy";
-import { OVER } from "../rows";
+import { brokeGlass, OVER } from "../rows";
 import { itemsOf, ruleText, thresholdsOf, valueText } from "../rules";
 import { act, busy, came, doing, me } from "../state";
 import type { MemberRole, PatientPage, Row } from "../wire";
@@ -16,7 +16,7 @@ import { ruleWords, tp } from "../words";
 import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields } from "./fields";
 import { Choice, Field, Name, Outcome, Person, Shell, timeText, who } from "./parts";
 
-const isFull = (row: Row): boolean => row.circle.some(({ subject, until }) => subject === me.value && !until);
+const isFull = (row: Row): boolean => row.circle.some((member) => member.subject === me.value && !brokeGlass(member));
 
 export function Circle({ page, row }: { page: PatientPage; row: Row }) {
   const words = tp.value;
@@ -38,7 +38,7 @@ export function Circle({ page, row }: { page: PatientPage; row: Row }) {
           <li key={member.subject} data-member={member.subject}>
             <span>
               <b>{who(member.subject)}</b> <span class="soft">{words.roles[member.role]}</span>
-              {member.until && <span class="bit"> {words.brokeGlass(timeText(member.until))}</span>}
+              {member.until && <span class="bit"> {brokeGlass(member) ? words.brokeGlass(timeText(member.until)) : words.until(timeText(member.until))}</span>}
             </span>
             {mayAct && !member.until && row.circle.length > 1 && (
               <button type="button" class="quiet" disabled={busy.value !== null} onClick={() => void leave(member.subject)}>
@@ -53,7 +53,7 @@ export function Circle({ page, row }: { page: PatientPage; row: Row }) {
         (isOpen.value ? (
           <Shell act="join" onSend={() => void send()} onClose={() => (isOpen.value = false)} ready={subject.value.trim() !== ""}>
             <Person label={words.person} value={subject.value} onChange={(value) => (subject.value = value)} without={row.circle.map((member) => member.subject)} />
-            <Choice label={words.role} value={role.value} onChange={(value) => (role.value = value as MemberRole)} options={Object.entries(words.roles)} />
+            <Choice label={words.role} value={role.value} onChange={(value) => (role.value = value as MemberRole)} options={Object.entries(words.roles).filter(([name]) => name !== "on_call")} />
           </Shell>
         ) : (
           <button type="button" class="act" onClick={() => (isOpen.value = true)}>

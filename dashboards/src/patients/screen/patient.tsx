@@ -9,7 +9,7 @@ import { keysShown } from "../../screen/keys";
 import { region } from "../../state";
 import { say } from "../../words";
 import { ageOf } from "../file";
-import { OVER } from "../rows";
+import { brokeGlass, OVER } from "../rows";
 import { ruleText } from "../rules";
 import { act, busy, closedWhy, doing, hasBoard, me, now, opened, openPatient, rights, rowOf } from "../state";
 import type { PatientPage, Row, SlotShown } from "../wire";
@@ -31,6 +31,7 @@ export function Patient() {
   if (page === null) {
     const why = closedWhy.value;
     if (why === "unknown" && rights.value.has("break_glass")) return <BreakGlass key={of.value} id={of.value} />;
+    if (why === "unknown" && rights.value.has("circle")) return <OnCall key={of.value} id={of.value} />;
     const text = { loading: words.loadingPatient, unknown: words.unknownPatient, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[why];
     return (
       <div class="narrow-page">
@@ -159,7 +160,7 @@ function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: Slot
       </div>
       {mine?.until && (
         <p class="glass-left" role="status">
-          {words.glassLeft}{" "}
+          {brokeGlass(mine) ? words.glassLeft : words.onCallLeft}{" "}
           <b class="count-down">
             <GlassDown until={mine.until} id={row.id} />
           </b>
@@ -218,7 +219,7 @@ function Muted({ page, row }: { page: PatientPage; row: Row }) {
   const send = async () => {
     if (await act({ act: "mute", rule: rule.value, minutes: Number(minutes.value), reason: reason.value.trim() })) isOpen.value = false;
   };
-  const isMember = row.circle.some(({ subject, until }) => subject === me.value && !until);
+  const isMember = row.circle.some((member) => member.subject === me.value && !brokeGlass(member));
   return (
     <>
       {inForce.map((mute) => (
@@ -259,7 +260,7 @@ function Teleconsultation({ page }: { page: PatientPage }) {
   const words = tp.value;
   // Only an address that a browser opens as a page; whatever else stood there would run in ours.
   const providers = page.providers.filter(({ url }) => /^https:\/\//.test(url));
-  const isMember = page.row.circle.some(({ subject, until }) => subject === me.value && !until);
+  const isMember = page.row.circle.some((member) => member.subject === me.value && !brokeGlass(member));
   if (providers.length === 0 || !isMember || OVER.includes(page.row.status)) return null;
   return (
     <section class="teleconsult" aria-label={words.teleconsult}>
@@ -280,6 +281,27 @@ function Teleconsultation({ page }: { page: PatientPage }) {
       ))}
       <Outcome of={["teleconsultation"]} />
     </section>
+  );
+}
+
+/** Told of an alert while on call, one is not in the circle yet: of any other patient it is not told whether there is one. */
+function OnCall({ id }: { id: string }) {
+  const words = tp.value;
+  const open = async () => {
+    if (await doing("on_call", () => doors.joinOnCall(region.value, id))) await openPatient(id);
+  };
+  return (
+    <div class="narrow-page">
+      {hasBoard.value && <Back />}
+      <section class="panel">
+        <h2>{words.onCallTitle}</h2>
+        <p>{words.onCallWhy}</p>
+        <button type="button" class="act main" disabled={busy.value !== null} onClick={() => void open()}>
+          {busy.value === "on_call" ? words.busy : words.onCallJoin}
+        </button>
+        <Outcome of={["on_call"]} />
+      </section>
+    </div>
   );
 }
 

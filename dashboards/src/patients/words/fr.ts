@@ -268,6 +268,7 @@ export const fr = {
     ehpad: "EHPAD",
     samu: "SAMU",
     geriatrics: "gériatrie",
+    on_call: "astreinte",
   } as Record<MemberRole, string>,
   addMember: "Ajouter au cercle",
   person: "Personne",
@@ -345,6 +346,12 @@ export const fr = {
     end: "Définitif : le parcours s’achève maintenant. Cela ne clôt pas une alerte ouverte.",
   },
 
+  // Whoever is on call
+  onCallTitle: "Ce dossier n’est pas dans vos cercles",
+  onCallWhy: "Si une alerte vous a été adressée en tant qu’astreinte, vous pouvez rejoindre le cercle pour la nuit (12 heures au plus). Le cercle en est prévenu, et chaque ouverture est tracée.",
+  onCallJoin: "Rejoindre au titre de l’astreinte",
+  onCallLeft: "astreinte, encore",
+  until: (time: string) => `jusqu’à ${time}`,
   // Break-glass
   glassTitle: "Accès d’urgence",
   glassWhy: "Vous n’êtes pas dans le cercle de ce dossier. En régulation, patient en ligne, vous pouvez ouvrir ce seul dossier pendant 60 minutes. Le cercle et le délégué à la protection des données en sont prévenus aussitôt.",
