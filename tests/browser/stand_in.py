@@ -561,7 +561,9 @@ class StandIn:
 if __name__ == "__main__":
     with StandIn() as stand_in:
         stand_in.alerts.invent()
+        stand_in.patients.invent()
         print(f"{stand_in.url}/#connexion={SECRET}", flush=True)
+        print(f"{stand_in.url}/patients#connexion={SECRET}.demo-physician", flush=True)
         chance = random.Random(1)
         with contextlib.suppress(KeyboardInterrupt):
             while True:
