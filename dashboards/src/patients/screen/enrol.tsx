@@ -200,7 +200,7 @@ function Form({ again }: { again(): void }) {
             return (
               <div key={i} class="member-fields">
                 <Person label={words.person} value={member.subject} onChange={(subject) => put({ subject })} without={[me.value]} error={wrong[`circle[${i}].subject`]} />
-                <Choice label={words.role} value={member.role} onChange={(role) => put({ role: role as MemberRole })} options={Object.entries(words.roles)} error={wrong[`circle[${i}].role`]} />
+                <Choice label={words.role} value={member.role} onChange={(role) => put({ role: role as MemberRole })} options={Object.entries(words.roles).filter(([name]) => name !== "on_call")} error={wrong[`circle[${i}].role`]} />
                 <button type="button" class="icon" aria-label={words.leave} onClick={() => (circle.value = circle.value.filter((_, j) => j !== i))}>
                   <X size={18} />
                 </button>
