@@ -18,7 +18,9 @@ export function remember(name: string, value: string): void {
   }
 }
 
-/** Empties all that this origin keeps in the browser: whoever signs in here next finds nothing of whoever signed out. */
+const UNSENT = "vigilits-answers"; // a patient's own answers on their way, sealed: no sign-in, and not ours to lose
+
+/** Empties all else that this origin keeps in the browser: whoever signs in next finds nothing of whoever signed out. */
 export async function emptyStorage(): Promise<void> {
   for (const of of [() => localStorage, () => sessionStorage]) {
     try {
@@ -29,7 +31,7 @@ export async function emptyStorage(): Promise<void> {
   }
   try {
     const known = await indexedDB.databases();
-    await Promise.all(known.map(({ name }) => name && gone(name)));
+    await Promise.all(known.map(({ name }) => name && name !== UNSENT && gone(name)));
   } catch {
     // as above
   }
