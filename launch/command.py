@@ -26,6 +26,8 @@ from launch import demo as demonstration
 from launch import up as one_machine
 from launch.accounts import NoLocalIssuer
 from launch.alert_command import NotPublished, contacts_app, on_call_app, rules_app, webhooks_app
+from launch.cohort_command import NotOurs, NotSo, simulate_app
+from launch.cohort_run import Refused as CohortRefused
 from launch.embedded import EngineFailed
 from launch.engines_here import NoEngines, here
 from launch.home import HomeTaken
@@ -69,6 +71,7 @@ app.add_typer(on_call_app, name="on-call")
 app.add_typer(webhooks_app, name="webhooks")
 app.add_typer(keys_app, name="keys")
 app.add_typer(pathway_app, name="pathway")
+app.add_typer(simulate_app, name="simulate")
 
 
 # What we know how to say in a sentence, and the exit status that goes with it; anything else is a bug and shows itself.
@@ -82,6 +85,9 @@ SAID: dict[type[Exception], int] = {
     NotPublished: USAGE,
     NotRedriven: FAILED,
     Refused: FAILED,
+    CohortRefused: FAILED,
+    NotSo: FAILED,
+    NotOurs: USAGE,
     Away: AWAY,
     NoEngines: AWAY,
     HomeTaken: FAILED,

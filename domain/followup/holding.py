@@ -220,7 +220,7 @@ class Holding(Known[Said]):
 
     def slots_of(self, patient: Patient) -> tuple[Due, ...]:
         """Return all slots of a patient."""
-        return slots(self.pathway_of(patient), patient.first_day, patient.zone)
+        return slots(self.pathway_of(patient), patient.first_day, patient.zone, patient.enrolled_at)
 
     def chart(self, patient: str) -> Chart | None:
         """Return an open chart, None where the key is destroyed; raise Lacking where it is not open."""

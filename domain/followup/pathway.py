@@ -28,6 +28,7 @@ Since = Literal["symptoms", "start"]
 
 MOST_DAYS = 366
 MOST_SLOTS = 1_000
+MOST_DIVIDED_BY = 100_000
 MINUTE_S, DAY_S = 60.0, 86_400.0
 DAY_MIN = 24 * 60
 WEEK_MIN = 7 * DAY_MIN
@@ -164,7 +165,11 @@ class End(Place, frozen=True):
 
 
 class Pathway(Place, frozen=True):
-    """One pathway in one version; a patient stays on the version they began with."""
+    """One pathway in one version; a patient stays on the version they began with.
+
+    `divided_by` serves simulations, where days pass in seconds: from enrolment on slots and reminders come so many
+    times sooner, and nothing else does. No region's directory can say it.
+    """
 
     id: str
     version: str
@@ -183,6 +188,7 @@ class Pathway(Place, frozen=True):
     answered_by: Literal["patient", "staff"] = "patient"
     first_call: FirstCall | None = None
     cluster: Cluster | None = None
+    divided_by: float = 1.0
 
     @cached_property
     def thresholds(self) -> dict[str, "Threshold"]:
@@ -289,6 +295,8 @@ def _mistakes_of_times(pathway: Pathway) -> Iterator[Mistake]:
     if gaps and (limits.opens_s + limits.closes_s) > min(gaps) * MINUTE_S - 3600:
         # An hour to spare: one day of the year is so much shorter.
         yield "limits", "two slots would be open at once"
+    if not 1 <= pathway.divided_by <= MOST_DIVIDED_BY:
+        yield "divided_by", f"must be from 1 to {MOST_DIVIDED_BY:,}"
     days = pathway.no_answer.risk_days
     if days is not None and not 1 <= days[0] <= days[1]:
         yield "no_answer.risk_days", "must be from a first day to a last one"

@@ -56,28 +56,43 @@ def instant(zone: Zone, local_ms: int) -> int:
     return local_ms - changes[-1][1] * 1000
 
 
-def slots(pathway: Pathway, first_day: int, zone: Zone) -> tuple[Due, ...]:
-    """Return all slots of a patient whose pathway's first day is that local day (days since 1970), in order."""
+def slots(pathway: Pathway, first_day: int, zone: Zone, since: int = 0) -> tuple[Due, ...]:
+    """Return all slots of a patient whose pathway's first day is that local day (days since 1970), in order.
+
+    On a hastened pathway, what follows `since` (ms UTC, when the patient was enrolled) comes so many times sooner.
+    """
     told, reminders, limits = pathway.slots, pathway.reminders, pathway.limits
     found = []
     for day in told.days:
         for minute in told.times:
             local_day = first_day + day - 1
             at = instant(zone, local_day * DAY_MS + minute * MINUTE_MS)
-            found.append(
-                Due(
-                    slot=f"{day}-{minute // 60:02}{minute % 60:02}",
-                    day=day,
-                    local_day=local_day,
-                    opens_at=at - _ms(limits.opens_s),
-                    due_at=at,
-                    remind_at=at + _ms(reminders.first_s),
-                    remind_again_at=at + _ms(reminders.again_s),
-                    no_answer_at=at + _ms(reminders.missed_s),
-                    closes_at=at + _ms(limits.closes_s),
-                )
+            due = Due(
+                slot=f"{day}-{minute // 60:02}{minute % 60:02}",
+                day=day,
+                local_day=local_day,
+                opens_at=at - _ms(limits.opens_s),
+                due_at=at,
+                remind_at=at + _ms(reminders.first_s),
+                remind_again_at=at + _ms(reminders.again_s),
+                no_answer_at=at + _ms(reminders.missed_s),
+                closes_at=at + _ms(limits.closes_s),
             )
+            found.append(due if pathway.divided_by == 1 else hastened(due, since, pathway.divided_by))
     return tuple(found)
+
+
+def hastened(due: Due, since: int, by: float) -> Due:
+    """Return a slot whose instants after `since` come so many times sooner; its day and its name stay as they are."""
+
+    def sooner(at: int) -> int:
+        return at if at <= since else since + round((at - since) / by)
+
+    instants = (
+        sooner(at)
+        for at in (due.opens_at, due.due_at, due.remind_at, due.remind_again_at, due.no_answer_at, due.closes_at)
+    )
+    return Due(due.slot, due.day, due.local_day, *instants)
 
 
 def _ms(seconds: float) -> int:

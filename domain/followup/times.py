@@ -58,5 +58,5 @@ def wants_chart(patient: Patient, pathway: Pathway, clock: int) -> bool:
         return True
     if clock < due.closes_at:
         return False
-    dues = slots(pathway, patient.first_day, patient.zone)
+    dues = slots(pathway, patient.first_day, patient.zone, patient.enrolled_at)
     return any(due.due_at < each.due_at and each.no_answer_at <= clock for each in dues)

@@ -129,7 +129,8 @@ class Told:
     def asked(self) -> list[Due]:
         """Return the slots that were answered, or that no answer came to, in order; those of a pause were not asked."""
         missed = {line.id for line, _ in self.story if line.what == "missed"}
-        dues = schedule.slots(self.pathway, self.patient.first_day, self.patient.zone)
+        patient = self.patient
+        dues = schedule.slots(self.pathway, patient.first_day, patient.zone, patient.enrolled_at)
         return [due for due in dues if answered(self.slots.get(due.slot)) or due.slot in missed]
 
     def name_of(self, subject: str) -> str:
