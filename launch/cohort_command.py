@@ -80,7 +80,8 @@ def cohort(
     answer: most stay well, some worsen around days 6 to 12, some answer late, or not at all.
 
     What is hastened: from a patient's enrolment on, their slots, reminders, no-answers and limits come so many times
-    sooner, in a version of the pathway of its own (medical-covid/<version>-x<speed>). Nothing else is: who is told of
+    sooner, in a version of the pathway of its own (medical-covid/<version>-x<speed>); and each lives in a time zone
+    where it is morning when they are enrolled, so that their first slot is near. Nothing else is: who is told of
     an alert has as long to answer as ever, files are kept as many days, and machines are as fast as they are. So a
     high speed asks more of them than as many patients would in life.
     """

@@ -5,9 +5,8 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -31,6 +30,8 @@ from live_state.state import State
 from realtime_api.issuer import LocalIssuer
 
 PATIENTS_OF_EACH = 100  # of an invented physician
+FEW_APART_S = 0.1  # a small cohort is not spread over a day
+MORNING = 7  # o'clock, by the clocks of whoever is enrolled now: two hours before their first slot
 PATIENCE_S = 120.0  # a door that can't for longer ends the simulation
 REQUEST_TIMEOUT_S = 30.0
 RENEWS_S = 1800.0  # a token lives an hour
@@ -68,6 +69,14 @@ def physicians(patients: int) -> list[str]:
 def rights(patients: int, region: str, since: int) -> dict[str, tuple[Grant, ...]]:
     """Return the physicians' grants."""
     return {subject: (Grant(role="physician", scope=region, since=since),) for subject in physicians(patients)}
+
+
+def morning(now: int) -> tuple[str, date]:
+    """Return a time zone where it is early in the morning, and which day it is there: nobody waits for the next one."""
+    ahead = MORNING - datetime.fromtimestamp(now / 1000, UTC).hour
+    ahead += 24 if ahead < -12 else 0
+    there = datetime.fromtimestamp(now / 1000, UTC) + timedelta(hours=ahead)
+    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT", there.date()
 
 
 class Doors:
@@ -116,7 +125,6 @@ class Cohort:
     def __init__(self, told: Told, doors: Doors) -> None:
         self.told, self.tally = told, Tally()
         self._doors = doors
-        self._today = datetime.now(ZoneInfo(told.region.time_zone)).date()
         self._courses: dict[int, dict[int, Answering]] = {}
         self._links: dict[str, None] = {}
         self._names: set[str] = set()
@@ -137,9 +145,10 @@ class Cohort:
         raise Refused(f"{'/'.join(wanted)} is not in force after {PATIENCE_S:g} s")
 
     async def enrol(self, on_each: Callable[[], None] = lambda: None) -> None:
-        """Return once everybody is enrolled, evenly over one of their days or longer; the first slot is tomorrow's."""
+        """Return once everybody is enrolled: a large cohort evenly over one of its days, or as long as it takes."""
         numbers = iter(range(1, self.told.patients + 1))
-        started, apart_s = time.monotonic(), DAY_S / self.told.pathway.divided_by / self.told.patients
+        apart_s = min(FEW_APART_S, DAY_S / self.told.pathway.divided_by / self.told.patients)
+        started = time.monotonic()
 
         async def some() -> None:
             for number in numbers:
@@ -153,13 +162,15 @@ class Cohort:
     async def _enrol(self, number: int) -> None:
         told = self.told
         departements = [each.code for each in told.region.departements]
-        one = cohort.invented(told.seed, number, self._today, departements)
+        zone, today = morning(regions.now())
+        one = cohort.invented(told.seed, number, today, departements)
         body = {
             "pathway": f"{told.pathway.id}/{told.pathway.version}",
             "file": one.file,
             "channels": ["smtp"],
             "departement": one.departement,
-            "starts_on": (self._today + timedelta(days=1)).isoformat(),
+            "zone": zone,
+            "starts_on": today.isoformat(),
         }
         subject = physicians(told.patients)[(number - 1) // PATIENTS_OF_EACH]
         self._courses[number] = cohort.course(told.seed, number, told.pathway.slots.days)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 
 from domain.grants import Grant
 from launch import regions
@@ -26,9 +27,13 @@ def token(stage: Stage, subject: str) -> str:
 
 @asynccontextmanager
 async def live(
-    engines: str, documents: Sequence[Document], grants: Mapping[str, tuple[Grant, ...]], workers: int = 1
+    engines: str,
+    documents: Sequence[Document],
+    grants: Mapping[str, tuple[Grant, ...]],
+    workers: int = 1,
+    beside: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[tuple[Up, Stage]]:
-    """Lend a vigilits whose pages are live."""
+    """Lend a vigilits whose pages are live; `beside` are variables that its programs are told."""
     with started(engines) as real:
         plan = Plan(
             home=real.directory / "home",
@@ -39,6 +44,7 @@ async def live(
             kafka_url=real.kafka.url,
             redis_url=real.redis.url,
             grants=grants,
+            beside=beside,
         )
         plan.home.mkdir()
         said: list[str] = []
