@@ -5,7 +5,7 @@ import { Channel } from "./channel";
 import { grown, linesOf, type Line } from "./feed";
 import { api, Problem } from "./http";
 import { Mirror, type Delta } from "./mirror";
-import { rightsOf } from "./patients/rights";
+import { homeOf, rightsOf } from "./patients/rights";
 import { mono, Pulse } from "./pulse";
 import { emptyStorage, remember, remembered } from "./remember";
 import { page, query } from "./route";
@@ -28,6 +28,8 @@ export const hasPatients = computed(() => {
   const rights = rightsOf(session.value?.grants ?? []);
   return rights.has("circle") || rights.has("break_glass");
 });
+/** Where the reader begins, where that is not the map: beds are not theirs to see. */
+export const home = computed(() => homeOf(session.value?.grants ?? []));
 export const directory = signal<Directory | null>(null);
 export const directoryOld = signal(false);
 

@@ -62,6 +62,22 @@ def small_targets(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("who", "path"),
+    [
+        ("demo-ehpad", "/sitting/[^/]+"),
+        ("demo-tracing", "/calls"),
+        ("demo-support", "/patients/new"),
+        ("demo-dpo", "/trail"),
+    ],
+)
+def test_who_sees_no_beds_comes_to_their_own_desk_and_is_offered_no_map(visit: Visit, who: str, path: str) -> None:
+    page = visit("/", who=who)
+    expect(page).to_have_url(re.compile(rf"{path}(\?.*)?$"))
+    expect(page.locator("nav.links a")).not_to_have_count(0)
+    expect(page.get_by_role("link", name="Carte")).to_have_count(0)
+
+
 # --- an EHPAD's sitting ----------------------------------------------------------------------------------------------
 
 

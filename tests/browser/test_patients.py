@@ -172,7 +172,7 @@ def test_whoever_leaves_a_circle_sees_no_more_of_the_patient(visit: Visit, follo
     expect(page.locator(".patient-who h2")).to_have_text("Jean Roche")
     followed.with_patients(lambda patients: patients.remove("p-roche", "demo-physician"))
     expect(card(board, "p-roche")).to_have_count(0, timeout=5_000)
-    expect(page.get_by_text("Ce dossier n’existe pas")).to_be_visible(timeout=5_000)
+    expect(page.get_by_text("Ce dossier n’est pas dans vos cercles")).to_be_visible(timeout=5_000)
     assert "Roche" not in board.content()
     assert "Roche" not in page.content()
 

@@ -10,6 +10,12 @@ import { doors } from "./http";
 import type { TrailLine } from "./wire";
 import { td } from "./words";
 
+/** Returns a right as people call it: the role, and where it holds. */
+function byRight(grant: string, roles: Record<string, string>): string {
+  const [role, scope] = grant.split("@");
+  return [roles[role!] ?? role, scope].filter(Boolean).join(" · ");
+}
+
 export function Trail() {
   const words = td.value.trail;
   const entries = useSignal<TrailLine[] | null>(null);
@@ -111,8 +117,8 @@ export function Trail() {
                       <span class="soft">{words.noFile}</span>
                     )}
                   </td>
-                  <td data-label={words.screen}>{line.screen}</td>
-                  <td data-label={words.grant}>{line.grant}</td>
+                  <td data-label={words.screen}>{words.screens[line.screen] ?? line.screen}</td>
+                  <td data-label={words.grant}>{byRight(line.grant, words.roles)}</td>
                 </tr>
               ))}
             </tbody>

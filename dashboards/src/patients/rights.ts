@@ -20,6 +20,18 @@ export function rightsOf(grants: readonly Pick<Grant, "role">[]): ReadonlySet<Ri
   return new Set(grants.flatMap(({ role }) => OF_ROLE.get(role) ?? []));
 }
 
+/** Roles that see no beds: who has none but these is here for followed patients alone. */
+const WITHOUT_BEDS: ReadonlySet<string> = new Set(["ehpad", "tracing_agent", "support", "dpo"]);
+
+/** Returns where somebody begins who sees no beds; null for all others, who begin at the map. */
+export function homeOf(grants: readonly Pick<Grant, "role" | "scope">[]): string | null {
+  if (grants.length === 0 || grants.some(({ role }) => !WITHOUT_BEDS.has(role))) return null;
+  const rights = rightsOf(grants);
+  const [sitting] = sittingsOf(grants);
+  if (sitting !== undefined) return `/sitting/${encodeURIComponent(sitting)}`;
+  return rights.has("calls") ? "/calls" : rights.has("open") ? "/patients/new" : "/trail";
+}
+
 /** Returns the FINESS of the establishments in which somebody sits with residents. */
 export function sittingsOf(grants: readonly Pick<Grant, "role" | "scope">[]): string[] {
   return [...new Set(grants.filter(({ role }) => role === "ehpad").map(({ scope }) => scope.replace(/^et[:/]/, "")))];

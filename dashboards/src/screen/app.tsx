@@ -6,7 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { counted, tally } from "../bell";
 import { count, longDate } from "../format";
 import { spoken } from "../names";
-import { isByLink, isDesk, isFollowUp, onLink, page } from "../route";
+import { isByLink, isDesk, isFollowUp, onLink, page, turn } from "../route";
 import {
   away,
   chooseTheme,
@@ -18,6 +18,7 @@ import {
   facilityOf,
   feed,
   hasPatients,
+  home,
   kindOf,
   now,
   oneKey,
@@ -58,6 +59,10 @@ export function App() {
   // A page of alerts needs neither the directory nor the beds to be read: only to know who looks.
   const away = phase.value === "sign-in" || phase.value === "no-region" || phase.value === "forbidden";
   useEffect(loadAlerts, []);
+  const elsewhere = page.value === "map" ? home.value : null;
+  useEffect(() => {
+    if (elsewhere !== null) turn(elsewhere);
+  }, [elsewhere]);
   if (page.value === "seen") return <Lazy key="seen" load={() => import("../alerts/screen/seen").then((module) => module.Seen)} />;
   if (page.value === "answer") return <Lazy key="answer" load={() => import("../answer/page").then((module) => module.AnswerPage)} />;
   if (isFollowUp(page.value) && region.value !== "" && phase.value !== "sign-in" && phase.value !== "no-region") {

@@ -179,7 +179,7 @@ function OnIt({ alert }: { alert: PatientAlert }) {
         </span>
       )}
       {seen.length > 0 && <span class="bit">{words.seenBy(seen.map(who).join(", "))}</span>}
-      {told.length > 0 && <span class="bit">{words.told(told.map(who).join(", "))}</span>}
+      {told.length > 0 && <span class="bit">{told.length === 1 && told[0] === me.value ? words.toldYou : words.told(told.map(who).join(", "))}</span>}
     </p>
   );
 }

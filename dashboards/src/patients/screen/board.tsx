@@ -256,6 +256,8 @@ function Answered({ one }: { one: BoardRow["row"] }) {
     );
   }
   if (one.answered_at) return <>{words.answeredAt(timeText(one.answered_at))}</>;
+  const due = slots.find(({ state }) => state === "open");
+  if (due) return <>{words.dueSince(timeText(due.due_at))}</>;
   return <>{one.slot ? words.askedAt(timeText(one.slot.due_at)) : words.neverAnswered}</>;
 }
 

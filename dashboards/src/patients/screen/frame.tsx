@@ -10,7 +10,7 @@ import { Bell } from "../../screen/bell";
 import { Corner } from "../../screen/corner";
 import { Keys, keysShown } from "../../screen/keys";
 import { Live, NotLive, TimeNow } from "../../screen/live";
-import { chooseTheme, directory, hasPatients, oneKey, region, signOut, theme } from "../../state";
+import { chooseTheme, directory, hasPatients, home, oneKey, region, signOut, theme } from "../../state";
 import { t } from "../../words";
 import "../../alerts/alerts.css";
 import "../patients.css";
@@ -92,9 +92,11 @@ export function Frame({ name, children, judged = null, refusal = null, banner, k
           <a href="/alerts?mine" onClick={onLink}>
             {words.alerts}
           </a>
-          <a href="/" onClick={onLink}>
-            {words.map}
-          </a>
+          {home.value === null && (
+            <a href="/" onClick={onLink}>
+              {words.map}
+            </a>
+          )}
         </nav>
         <span class="grow" />
         {judged && <Live judged={judged} />}
@@ -139,7 +141,7 @@ function PhoneTabs() {
   const waiting = tally.value ? tally.value.critical + tally.value.warning : 0;
   const shown = ways().slice(0, 3);
   return (
-    <nav class="phone-tabs" aria-label={words.pages} data-tabs={shown.length + 3}>
+    <nav class="phone-tabs" aria-label={words.pages} data-tabs={shown.length + (home.value === null ? 3 : 2)}>
       <a href="/alerts?mine" onClick={onLink}>
         <BellRing size={20} aria-hidden="true" />
         {words.alerts}
@@ -151,10 +153,12 @@ function PhoneTabs() {
           {text}
         </a>
       ))}
-      <a href="/" onClick={onLink}>
-        <MapIcon size={20} aria-hidden="true" />
-        {words.map}
-      </a>
+      {home.value === null && (
+        <a href="/" onClick={onLink}>
+          <MapIcon size={20} aria-hidden="true" />
+          {words.map}
+        </a>
+      )}
       <a href="/alerts?settings" onClick={onLink}>
         <Cog size={20} aria-hidden="true" />
         {words.settings}
