@@ -16,6 +16,7 @@ DOMAIN = "cohort.invalid"  # reserved: no mailbox in it ever is anybody's
 HOUR_S = 3600.0
 ASKING: tuple[Step, ...] = ("due", "remind", "remind_again")
 LATE_MS = 1_000  # a letter that leaves so long after it was due is late
+LOST_MS = 5_000  # one that an answer found unsent so long after it was due had been forgotten, not overtaken
 
 WORSENS, GIVES_UP = 0.12, 0.04  # shares of all; the rest stay well
 MISSES = 0.08  # of slots, of whoever answers at all
@@ -25,6 +26,23 @@ SOUNDS = "ba bre cha do fau gui la lo mar nou pel ra ro san ta ve".split()
 ENDS = "bert court dès guet lard nac rac ron ville zou".split()
 # When somebody answers, in hours after the slot was due, and how often: before a reminder, after one, after two, late.
 DELAYS = ((0.05, 1.8, 70), (2.1, 3.8, 18), (4.1, 5.8, 9), (6.5, 10.5, 3))
+
+# What somebody answers who is well.
+WELL: Mapping[str, Any] = {
+    "temperature": 36.8,
+    "spo2": 98,
+    "spo2-effort": 97,
+    "pulse": 74,
+    "respiratory-rate": 15,
+    "systolic": 126,
+    "oxygen": False,
+    "breathless": "no",
+    "cannot-speak": False,
+    "confusion": False,
+    "worsening": False,
+    "unsafe-at-home": False,
+    "warning-signs": ("none",),
+}
 
 
 class Answering(NamedTuple):
@@ -111,22 +129,19 @@ def _delay_h(roll: float, chance: random.Random) -> float:
 def _answers(own: Mapping[str, float], ill: float, noise: float) -> dict[str, Any]:
     """Return one set of answers of somebody who is so ill (0 well, 1 gravely)."""
     spo2 = round(98 + 0.8 * noise - 9 * ill)
-    found: dict[str, Any] = {
+    found = {
+        **WELL,
         "temperature": round(own["temperature"] + 0.2 * noise + 2.2 * ill, 1),
         "spo2": spo2,
+        "spo2-effort": spo2 - 1,
         "pulse": round(own["pulse"] + 4 * noise + 38 * ill),
         "respiratory-rate": round(15 + noise + 12 * ill),
         "systolic": round(own["systolic"] + 5 * noise - 12 * ill),
-        "oxygen": False,
         "breathless": "no" if ill < 0.35 else "on-effort" if ill < 0.8 else "at-rest",
-        "cannot-speak": False,
-        "confusion": False,
         "worsening": ill > 0.5,
-        "unsafe-at-home": False,
-        "warning-signs": ("none",),
     }
-    if spo2 >= 96:  # else it is not asked
-        found["spo2-effort"] = spo2 - 1
+    if spo2 < 96:  # then it is not asked
+        del found["spo2-effort"]
     return found
 
 
@@ -141,8 +156,8 @@ class Count(NamedTuple):
     """What became of a cohort by its log: what was due by the schedule, beside what was sent.
 
     A slot's answer takes what is not sent yet of it out of the outbox (`answered_first`). `lost` was due, and neither
-    sent nor given up nor answered: what does not leave before the slot is taken as not answered never does. `uncalled`
-    was sent and not due; `twice` was told to be delivered more than once.
+    sent nor given up, nor was its slot answered soon after: what does not leave before the slot is taken as not
+    answered never does. `uncalled` was sent and not due; `twice` was told to be delivered more than once.
     """
 
     patients: int
@@ -236,7 +251,7 @@ class Ledger:
                     late_ms.append(sent_at - timed.at)
                 elif notice in self._failed:
                     failed[self._failed[notice]] += 1
-                elif timed.slot in held.answered_at:
+                elif timed.slot in held.answered_at and held.answered_at[timed.slot] - timed.at <= LOST_MS:
                     answered_first += 1
                 else:
                     lost += 1

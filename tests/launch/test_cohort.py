@@ -12,7 +12,7 @@ from config.pathways import load
 from domain.capacity.fold import Item
 from domain.events import AnswersGiven, Event, NoticeAttempted, NoticeDelivered, NoticeFailed, PatientEnrolled, Source
 from domain.followup import questionnaire
-from domain.followup.pathway import mistakes
+from domain.followup.pathway import Pathway, mistakes
 from domain.followup.patient import Member
 from domain.followup.schedule import Due, slots, steps
 from domain.followup.score import Facts, score
@@ -100,14 +100,15 @@ def test_what_follows_enrolment_comes_so_many_times_sooner_and_what_was_before_s
 class Told:
     """A shard's log, on which things happen to one patient of a cohort."""
 
-    def __init__(self) -> None:
+    def __init__(self, pathway: Pathway = FAST) -> None:
         self.items: list[Item] = []
-        self.at(0, NOON, PatientEnrolled, **ENROLLED)
+        self.pathway = pathway
+        self.at(0, NOON, PatientEnrolled, pathway=f"{pathway.id}/{pathway.version}", **ENROLLED)
 
     @property
     def dues(self) -> tuple[Due, ...]:
         """Return the patient's slots."""
-        return slots(FAST, ENROLLED["first_day"], PARIS, NOON)
+        return slots(self.pathway, ENROLLED["first_day"], PARIS, NOON)
 
     def at(self, place: int, at: int, kind: type[Event], **more: object) -> None:
         """Let something be on the log at an instant."""
@@ -126,7 +127,7 @@ class Told:
 
     def counted(self, until: int) -> Count:
         """Return what the ledger makes of it."""
-        ledger = Ledger(FAST)
+        ledger = Ledger(self.pathway)
         for item in self.items:
             ledger.take(SHARD, item)
         return ledger.count(until)
@@ -136,7 +137,6 @@ ENROLLED: dict[str, Any] = {
     "source": Source(id="d", door="api"),
     "patient": "p",
     "key": "k",
-    "pathway": "medical-covid/1-x3600",
     "circle": (Member("d", "physician"),),
     "zone": PARIS,
     "first_day": (TODAY - date(1970, 1, 1)).days + 1,
@@ -165,6 +165,12 @@ def test_a_letter_that_never_left_is_lost_and_one_whose_slot_was_answered_before
     found = told.counted(second.due_at)
     assert (found.lost, found.answered_first) == (1, 1)
     assert not found.holds
+
+    slow = hastened(COVID, 360, 15)
+    told = Told(slow)
+    first = told.dues[0]
+    told.answered(first, first.due_at + cohort.LOST_MS + 1)
+    assert told.counted(first.closes_at).lost == 1, "the answer did not come before it could have left"
 
 
 def test_a_letter_that_was_not_due_or_came_twice_or_was_given_up_is_told() -> None:

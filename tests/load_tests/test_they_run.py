@@ -17,10 +17,11 @@ ROOT = Path(__file__).parents[2]
 AT_ONCE = 3  # most of their time they wait for a broker to gather its group
 ENDS_WITHIN_S = 150.0
 ENGINES, BROWSER = pytest.mark.engines, pytest.mark.browser
+ON_ENGINES = ("alert_storm", "fold", "follow_up", "killed_worker", "latency", "replay_105")
 RUNS = [
     "fan_out",
     "search",
-    *(pytest.param(name, marks=ENGINES) for name in ("alert_storm", "fold", "killed_worker", "latency", "replay_105")),
+    *(pytest.param(name, marks=ENGINES) for name in ON_ENGINES),
     pytest.param("page", marks=BROWSER),
 ]
 
