@@ -11,7 +11,7 @@ from domain.grants import Grant
 from event_log.kafka import KafkaLog
 from launch import home, regions
 from launch.accounts import link
-from launch.demo_patients import keep_patients
+from launch.demo_patients import RESIDENCE, keep_patients
 from launch.regions import UNSETTLED, UnknownRegion
 from launch.replay import Away, Refused
 from launch.story import FIRST, LAST, TELLER, Story, rights_of_teller, show_day, story_of, tell
@@ -41,25 +41,26 @@ class Show(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Someone to sign in as: who, in which role and scope, and what that person comes for."""
+    """Someone to sign in as: who, in which role and scope, what that person comes for, and on which page."""
 
     subject: str
     role: str
     scope: str
     comes_for: str
+    page: str = "/"
 
 
 PEOPLE = (
     Person("demo-crisis-cell", "crisis_cell", REGION, "regional crisis cell: the whole region"),
     Person("demo-regulator", "regulator", REGION, "SAMU regulator: the nearest free bed"),
     Person("demo-facility", "facility", "ej:310781406", "bed manager of the CHU de Toulouse"),
-    Person("demo-physician", "physician", REGION, "physician: available beds, patients followed at home"),
-    Person("demo-nurse", "nurse", REGION, "nurse: patients followed at home, on call for them"),
-    Person("demo-geriatrician", "physician", REGION, "geriatrician: on call for EHPAD residents"),
-    Person("demo-ehpad", "ehpad", "et:090000019", "EHPAD: answers for its residents"),
-    Person("demo-tracing", "tracing_agent", REGION, "tracing agent of the ARS: cases and contacts"),
-    Person("demo-support", "support", REGION, "support: opens files for professionals, reads none"),
-    Person("demo-dpo", "dpo", REGION, "data protection officer: who read what"),
+    Person("demo-physician", "physician", REGION, "physician: patients followed at home, free beds", "/patients"),
+    Person("demo-nurse", "nurse", REGION, "nurse: patients followed at home, on call for them", "/patients"),
+    Person("demo-geriatrician", "physician", REGION, "geriatrician: on call for EHPAD residents", "/patients"),
+    Person("demo-ehpad", "ehpad", f"et:{RESIDENCE}", "EHPAD: answers for its residents", f"/sitting/{RESIDENCE}"),
+    Person("demo-tracing", "tracing_agent", REGION, "tracing agent of the ARS: cases and contacts", "/calls"),
+    Person("demo-support", "support", REGION, "support: opens files for professionals, reads none", "/patients/new"),
+    Person("demo-dpo", "dpo", REGION, "data protection officer: who read what", "/trail"),
     Person("demo-on-call", "crisis_cell", REGION, "on call from 8 h to 20 h: told first of alerts"),
     Person("demo-on-call-night", "crisis_cell", REGION, "on call from 20 h to 8 h"),
     Person("demo-ops", "ops", REGION, "runs vigilits: alerts of the system and of sources"),
@@ -109,10 +110,16 @@ async def demo(settings: Settings, directory: Path, say: Say, show: Show) -> Non
     await up(plan, say, begin)
 
 
+def sign_in(stage: Stage, one: Person) -> str:
+    """Return the address that signs somebody in where they work."""
+    origin, _, secret = link(stage.home, stage.url, one.subject).partition("/#")
+    return f"{origin}{one.page}#{secret}"
+
+
 def welcome(stage: Stage) -> str:
     """Return what a newcomer reads: where the pages are, and a link for each role that has a screen."""
     width = max(len(one.comes_for) for one in PEOPLE)
-    links = [f"  {one.comes_for:{width}}  {link(stage.home, stage.url, one.subject)}" for one in PEOPLE]
+    links = [f"  {one.comes_for:{width}}  {sign_in(stage, one)}" for one in PEOPLE]
     return "\n".join(
         ["", f"vigilits is live at {stage.url}", "Sign in with one click as:", *links, "Ctrl-C stops it.", ""]
     )

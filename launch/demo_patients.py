@@ -117,7 +117,7 @@ AT_HOME_NOW = (
         "1982-09-14",
         "medical-covid",
         5,
-        {**COVID, "temperature": 37.9, "spo2": None, "respiratory-rate": 18},
+        {**COVID, "temperature": 38.2, "spo2": None, "respiratory-rate": 21},  # has no oximeter: a score from 3 to 6
         6,
     ),
     Invented("Lucas", "Pradel", "male", "1991-04-25", "medical-covid", 10, COVID, 11, departement="30"),
@@ -326,7 +326,7 @@ class _Doors:
                 "first_names": one.first_name,
                 "birth_date": one.born,
                 "sex": one.sex,
-                "phone": _phone(one),
+                "phone": phone(one),
                 "email": _email(one),
                 "departement": one.departement,
             }
@@ -358,7 +358,7 @@ class _Doors:
             "first_names": [one.first_name],
             "birth_date": one.born,
             "sex": one.sex,
-            "contact": {"phone": _phone(one), "email": _email(one)},
+            "contact": {"phone": phone(one), "email": _email(one)},
             "consent": consent,
             **more,
         }
@@ -394,7 +394,7 @@ def _number(one: Invented) -> int:
     return (*AT_HOME_NOW, *RESIDENTS, *CONTACTS).index(one) + 1
 
 
-def _phone(one: Invented) -> str:
+def phone(one: Invented) -> str:
     return f"+336399801{_number(one):02}"  # of a range that is nobody's
 
 

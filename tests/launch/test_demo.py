@@ -68,7 +68,10 @@ def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
     try:
         links = [one.hear("#connexion=").split()[-1] for _ in demo.PEOPLE]
         one.hear("Ctrl-C stops it")
-        assert all(link.startswith(f"{one.url}/#connexion=") for link in links)
+        for link, person in zip(links, demo.PEOPLE, strict=True):
+            assert link.startswith(f"{one.url}{person.page}#connexion=")
+        one.hear("Patients are followed at home")
+        assert is_asked(one.url, one.hear("/a#").split()[-1])
 
         told = one.run("replay", "--region", demo.REGION, "--from", DAY, "--to", DAY, "--speed", "0")
         assert DAY in told
@@ -80,6 +83,12 @@ def test_a_newcomer_signs_in_and_sees_a_day_of_2020(tmp_path: Path) -> None:
             assert [grant["role"] for grant in session["grants"]] == [person.role]
             assert picture["scenario"]["date"] == DAY
             assert (len(picture["wards"]) > 700) == (person.role not in WITHOUT_BEDS)
+        physician = next(link for link in links if "/patients#" in link)
+        shown = [(each.get("colour"), each.get("incomplete")) for each in board(one.url, physician)]
+        assert {colour for colour, _ in shown} == {"red", "orange", "yellow", "green", None}
+        assert ("yellow", True) in shown
+        (tracing,) = [link for link in links if "/calls#" in link]
+        assert len(calls(one.url, tracing)) == 2
         on_call = next(
             link for link, person in zip(links, demo.PEOPLE, strict=True) if person.subject == "demo-on-call"
         )
@@ -104,6 +113,27 @@ def sign_in(url: str, link: str) -> tuple[dict[str, Any], dict[str, Any]]:
         picture = browser.get(f"/api/v1/regions/{demo.REGION}/capacity")
         assert picture.status_code == 200, picture.text
         return session, picture.json()
+
+
+def is_asked(url: str, link: str) -> bool:
+    """Return whether a patient's link opens questions that can be answered now."""
+    told = httpx.post(f"{url}/api/v1/answer/open", json={"link": link.partition("#")[2]}, trust_env=False, timeout=30)
+    assert told.status_code == 200, told.text
+    return told.json()["slot"] is not None
+
+
+def board(url: str, link: str) -> list[dict[str, Any]]:
+    """Return the patients on a person's board, by their link."""
+    with signed_in(url, link) as (browser, _):
+        told: list[dict[str, Any]] = browser.get(f"/api/v1/regions/{demo.REGION}/patients").json()["patients"]
+        return told
+
+
+def calls(url: str, link: str) -> list[dict[str, Any]]:
+    """Return whom a person is to call, by their link."""
+    with signed_in(url, link) as (browser, _):
+        told: list[dict[str, Any]] = browser.get(f"/api/v1/regions/{demo.REGION}/calls").json()["calls"]
+        return told
 
 
 def of_alerts(url: str, link: str) -> dict[str, Any]:
