@@ -91,7 +91,7 @@ def packed(draft: Draft, seal: Seal) -> Packed:
         charts={
             patient: seal(About(patient, "chart"), chart)
             for patient, chart in draft.charts.changed.items()
-            if chart is not None and patient not in draft.gone
+            if isinstance(chart, Chart) and patient not in draft.gone
         },
         slots=slots,
         story=story,

@@ -55,6 +55,7 @@ from domain.followup.holding import (
     HOUR,
     MOST_AT_ONCE,
     PATHWAY,
+    SHUT,
     Answers,
     Broken,
     FollowupState,
@@ -62,6 +63,8 @@ from domain.followup.holding import (
     Lacking,
     Line,
     Opened,
+    Shut,
+    circle_of,
     is_member,
     next_hour,
     read_pathway,
@@ -70,6 +73,7 @@ from domain.followup.holding import (
 from domain.followup.pathway import mistakes
 from domain.followup.patient import OVER, Patient
 from domain.followup.times import wants_chart
+from domain.places import Words
 
 C = TypeVar("C")
 
@@ -77,6 +81,10 @@ FOLLOWUP_FOLD_VERSION = 1
 LONGEST_REASON = 1_000
 MOST_MISTAKES = 5  # of a pathway, named in its refusal
 MOST_WANTED = 2_000  # charts of which it is said beforehand that a run of records wants them
+
+UNREADABLE = "the patient's file can't be read"
+UNREADABLE_WORDS = Words(fr="Un dossier ne peut pas être lu", en="A file cannot be read")
+UNREAD_WORDS = Words(fr="Une réponse ne peut pas être lue : appelez", en="An answer cannot be read: call")
 
 OfPatient = (
     AnswersGiven
@@ -99,6 +107,7 @@ OfPatient = (
 )
 OF_PATIENT: tuple[type[Event], ...] = OfPatient.__args__
 READS_CHART = (AnswersGiven, FileChanged, PatientAlertActed, RuleMuted)
+READS_FILE = (AnswersGiven, FileChanged, RuleMuted)  # without which they come to nothing
 HAS_CONTENT = (PatientEnrolled, AnswersGiven, FileChanged, RuleMuted)
 NOT_WHEN_OVER = (AnswersGiven, CallMade, FollowUpMoved, RuleMuted, TeleconsultationStarted)
 BY_NOBODY = (PatientErased, SummaryGiven, CodeAsked)  # vigilits itself, or somebody
@@ -115,6 +124,7 @@ class Draft(Circle):
         self, base: FollowupState, opened: Mapping[str, Opened] | None = None, broken: Set[str] = frozenset()
     ) -> None:
         super().__init__(base, opened or {}, broken)
+        self._looked_again = not base.unreadable  # whether all rows that say so were compared with what is open now
 
     # -- folding
 
@@ -134,6 +144,7 @@ class Draft(Circle):
             return False
         self.begin(offset)
         self._advance(due, clock)
+        self._tell_readable({timer for _, timer in due} | {str(getattr(event, "patient", None))})
         if isinstance(event, Genesis):
             self.shard = event.shard
         elif not isinstance(event, Tick):
@@ -149,6 +160,25 @@ class Draft(Circle):
         self.run_all(due, clock, self.run)
         if clock // HOUR_MS > before // HOUR_MS:
             self._forget(clock // HOUR_MS)
+
+    def _tell_readable(self, wanted: Set[str]) -> None:
+        """Let rows say whether the file can be read: of those whose chart is wanted, and of those that said it can't.
+
+        For that the circle is told, as the clear part alone is followed on.
+        """
+        for id_ in sorted(wanted if self._looked_again else wanted | self.base.unreadable):
+            patient, chart = self.patients.get(id_), self.charts.get(id_)
+            if self.full:
+                return  # with the next record
+            if patient is None or not isinstance(chart, Chart | Shut):
+                continue
+            if isinstance(chart, Shut) and not patient.unreadable:
+                self.put(msgspec.structs.replace(patient, unreadable=True))
+                to = circle_of(patient)
+                self.word(patient, f"{self.offset}/unreadable", self.clock, to, UNREADABLE_WORDS, "warning")
+            elif isinstance(chart, Chart) and patient.unreadable:
+                self.put(msgspec.structs.replace(patient, unreadable=False))
+        self._looked_again = True
 
     def _take_in(self, event: Event) -> None:
         known = self.outcome_of(event.id)
@@ -233,7 +263,21 @@ class Draft(Circle):
         if isinstance(content, Gone):
             return refused("erased")
         why = self._why_not(patient, event)
-        return refused(why) if why is not None else self._apply_to(patient, event, content)
+        if why is not None:
+            return refused(why)
+        if isinstance(content, Shut) or (isinstance(event, READS_FILE) and self.is_shut(patient.id)):
+            return self._shut(patient, event)
+        return self._apply_to(patient, event, content)
+
+    def _shut(self, patient: Patient, event: Event) -> Said:
+        """Keep as a dead letter what can't be read now, to be tried again; an answer may be grave, so people hear."""
+        if isinstance(event, AnswersGiven):
+            why = self._why_no_answer(patient, event.slot)
+            if why is not None:
+                return refused(why)
+            self.word(patient, f"{event.id}/unread", self.clock, circle_of(patient), UNREAD_WORDS, "critical")
+        self.dead[self.offset] = UNREADABLE
+        return Said("dead", UNREADABLE)
 
     def _why_not(self, patient: Patient, event: Event) -> str | None:
         """Return why nobody, or not this one, may do that now."""
@@ -287,9 +331,14 @@ class Draft(Circle):
 
     def _enrol(self, event: PatientEnrolled) -> Said:
         """Begin a patient's pathway."""
-        if event.patient in self.patients:
+        held, content = self.patients.get(event.patient), self.opened.get(event.id)
+        if held is not None and self.is_shut(held.id) and held.key == event.key and isinstance(content, File):
+            # It was without a file since it could not be read, and is tried again.
+            self.put_chart(held.id, Chart(file=content))
+            self.put(msgspec.structs.replace(held, unreadable=False))
+            return APPLIED
+        if held is not None:
             return refused("exists already")
-        content = self.opened.get(event.id)
         if isinstance(content, Gone):
             return refused("erased")
         pathway = self.pathways.get(event.pathway)
@@ -316,6 +365,12 @@ class Draft(Circle):
         )
         line = Line(id=event.id, at=self.clock, what="enrolled", by=event.source.id, detail=event.pathway)
         self.tell_story(patient.id, line)
+        if isinstance(content, Shut):
+            self.charts.put(patient.id, SHUT)  # their row is here all the same: somebody is to call them
+            self.put(self.begin_slots(msgspec.structs.replace(patient, unreadable=True), self.clock))
+            self.word(patient, "unreadable", self.clock, circle_of(patient), UNREADABLE_WORDS, "warning")
+            self.dead[self.offset] = UNREADABLE
+            return Said("dead", UNREADABLE)
         self.put_chart(patient.id, Chart(file=_of(File, content)))
         self.put(self.begin_slots(patient, self.clock))
         return APPLIED

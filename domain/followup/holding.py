@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import cast
 
 import msgspec
 from msgspec.structs import replace
@@ -41,9 +40,13 @@ class Gone(msgspec.Struct, frozen=True):
     """Stands for content whose key is destroyed."""
 
 
-GONE = Gone()
+class Shut(msgspec.Struct, frozen=True):
+    """Stands for content that can't be had or opened though nobody destroyed its key: it may be readable again."""
+
+
+GONE, SHUT = Gone(), Shut()
 Answers = dict[str, Value]
-Opened = File | Answers | Mute | Gone  # an event's content as the fold wants it; notes pass through it sealed
+Opened = File | Answers | Mute | Gone | Shut  # an event's content as the fold wants it; notes pass through it sealed
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -83,7 +86,8 @@ class FollowupState:
     counted_at: int = 0
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
-    charts: dict[str, Chart | Gone] = field(default_factory=dict)
+    charts: dict[str, Chart | Gone | Shut] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)  # patients whose rows say so
     pathways: dict[str, Pathway] = field(default_factory=dict)  # by `<id>/<version>`
     due: dict[str, int] = field(default_factory=dict)  # patient, or message → when something happens by time alone
     next_due: int = NEVER
@@ -100,6 +104,7 @@ class FollowupState:
             for name, content in self.settings.items()
             if name.startswith(PATHWAY) and ":" not in name
         }
+        self.unreadable = {id_ for id_, patient in self.patients.items() if patient.unreadable}
         self.due = {id_: notice.give_up_at for id_, notice in self.outbox.items()}
         for patient in self.patients.values():
             at = next_at(patient, self.pathways.get(patient.pathway))
@@ -115,11 +120,16 @@ class FollowupState:
         self.counted_at, self.pathways = draft.counted_at, draft.pathways
         for name in STORED:
             absorb(getattr(self, name), getattr(draft, name).changed)
+        for id_, patient in draft.patients.changed.items():
+            if patient is not None and patient.unreadable:
+                self.unreadable.add(id_)
+            else:
+                self.unreadable.discard(id_)
         absorb(self.charts, draft.charts.changed)
         absorb(self.sealed, draft.sealed)
-        for patient in draft.gone:
-            self.sealed.pop(patient, None)
-            self.charts.pop(patient, None)
+        for id_ in draft.gone:
+            self.sealed.pop(id_, None)
+            self.charts.pop(id_, None)
         for hour in draft.forgotten_hours:  # first, as an id that was forgotten may have been said anew since
             for id_ in self.said_in.pop(hour, ()):
                 self.said.pop(id_, None)
@@ -170,7 +180,7 @@ class Holding(Known[Said]):
         self.outbox: Overlay[str, Notice] = Overlay(base.outbox)
         self.channels: Overlay[str, ChannelState] = Overlay(base.channels)
         self.due: Overlay[str, int] = Overlay(base.due)
-        self.charts: Overlay[str, Chart] = Overlay(cast("Mapping[str, Chart]", base.charts))
+        self.charts: Overlay[str, Chart | Gone | Shut] = Overlay(base.charts)
         self.sealed: dict[str, Sealed] = {}
         self.slots: dict[tuple[str, str], SlotContent] = {}
         self.story: list[tuple[str, Line]] = []
@@ -223,15 +233,19 @@ class Holding(Known[Said]):
         return slots(self.pathway_of(patient), patient.first_day, patient.zone, patient.enrolled_at)
 
     def chart(self, patient: str) -> Chart | None:
-        """Return an open chart, None where the key is destroyed; raise Lacking where it is not open."""
+        """Return an open chart, None where the key is destroyed or it can't be read; raise Lacking where not open."""
         chart = self.charts.get(patient)
         if chart is None:
             raise Lacking(patient)
-        return None if isinstance(chart, Gone) else chart
+        return chart if isinstance(chart, Chart) else None
 
     def is_open(self, patient: str) -> bool:
-        """Return whether a chart can be read, or is gone for good."""
+        """Return whether a chart can be read, or is known not to be."""
         return self.charts.get(patient) is not None
+
+    def is_shut(self, patient: str) -> bool:
+        """Return whether a chart is wanted and can't be read."""
+        return isinstance(self.charts.get(patient), Shut)
 
     def put_chart(self, patient: str, chart: Chart) -> None:
         """Keep a chart as it is now."""

@@ -128,4 +128,5 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     erase_told: bool = False  # the circle was told that it will be
     case_at: int | None = None  # when a resident was last counted as a case of their facility
     codes: dict[str, int] = {}  # when a code was asked for of late, by the event that asked
+    unreadable: bool = False  # the file can't be read: what is answered can't be either, until it can
     ran_at: int = 0  # up to when whatever happens by time alone has happened
