@@ -386,10 +386,14 @@ class GlassBroken(Event, frozen=True, tag="patient.glass_broken"):
 
 
 class OnCallJoined(Event, frozen=True, tag="patient.on_call"):
-    """Somebody (the source) whom a patient's open alert reached as on call comes into the circle until an instant."""
+    """Somebody (the source) whom a patient's open alert reached as on call comes into the circle until an instant.
+
+    The circle and these others are told.
+    """
 
     patient: str
     until: int
+    tell: tuple[str, ...] = ()
 
 
 class CodeAsked(Event, frozen=True, tag="patient.code_asked"):

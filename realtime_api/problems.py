@@ -57,6 +57,7 @@ KINDS: dict[str, Kind] = {
     "slot-closed": Kind(409, "This slot takes no answer now"),
     "open-the-file": Kind(409, "This is done on the patient's page"),
     "glass-broken": Kind(403, "Who broke the glass reads and writes to the circle, and does nothing else"),
+    "for-the-night": Kind(403, "Who is there for a night or an hour changes no circle"),
     "link-over": Kind(410, "This link opens nothing (any more)"),
     "wrong-fields": Kind(422, "What was sent is wrong"),
     "wrong-rows": Kind(422, "The report is wrong"),

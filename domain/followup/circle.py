@@ -26,6 +26,7 @@ from domain.followup.schedule import DAY_MS
 from domain.places import Words
 
 MOST_MEMBERS = 50
+MOST_SENT_AWAY = 50
 MOST_MEMOS = 50
 MOST_CODES = 5  # within an hour
 LONGEST_MEMO_MS = 366 * DAY_MS
@@ -47,8 +48,13 @@ class Circle(Answering):
     # -- who belongs to it
 
     def change_circle(self, patient: Patient, event: CircleChanged) -> Said:
-        """Let professionals come into a circle, and leave it; somebody stays."""
+        """Let professionals come into a circle, and leave it: somebody stays; guests change nothing."""
         by = whose(event)
+        for_a_while = {member.subject for member in patient.circle if member.until is not None}
+        if by in for_a_while:
+            return refused("for a while")
+        if any(member.subject in for_a_while for member in event.add):
+            return refused("circle: they are there for a while, and come in once that is over")
         added = {member.subject: member for member in event.add}
         if any(member.until is not None for member in event.add):
             return refused("until: whoever comes into a circle stays until they leave")
@@ -67,7 +73,10 @@ class Circle(Answering):
         for subject in sorted(gone & before):
             self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="left", by=by, to=subject))
         read = {subject: upto for subject, upto in patient.read.items() if subject not in gone}
-        self.put(replace(patient, circle=circle, read=read))
+        back = {member.subject for member in event.add}
+        away = [each for each in patient.sent_away if each not in gone | back]
+        away += sorted((gone & before) - {by})
+        self.put(replace(patient, circle=circle, read=read, sent_away=tuple(away[-MOST_SENT_AWAY:])))
         return APPLIED
 
     def break_glass(self, patient: Patient, event: GlassBroken) -> Said:
@@ -100,12 +109,14 @@ class Circle(Answering):
             return refused("until: must be to come, and within 12 hours")
         if is_member(patient, by, self.clock):
             return refused("in the circle already")
+        if by in patient.sent_away:
+            return refused("not in the circle")
         others = tuple(member for member in patient.circle if member.subject != by)
         if len(others) >= MOST_MEMBERS:
             return refused(f"circle: at most {MOST_MEMBERS}")
         line = Line(id=event.id, at=self.clock, what="joined", by=by, to=by, detail="on_call", until=event.until)
         self.tell_story(patient.id, line)
-        self.word(patient, f"on-call/{event.id}", self.clock, circle_of(patient), ON_CALL_WORDS)
+        self.word(patient, f"on-call/{event.id}", self.clock, (*circle_of(patient), *event.tell), ON_CALL_WORDS)
         self.put(replace(patient, circle=(*others, Member(by, "on_call", event.until))))
         return APPLIED
 

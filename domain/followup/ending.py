@@ -9,12 +9,13 @@ from domain.capacity.fold import APPLIED, Said
 from domain.events import SummaryGiven
 from domain.followup.alert import End, told_as
 from domain.followup.crossing import Stepped
-from domain.followup.holding import Holding, Line, circle_of, is_member
-from domain.followup.patient import OVER, Channel, Patient, Status
+from domain.followup.holding import Holding, Line, circle_of, is_member, members
+from domain.followup.patient import OVER, Channel, MemberRole, Patient, Status
 from domain.followup.schedule import DAY_MS
 from domain.places import Words
 
 LONGEST_HELD_MS = 72 * 3_600_000  # for as long an open alert keeps content from being erased
+CONFIRM: tuple[MemberRole, ...] = ("physician", "coordinator")  # that a summary was received: nothing is kept then
 TOLD_WITHIN_MS = DAY_MS
 NOTHING = Words(fr="", en="")
 
@@ -105,10 +106,14 @@ class Ending(Holding):
         by = event.source.id if event.source is not None else ""
         if by and not is_member(patient, by, self.clock):
             return Said("refused", "not in the circle")
+        if event.what == "received" and by not in members(patient, CONFIRM):
+            return Said("refused", "not theirs to confirm")
         if not patient.summary:
             return Said("refused", "not over" if patient.status not in OVER else "no summary is given")
         if patient.summary == "received" or patient.summary == event.what:
             return Said("history", "known already")
+        if event.what == "received" and patient.summary != "sent":
+            return Said("refused", "not sent yet")
         if event.what == "failed":
             if patient.summary != "due":
                 return Said("history", "known already")

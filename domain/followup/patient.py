@@ -127,6 +127,7 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     erase_at: int | None = None  # when the key is to be destroyed
     erase_told: bool = False  # the circle was told that it will be
     case_at: int | None = None  # when a resident was last counted as a case of their facility
+    sent_away: tuple[str, ...] = ()  # the last whom others took out of the circle: no night on call brings them back
     codes: dict[str, int] = {}  # when a code was asked for of late, by the event that asked
     unreadable: bool = False  # the file can't be read: what is answered can't be either, until it can
     ran_at: int = 0  # up to when whatever happens by time alone has happened

@@ -45,10 +45,20 @@ KINDS = {
     "unknown alert": "over",  # it was there when the page was drawn
     "unknown memo": "over",
     "paused": "paused",
+    "for a while": "for-the-night",
+    "not theirs to confirm": "not-allowed",
 }
 # States in which something can't be done; the fold's own words for them say which.
 NOT_NOW = frozenset(
-    ("not paused", "not followed yet", "nobody is to be called", "not over", "no summary is given", "no channel")
+    (
+        "not paused",
+        "not followed yet",
+        "nobody is to be called",
+        "not over",
+        "no summary is given",
+        "not sent yet",
+        "no channel",
+    )
 )
 
 

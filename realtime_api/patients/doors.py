@@ -16,6 +16,7 @@ from domain.alerts.routing import Zone
 from domain.capacity.fold import Said
 from domain.events import Event, FileChanged, GlassBroken, OnCallJoined, PatientEnrolled, Source
 from domain.followup.chart import Chart
+from domain.followup.ending import CONFIRM
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Member, MemberRole, Patient
 from live_state import followup
@@ -459,6 +460,10 @@ class PatientDoors:
             raise Problem("glass-broken")
         circle = {member.subject for member in own.patient.circle if not member.broke_glass}
         match act:
+            case asked.Join() | asked.Leave() if own.member.until is not None:
+                raise Problem("for-the-night")
+            case asked.SummaryReceived() if own.member.role not in CONFIRM:
+                raise Problem("not-allowed", "the physician or coordinator confirms what they received")
             case asked.Call() if not place.view.may("calls"):
                 raise Problem("not-allowed", "calls are the tracing team's")
             case asked.HandOver() if act.to not in circle:
@@ -551,7 +556,7 @@ class PatientDoors:
         now, subject, id_ = self.now(), place.who.subject, request.path_params["id"]
         hub = self._hub_of(place, id_)
         patient = hub.patients.get(id_)
-        if patient is None or not self._is_told(place, patient):
+        if patient is None or not self._is_called(place, patient):
             raise _unknown()
         event = OnCallJoined(
             id=deed_id(subject, request.headers.get("idempotency-key"), now, "on-call", id_),
@@ -561,14 +566,21 @@ class PatientDoors:
             not_after=now + acts.HOLDS_MS,
             patient=id_,
             until=now + ON_CALL_MS,
+            tell=tuple(sorted(self._overseers(place, now))),
         )
         return _acted(event, await self._run(place, hub, event))
 
-    def _is_told(self, place: Place, patient: Patient) -> bool:
-        """Return whether a patient's open alert has reached the asker: its plan names the circle and who is on call."""
+    def _is_called(self, place: Place, patient: Patient) -> bool:
+        """Return whether the asker is on call now by a schedule that a patient's open alert tells.
+
+        That an alert was told to somebody is not enough: it is told to the whole circle, and they may have left it. Nor
+        is being on call, to whom others took out of this circle.
+        """
         alerts = self.rooms.alerts.get(place.code)
         held = None if alerts is None or patient.alert is None else alerts.alerts.get(patient.alert.id)
-        return held is not None and place.who.subject in held.told
+        if alerts is None or held is None or alerts.why_not() or place.subject in patient.sent_away:
+            return False
+        return place.subject in held.told and alerts.is_on_call_for(held, place.subject)
 
     @staticmethod
     def _overseers(place: Place, now: int) -> Iterable[str]:

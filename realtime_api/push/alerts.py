@@ -292,6 +292,11 @@ class AlertsHub(DrawnMirror[AlertsView]):
 
     # -- read by views and doors
 
+    def is_on_call_for(self, held: HeldAlert, subject: str) -> bool:
+        """Return whether somebody is on call now by a schedule that an alert's plan names."""
+        named = (self.on_call.get(step.on_call) for step in held.alert.plan if step.on_call is not None)
+        return any(duty is not None and duty.person == subject for duty in named)
+
     def keys(self) -> Iterator[str]:
         """Yield the keys of all there is."""
         for name, (part, _) in PARTS.items():

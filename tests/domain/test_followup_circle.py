@@ -112,6 +112,32 @@ def test_whom_the_open_alert_reached_on_call_acts_like_the_circle_for_a_night() 
     assert day.event(MessageWritten, by="on-call", text=sealed()).reason == "not in the circle"
 
 
+def test_whoever_is_there_for_a_while_changes_no_circle_and_is_not_made_to_stay() -> None:
+    day = FollowUp().at("1 9:05")
+    day.answer(RED)
+    until = instant("1 21:05")
+    day.event(OnCallJoined, by="on-call", until=until, tell=("dpo",))
+    assert last_word(day).to == (DOCTOR, NURSE, "dpo")
+    circle = day.patient.circle
+    for change in ({"add": (Member("on-call", "physician"),)}, {"remove": (DOCTOR,)}, {"add": (Member("x", "nurse"),)}):
+        assert day.event(CircleChanged, by="on-call", **change).reason == "for a while"
+    kept = day.event(CircleChanged, add=(Member("on-call", "physician"),))
+    assert kept.reason.startswith("circle:")
+    assert day.patient.circle == circle
+
+
+def test_who_was_sent_away_does_not_come_back_by_a_night_on_call() -> None:
+    day = FollowUp().at("1 9:05")
+    day.answer(RED)
+    until = instant("1 21:05")
+    day.event(CircleChanged, remove=(NURSE,))
+    assert day.event(OnCallJoined, by=NURSE, until=until).reason == "not in the circle"
+    day.event(CircleChanged, add=(Member(NURSE, "nurse"),))
+    day.event(CircleChanged, by=NURSE, remove=(NURSE,))
+    said = day.event(OnCallJoined, by=NURSE, until=until)
+    assert said.outcome == "applied", "whoever left of themselves may be on call another night"
+
+
 def _acts(day: FollowUp, by: str, act: str, **more: Any) -> Said:
     assert day.patient.alert is not None
     return day.event(PatientAlertActed, by=by, alert=day.patient.alert.id, act=act, **more)
@@ -273,11 +299,29 @@ def test_a_receipt_erases_nothing_while_an_alert_is_open_within_72_hours() -> No
     day = FollowUp().at("1 9:05")
     day.answer(RED)
     day.event(FollowUpMoved, move="end", reason=sealed())
-    day.event(SummaryGiven, by=None, what="received")
+    day.event(SummaryGiven, by=None, what="sent")
+    day.event(SummaryGiven, what="received")
     assert day.patient.erase_at == day.now + 72 * HOUR_MS
     day.at("1 9:30")
     _acts(day, DOCTOR, "close", outcome="acted")
     assert day.patient.erase_at == day.now
+
+
+def test_a_receipt_is_the_physician_s_to_confirm_and_of_what_was_sent() -> None:
+    day = FollowUp().at("1 9:05")
+    day.event(FollowUpMoved, move="end", reason=sealed())
+    kept_until = day.patient.erase_at
+    for before, by, reason in (
+        (None, DOCTOR, "not sent yet"),
+        ("failed", DOCTOR, "not sent yet"),
+        ("sent", NURSE, "not theirs to confirm"),
+        ("sent", None, "not theirs to confirm"),
+    ):
+        if before is not None:
+            day.event(SummaryGiven, by=None, what=before)
+        assert day.event(SummaryGiven, by=by, what="received").reason == reason
+        assert day.patient.erase_at == kept_until
+    assert day.event(SummaryGiven, what="received").outcome == "applied"
 
 
 def test_that_a_summary_could_not_be_sent_is_told() -> None:

@@ -3,16 +3,18 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from domain.alerts.lifecycle import Alert, Step
-from domain.alerts.routing import ChainStep
-from domain.events import AlertStepped
+from domain.alerts.routing import ChainStep, OnCall, Shift
+from domain.events import AlertStepped, OnCallJoined
 from domain.places import Words
+from event_log.codec import decode
 from event_log.ids import new_id
 from realtime_api.app import now
 from tests.realtime_api.house import House, open_house
-from tests.realtime_api.patients.followed import RED, act, answered, ask, enrol, hub_of, kind_of, page, set_up
+from tests.realtime_api.patients.followed import RED, act, answered, ask, enrol, hub_of, kind_of, page, set_up, shard_of
 
 HOUR = 3_600_000
 
@@ -25,8 +27,16 @@ async def night(tmp_path: Path) -> AsyncIterator[House]:
         yield opened
 
 
-async def told(house: House, patient: str, subject: str) -> str:
-    """Let a patient's open alert reach somebody, and return its id."""
+async def on_call(house: House, subject: str, since: int = -HOUR, until: int = HOUR) -> None:
+    """Let somebody be on call by the schedule, from and until so long after now."""
+    at = now()
+    calendar = OnCall(shifts=(Shift(person=subject, since=at + since, until=at + until),), read_at=at, source="a.ics")
+    await house.publish("on-call/astreinte", msgspec.json.encode(calendar), house.alerts)
+    await house.settled()
+
+
+async def told(house: House, patient: str, *subjects: str, schedule: str = "astreinte") -> str:
+    """Let a patient's open alert reach these people, and whoever is on call; return its id."""
     alert = hub_of(house, patient).patients[patient].alert
     assert alert is not None
     words = Words("Patient suivi à domicile", "Patient followed at home")
@@ -42,7 +52,7 @@ async def told(house: House, patient: str, subject: str) -> str:
         text=words,
         todo=words,
         raised_at=now(),
-        plan=(ChainStep(person=subject),),
+        plan=(ChainStep(on_call=schedule), *(ChainStep(person=subject) for subject in subjects)),
     )
     step = AlertStepped(
         id=new_id(),
@@ -62,7 +72,8 @@ async def told(house: House, patient: str, subject: str) -> str:
 async def test_whom_the_alert_reached_joins_for_a_night_and_takes_it(night: House) -> None:
     patient = await enrol(night)
     await answered(night, patient, RED)
-    alert = await told(night, patient, "colleague")
+    await on_call(night, "colleague")
+    alert = await told(night, patient, "nurse")
     assert kind_of(await page(night, "colleague", patient)) == (404, "unknown-patient")
     joined = await ask(night, "POST", f"/patients/{patient}/on-call", "colleague")
     assert joined.status_code == 200, joined.text
@@ -82,3 +93,57 @@ async def test_nobody_else_learns_that_there_is_such_a_patient(night: House) -> 
     for asked_of in (patient, quiet, "a" * 26):
         answer = await ask(night, "POST", f"/patients/{asked_of}/on-call", "colleague")
         assert kind_of(answer) == (404, "unknown-patient")
+
+
+async def test_being_told_is_not_being_on_call(night: House) -> None:
+    """The plan names the circle too: who was removed from it does not come back by an alert that they heard of."""
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await on_call(night, "colleague", -3 * HOUR, -2 * HOUR)
+    await told(night, patient, "nurse", "colleague")
+    assert (await act(night, "physician", patient, "leave", subject="nurse")).status_code == 200
+    for who in ("nurse", "colleague"):
+        answer = await ask(night, "POST", f"/patients/{patient}/on-call", who)
+        assert kind_of(answer) == (404, "unknown-patient"), who
+    await on_call(night, "nurse")
+    back = await ask(night, "POST", f"/patients/{patient}/on-call", "nurse")
+    assert kind_of(back) == (404, "unknown-patient"), "nor by a night on call: they were sent away from this one"
+
+
+async def test_the_schedule_is_one_that_the_alert_names(night: House) -> None:
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await on_call(night, "colleague")
+    await told(night, patient, "colleague", schedule="another")
+    assert kind_of(await ask(night, "POST", f"/patients/{patient}/on-call", "colleague")) == (404, "unknown-patient")
+
+
+async def test_a_night_on_call_changes_no_circle(night: House) -> None:
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await on_call(night, "colleague")
+    await told(night, patient, "nurse")
+    assert (await ask(night, "POST", f"/patients/{patient}/on-call", "colleague")).status_code == 200
+    for what in (
+        {"act_": "join", "subject": "colleague", "role": "physician"},
+        {"act_": "join", "subject": "tracer", "role": "tracing_agent"},
+        {"act_": "leave", "subject": "physician"},
+    ):
+        assert kind_of(await act(night, "colleague", patient, **what)) == (403, "for-the-night")
+    kept = await act(night, "physician", patient, "join", subject="colleague", role="physician")
+    assert kept.status_code == 422
+    held = {each.subject: each.until for each in hub_of(night, patient).patients[patient].circle}
+    assert held.keys() == {"physician", "nurse", "colleague"}
+    assert held["colleague"] is not None
+
+
+async def test_the_dpo_is_told_of_who_joins_for_a_night(night: House) -> None:
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await on_call(night, "colleague")
+    await told(night, patient, "nurse")
+    assert (await ask(night, "POST", f"/patients/{patient}/on-call", "colleague")).status_code == 200
+    shard = shard_of(night, patient)
+    log = [decode(record.value or b"") async for record in night.log.read(shard.sort.topic, shard.partition, 0)]
+    events = [each for each in log if isinstance(each, OnCallJoined)]
+    assert [each.tell for each in events] == [("dpo",)]
