@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { areasOf, axisOf, pathOf, scaleOf, seriesOf } from "../src/patients/curves";
 import { ageOf, asked, dateOf, draftOf, EMPTY, mistakesOf, numberOf, wrongThresholds } from "../src/patients/file";
 import { rightsOf, sittingsOf } from "../src/patients/rights";
-import { filtered, inOrder, isOfAnswers, memosDue, newsOf, NO_FILTER, pinned, rangeText, standing, tallied, visitOf, type BoardRow } from "../src/patients/rows";
+import { confirms, filtered, inOrder, isOfAnswers, memosDue, newsOf, NO_FILTER, pinned, rangeText, standing, tallied, visitOf, type BoardRow } from "../src/patients/rows";
 import { bandsOf, HOME_COV, inForce, itemText, SAMU_BELOW, thresholdsOf, told, tooLoose, valueText, type RuleWords } from "../src/patients/rules";
 import type { Content } from "../src/patients/rows";
 import type { Finding, Item, PatientAlert, PatientFile, Pathway, Row, SlotShown } from "../src/patients/wire";
@@ -59,6 +59,20 @@ describe("the order of the board", () => {
     const slots = { "1-0900": { state: "answered" as const, due_at: 1 }, "2-0900": { state: "missed" as const, due_at: 2 } };
     expect(isOfAnswers(row("missed", { colour: "orange", slots }))).toBe(false);
     expect(isOfAnswers(row("answered", { colour: "orange", slots: { "1-0900": slots["1-0900"] } }))).toBe(true);
+  });
+});
+
+describe("a summary's receipt", () => {
+  it("is confirmed by the physician or coordinator who stays, and once it was sent", () => {
+    const circle = [
+      { subject: "physician", role: "physician" as const },
+      { subject: "coordinator", role: "coordinator" as const },
+      { subject: "nurse", role: "nurse" as const },
+      { subject: "guest", role: "physician" as const, until: 9 },
+    ];
+    const may = (summary: Row["summary"]) => circle.map(({ subject }) => subject).filter((subject) => confirms({ summary, circle }, subject));
+    expect(may("sent")).toEqual(["physician", "coordinator"]);
+    expect([may("due"), may("received"), may("")]).toEqual([[], [], []]);
   });
 });
 

@@ -147,5 +147,9 @@ export function tallied(rows: readonly BoardRow[]): Record<Colour | "unanswered"
   return found;
 }
 
+/** Returns whether somebody may confirm that the summary was received: its physician or coordinator, once it was sent. */
+export const confirms = (row: Pick<Row, "summary" | "circle">, subject: string | null): boolean =>
+  row.summary === "sent" && row.circle.some((member) => member.subject === subject && !member.until && ["physician", "coordinator"].includes(member.role));
+
 /** Returns whether a member only looks: who broke the glass may comment and write, and no more. */
 export const brokeGlass = (member: { role: string; until?: number | null }): boolean => Boolean(member.until) && member.role !== "on_call";

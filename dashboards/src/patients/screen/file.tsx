@@ -23,7 +23,8 @@ export function Circle({ page, row }: { page: PatientPage; row: Row }) {
   const isOpen = useSignal(false);
   const subject = useSignal("");
   const role = useSignal<MemberRole>("nurse");
-  const mayAct = isFull(page.row) && !OVER.includes(row.status);
+  const stays = page.row.circle.some((member) => member.subject === me.value && !member.until);
+  const mayAct = stays && !OVER.includes(row.status);
   const send = async () => {
     if (await act({ act: "join", subject: subject.value.trim(), role: role.value })) isOpen.value = false;
   };

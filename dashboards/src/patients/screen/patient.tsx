@@ -9,7 +9,7 @@ import { keysShown } from "../../screen/keys";
 import { region } from "../../state";
 import { say } from "../../words";
 import { ageOf } from "../file";
-import { brokeGlass, OVER } from "../rows";
+import { brokeGlass, confirms, OVER } from "../rows";
 import { ruleText } from "../rules";
 import { act, busy, closedWhy, doing, hasBoard, me, now, opened, openPatient, rights, rowOf } from "../state";
 import type { PatientPage, Row, SlotShown } from "../wire";
@@ -191,7 +191,7 @@ function Ended({ row }: { row: Row }) {
   return (
     <div class="ended">
       <p>{told.join(" · ")}</p>
-      {(row.summary === "sent" || row.summary === "due") && (
+      {confirms(row, me.value) && (
         <button type="button" class="act" disabled={busy.value !== null} onClick={() => void act({ act: "summary_received" })}>
           {words.summaryReceived}
         </button>
