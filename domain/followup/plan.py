@@ -25,7 +25,8 @@ def plan_of(pathway: Pathway, patient: Patient, colour: Colour, at: int) -> tupl
     """Return the chain of an alert that is opened then: people of the circle, and whoever is on call.
 
     While the pathway is staffed the circle comes first. Outside these hours whoever is on call does, where the pathway
-    has somebody; where the patient is told to call 15, it is the circle still, which may be asleep.
+    has somebody for that colour. Where the patient is told to call 15 and the colour is told to whoever is on call,
+    these are told together with the circle: that one may be asleep, and a red must not wait for longer than an orange.
     """
     people = tuple(ChainStep(person=subject) for subject in told(pathway, patient, colour))
     wait = ChainStep(wait_s=pathway.answer_within_s[colour])
@@ -33,11 +34,15 @@ def plan_of(pathway: Pathway, patient: Patient, colour: Colour, at: int) -> tupl
     schedule = outside.on_call if outside is not None else ""
     if not schedule and "on_call" in pathway.told.get(colour, ()):
         schedule = next((each.on_call for each in pathway.outside.values() if each.on_call), "")
-    on_call = (ChainStep(on_call=schedule), wait) if schedule else ()
-    staffed = any(within(window, patient.zone, at) for window in pathway.staffed)
-    nights = not staffed and outside is not None and bool(outside.on_call)
-    chain = (*on_call, *people, wait) if nights else (*people, wait, *on_call)
-    return (*chain, ChainStep(loop=LOOPS))
+    on_call = (ChainStep(on_call=schedule),) if schedule else ()
+    loop = ChainStep(loop=LOOPS)
+    if not on_call:
+        return (*people, wait, loop)
+    if any(within(window, patient.zone, at) for window in pathway.staffed):
+        return (*people, wait, *on_call, wait, loop)
+    if outside is not None and outside.on_call:
+        return (*on_call, wait, *people, wait, loop)
+    return (*on_call, *people, wait, loop)
 
 
 def told(pathway: Pathway, patient: Patient, colour: Colour) -> list[str]:

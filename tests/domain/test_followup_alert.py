@@ -232,13 +232,16 @@ def test_the_circle_comes_first_while_the_pathway_is_staffed_and_who_is_on_call_
     assert plan_of(pathway(), day.patient, "orange", instant("1 9:00")) == (nurse, slow, night, slow, loop)
 
 
-def test_where_the_patient_is_told_to_call_15_the_circle_is_told_still() -> None:
+def test_where_the_patient_is_told_to_call_15_whoever_is_on_call_and_the_circle_are_told_together_at_night() -> None:
+    """The circle may be asleep: a red must reach whoever is on call as soon as an orange does."""
     told = pathway(outside={"orange": Outside(on_call="nights"), "red": Outside(call_15=True)})
     day = FollowUp()
     people = (ChainStep(person=DOCTOR), ChainStep(person=NURSE))
-    wait = ChainStep(wait_s=540.0)
-    chain = plan_of(told, day.patient, "red", instant("1 23:00"))
-    assert chain == (*people, wait, ChainStep(on_call="nights"), wait, ChainStep(loop=5))
+    wait, night, loop = ChainStep(wait_s=540.0), ChainStep(on_call="nights"), ChainStep(loop=5)
+    assert plan_of(told, day.patient, "red", instant("1 23:00")) == (night, *people, wait, loop)
+    assert plan_of(told, day.patient, "red", instant("1 9:00")) == (*people, wait, night, wait, loop)
+    alone = pathway(told={"red": ("circle",)}, outside={"red": Outside(call_15=True)})
+    assert plan_of(alone, day.patient, "red", instant("1 23:00")) == (*people, wait, loop), "nobody is on call"
 
 
 def test_where_nobody_has_the_role_everybody_is_told() -> None:
