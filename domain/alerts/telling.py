@@ -47,6 +47,11 @@ class Round:
     know: frozenset[str] = frozenset()  # who was told at this very instant, and is not told once more
     traces: dict[str, None] = field(default_factory=dict)  # who is written to beside, which tells nobody
 
+    @property
+    def rings(self) -> bool:
+        """Return whether it makes anybody look, beside what stands in the app for whoever looks by themselves."""
+        return any(channels != (APP,) for channels in self.people.values())
+
 
 class Telling(Holding):
     """A draft that tells people of groups of alerts."""
@@ -91,12 +96,7 @@ class Telling(Holding):
             return group
         begins = group.next_step == 0
         reason: Reason = group.reason if begins else "escalated"
-        round_ = Round(group, alerts[0].severity)
-        round_.not_told += self._muted(group)
-        if begins and reason == "worse":  # those who know of it hear that it is worse, whoever's turn it is
-            for person in group.to:
-                self._address(round_, person)
-        stand = walk(chain, group.next_step, group.loops, lambda step: self._tell_step(round_, step))
+        round_, stand = self._walked(group, chain, alerts[0].severity)
         if reason == "escalated" and stand.loops > group.loops:
             reason = "repeat"
         group = self._not_told(replace(group, to=() if begins else group.to), round_)
@@ -121,6 +121,30 @@ class Telling(Holding):
         )
         give_up_at = self.clock + GIVE_UP_MS if stand.wait_ms is None else next_at
         return self._hastened(self._send(group, round_, alerts, reason, give_up_at, webhooks))
+
+    def _walked(self, group: Group, chain: Chain, severity: Severity) -> tuple[Round, Stand]:
+        """Return whom a group's chain tells now, and how far it comes by that.
+
+        Of a patient's red whoever has the app alone is told too and buys no wait: they may not look for hours. Only
+        where nobody whom the chain names after them has anything else is there nothing better than to wait for them.
+        """
+        if group.route == PLANNED and severity == "critical":
+            round_ = self._begun_round(group, severity)
+            stand = walk(
+                chain, group.next_step, group.loops, lambda step: self._tell_step(round_, step) and round_.rings
+            )
+            if round_.rings and stand.loops == group.loops:
+                return round_, stand
+        anyhow = self._begun_round(group, severity)
+        return anyhow, walk(chain, group.next_step, group.loops, lambda step: self._tell_step(anyhow, step))
+
+    def _begun_round(self, group: Group, severity: Severity) -> Round:
+        round_ = Round(group, severity)
+        round_.not_told += self._muted(group)
+        if group.next_step == 0 and group.reason == "worse":  # who knows of it hears that, whoever's turn it is
+            for person in group.to:
+                self._address(round_, person)
+        return round_
 
     def _webhooks_due(self, group: Group, branch: Branch, reason: Reason) -> tuple[str, ...]:
         """Return the receivers to be told when a chain begins: a machine needs no reminder at every pass."""
@@ -165,7 +189,9 @@ class Telling(Holding):
             people = () if duty.person is None else (duty.person,)
             if duty.person is None:
                 round_.not_told.append(NotTold("nobody on call", self.clock, until=duty.until, by=step.on_call))
-        return sum(self._address(round_, person) for person in people) > 0  # every one of them, not the first alone
+        on_duty = step.on_call is not None and round_.group.route == PLANNED
+        # Every one of them is addressed, not the first alone.
+        return sum(self._address(round_, person, on_duty=on_duty) for person in people) > 0
 
     def first_untold(self, chain: Chain, told: Sequence[str]) -> int:
         """Return the first step of a chain that names somebody who was not told yet; its end where none does."""
@@ -184,16 +210,19 @@ class Telling(Holding):
         calendar = self.in_force.on_call.get(schedule)
         return on_duty(schedule, calendar, (each for _, each in self.overrides.items()), self.clock)
 
-    def _address(self, round_: Round, person: str, severity: Severity | None = None) -> bool:
-        """Return whether a person is told in this round, by the channels of this severity; why not is kept."""
+    def _address(self, round_: Round, person: str, *, on_duty: bool = False) -> bool:
+        """Return whether a person is told in this round, by the channels of its severity; why not is kept.
+
+        Whoever is on duty for patients has no quiet hours meanwhile.
+        """
         if person in round_.people or person in round_.know:
             return True
-        severity = severity or round_.severity
+        severity = round_.severity
         planned = round_.group.route == PLANNED
         if not planned and not self._is_known(person):
             round_.not_told.append(NotTold("unknown person", self.clock, person))
             return False
-        until = self.quiet_until(person, severity)
+        until = None if on_duty else self.quiet_until(person, severity)
         if until is not None:
             if person not in round_.quiet:
                 round_.not_told.append(NotTold("quiet hours", self.clock, person, until))
@@ -374,12 +403,14 @@ class Telling(Holding):
         ways += [(person, MSSANTE) for person in round_.traces]
         ways += [(f"{WEBHOOK}:{name}", WEBHOOK) for name in webhooks]
         own_page = alerts[0].link if group.route == PLANNED else ""
+        others_ring = group.route == PLANNED and round_.severity == "critical" and round_.rings
         for person, channel in ways:
             made = Told(person, channel, self.clock, reason)
             if channel == APP:
                 made = replace(made, delivered_at=self.clock)
                 reached.append(person)
-                hopes += round_.people[person] == (APP,)  # with others beside, it proves nothing
+                # With others beside, it proves nothing.
+                hopes += round_.people[person] == (APP,) and not others_ring
             else:
                 notice = Notice(
                     id=f"{group.id}/{group.began_at}.{step}/{person}/{channel}",
@@ -564,13 +595,17 @@ class Telling(Holding):
     def _hope_less(self, group: Group, notice: Notice) -> Group:
         """Return the group with one message less that may still arrive; after the last one, the chain goes on.
 
-        Someone of whose channels none was ever set up but the app is as good as one who has the app alone.
+        Someone of whose channels none was ever set up but the app is as good as one who has the app alone: of a
+        patient's red nobody waits for them while the chain names somebody else.
         """
         if group.status not in IN_TELLING or notice.step != group.run or notice.channel == WEBHOOK or not group.hopes:
             return group
         if not _counts(group, notice):
             return group
-        hopes = group.hopes - (not _has_app_alone(group, notice))
+        _, chain = self._way(group)
+        hurries = group.route == PLANNED and notice.severity == "critical"
+        hurries = hurries and chain is not None and leads_on(chain, group.next_step)
+        hopes = group.hopes - (hurries or not _has_app_alone(group, notice))
         goes_on = hopes == 0 and group.next_at is not None and not group.delayed  # who has seen it bought the delay
         return replace(group, hopes=hopes, next_at=self.clock if goes_on else group.next_at)
 

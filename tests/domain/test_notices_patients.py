@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.alerts.lifecycle import Alert, Step
-from domain.alerts.notice import Group, NotTold
+from domain.alerts.notice import NO_ADDRESS, Group, NotTold
 from domain.alerts.routing import ChainStep, Inhibition, Person, Route, Window
 from domain.events import (
     AlertActed,
@@ -32,6 +32,7 @@ MINUTE, HOUR = 60, 3_600
 NINE = ChainStep(wait_s=540)
 HOUR_WAIT = ChainStep(wait_s=3_600)
 LOOP = ChainStep(loop=5)
+BY_SMS = Person(channels={"critical": ("sms",), "warning": ("sms",)})
 ON_CALL = ChainStep(on_call="medical")
 RED_PLAN = (ChainStep(person="anne"), ChainStep(person="paul"), NINE, ON_CALL, NINE, LOOP)
 ORANGE_PLAN = (ChainStep(person="anne"), ChainStep(person="leon"), HOUR_WAIT, LOOP)
@@ -121,9 +122,10 @@ def test_a_plan_without_anybody_on_call_goes_on_with_whom_it_names() -> None:
 
 
 def test_outside_staffed_hours_the_plan_itself_begins_with_whoever_is_on_call() -> None:
-    day = ward()
+    day = ward({"rose": BY_SMS})
     day.red("p1", plan=(ON_CALL, NINE, ChainStep(person="paul"), NINE, LOOP))
     assert day.of("p1").to == ("rose",)
+    day.told()
     day.at(540)
     assert day.told() == [("paul", "sms", "escalated")]
 
@@ -233,6 +235,17 @@ def test_quiet_hours_hold_an_orange_back_and_no_red() -> None:
     assert {told[0] for told in day.told() if told[2] == "first"} == {"anne", "leon"}
 
 
+def test_whoever_is_on_call_has_no_quiet_hours_for_patients() -> None:
+    sleeper = Person(channels={"critical": ("sms",), "warning": ("sms",)}, quiet=Window(start=22 * 60, end=7 * 60))
+    day = ward({"anne": sleeper, "rose": sleeper})
+    day.orange("p1", plan=(ON_CALL, HOUR_WAIT, ChainStep(person="anne"), HOUR_WAIT, LOOP))
+    assert day.told() == [("rose", "sms", "first")]
+    day.at(3_600)
+    assert NotTold("quiet hours", day.now, "anne", START + 8 * HOUR * 1_000) in day.of("p1").not_told or day.of(
+        "p1"
+    ).quiet.keys() == {"anne"}
+
+
 def test_an_orange_that_turns_red_at_night_wakes_whom_it_let_sleep() -> None:
     sleeper = Person(channels={"critical": ("sms",), "warning": ("sms",)}, quiet=Window(start=22 * 60, end=7 * 60))
     day = ward({"anne": sleeper, "leon": sleeper})
@@ -289,6 +302,33 @@ def test_a_person_of_whom_nothing_is_known_may_still_have_chosen() -> None:
     day.red("p1", plan=(ChainStep(person="somebody"), NINE, LOOP))
     assert day.told() == [("somebody", "push", "first")]
     assert {told.channel for told in day.of("p1").told} == {"app", "push"}
+
+
+def test_a_circle_that_has_the_app_alone_buys_no_wait_while_the_plan_names_somebody_else() -> None:
+    """Nobody may look at the app for hours."""
+    plan = (ChainStep(person="one"), ChainStep(person="other"), NINE, ON_CALL, NINE, LOOP)
+    day = ward({"rose": BY_SMS})
+    day.red("p1", plan=plan)
+    assert day.told() == [("rose", "sms", "first")]
+    assert day.of("p1").to == ("one", "other", "rose")
+    assert (day.of("p1").next_at, day.of("p1").unanswered_at) == (START + 540_000, None)
+    day = ward({"rose": BY_SMS})
+    day.red("p1", plan=plan)
+    day.at(10).fails(to="rose")
+    assert day.of("p1").unanswered_at == START + 10_000, "whoever has the app alone is nobody to be waited for"
+    day = ward({"rose": BY_SMS})
+    day.orange("p1", plan=plan)
+    assert day.waiting() == [], "an orange can wait"
+    day = ward()
+    day.red("p1", plan=plan)
+    assert day.of("p1").to == ("one", "other"), "whoever is on call has no more than they: each gets their time"
+
+
+def test_who_was_never_given_an_address_buys_no_wait_of_a_red_either() -> None:
+    day = ward({"anne": Person(channels={"critical": ("app", "sms")}), "rose": BY_SMS})
+    day.red("p1", plan=(ChainStep(person="anne"), NINE, ON_CALL, NINE, LOOP))
+    day.at(10).fails(to="anne", why=NO_ADDRESS)
+    assert day.told() == [("rose", "sms", "escalated")]
 
 
 def with_mssante(*channels: str) -> Person:

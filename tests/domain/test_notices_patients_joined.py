@@ -19,18 +19,18 @@ from tests.follow_up_days import DOCTOR, NURSE, ORANGE, RED, SHARD, WELL, Follow
 from tests.small_notices import PEOPLE, Timeline, published, routing
 
 NIGHT_DOCTOR = "night-doctor"
+BY_SMS = Person(channels={"critical": ("sms",), "warning": ("sms",)})
 NOBODY_OF_THE_CIRCLE = People(people=PEOPLE | {NIGHT_DOCTOR: Person(channels={"critical": ("sms",)})})
+EVERYBODY = People(people=NOBODY_OF_THE_CIRCLE.people | {DOCTOR: BY_SMS, NURSE: BY_SMS})
 MINUTE_MS = 60_000
 
 
 class Region:
     """The two shards: each minute is folded in both, and whatever crosses is taken over at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: People = EVERYBODY) -> None:
         self.home = FollowUp()
-        self.notices = Timeline(
-            published("people", NOBODY_OF_THE_CIRCLE), published("routing", routing(schedules=("nights",)))
-        )
+        self.notices = Timeline(published("people", people), published("routing", routing(schedules=("nights",))))
         nights = Shift(NIGHT_DOCTOR, instant("1 0:00"), instant("9 0:00"))
         self.notices.fold(published("on-call/nights", OnCall(shifts=(nights,), read_at=instant("1 0:00"))))
         self.now = instant("1 8:00")
@@ -121,6 +121,14 @@ def test_a_red_by_day_goes_to_the_circle_then_to_whoever_is_on_call_until_a_pers
     assert region.group.resolved_at == region.now
     before = len(region.told)
     assert len(region.at("1 18:00").told) == before
+
+
+def test_a_red_of_a_circle_that_nothing_rings_is_told_to_whoever_is_on_call_at_once() -> None:
+    """Who enrolled a patient need not be among the region's people: they have the app, and may not look at it."""
+    region = Region(NOBODY_OF_THE_CIRCLE).at("1 9:05")
+    region.answer(RED)
+    assert [person for person, _, _ in region.told] == [DOCTOR, NURSE, NIGHT_DOCTOR]
+    assert {at for _, _, at in region.told} == {9 * 60 + 5}
 
 
 def test_a_red_at_night_begins_with_whoever_is_on_call() -> None:
