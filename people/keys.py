@@ -3,6 +3,7 @@
 import base64
 import fcntl
 import hashlib
+import hmac
 import os
 import re
 import secrets
@@ -53,6 +54,17 @@ _SEALED = (
 
 class KeysAway(Exception):
     """The key store can't answer now, and why: wait, accept nothing in clear, and give nothing up for lost."""
+
+
+class KeysLost(KeysAway):
+    """The key store answers, but some keys are not in it or do not open, though nobody destroyed them.
+
+    They may come back with a backup. `found` is what it says of the others that were asked for.
+    """
+
+    def __init__(self, ids: frozenset[str], found: "dict[str, Key | Erased]") -> None:
+        super().__init__(f"{len(ids)} keys are not in the key store or do not open: is it an older one's copy?")
+        self.ids, self.found = ids, found
 
 
 class AlreadyErased(Exception):
@@ -177,27 +189,56 @@ class Keys:
         return self.look_many((key_id,))[key_id]
 
     def look_many(self, key_ids: Iterable[str]) -> dict[str, Key | Erased]:
-        """Return what `look` says of each, asking a KMS once for many."""
+        """Return what `look` says of each, asking a KMS once for many; raise KeysLost where only some are wanting."""
         wanted, told = list(dict.fromkeys(key_ids)), dict[str, Key | Erased]()
         for start in range(0, len(wanted), SLICE):
             told |= self._look(wanted[start : start + SLICE])
+        lost = frozenset(wanted) - told.keys()
+        if lost:
+            raise KeysLost(lost, told)
         return told
 
     def _look(self, key_ids: Sequence[str]) -> dict[str, Key | Erased]:
-        before: list[_Row] = []
+        """Return what can be said of keys; of one that is lost nothing is."""
+        before: list[_Row] | None = None
         for _ in range(TRIES):
             with self._file.reading() as database:  # a key is there or among the erased, never in neither
                 erased = _erased_of(database, key_ids)
                 rows = _rows(database, f"WHERE id IN ({_marks(key_ids)})", tuple(key_ids))
-            if len(erased) + len(rows) < len(key_ids):
-                raise KeysAway("the key store has no such key, and none such was erased: is it an older one's copy?")
+                holds = database.execute("SELECT 1 FROM keys UNION ALL SELECT 1 FROM erased").fetchone()
+            if holds is None:
+                raise KeysAway("the key store is empty: is it yet to be brought back?")
             try:
-                return erased | {row.id: Key(row.id, secret) for row, secret in self._unwrapped(rows)}
+                opened = self._unwrapped(rows)
             except KeysAway:
-                if rows == before:
-                    raise
-            before = rows  # they may be wrapped anew by now, and their master retired
+                if rows != before:
+                    before = rows  # they may be wrapped anew by now, and their master retired
+                    continue
+                opened = self._those_that_open(rows)
+            return erased | {row.id: Key(row.id, secret) for row, secret in opened}
         raise KeysAway("the master key changed again and again")
+
+    def _those_that_open(self, rows: Sequence[_Row]) -> list[tuple[_Row, bytes]]:
+        """Return keys that can be unwrapped, out of some that can't all be; raise KeysAway where no master key works.
+
+        That is asked with something new, which a KMS can't have answered before, after each key that does not open.
+        """
+        with self._file.reading() as database:
+            master = str(_about(database, "master"))
+        found: list[tuple[_Row, bytes]] = []
+        halves = [list(rows)]
+        while halves:
+            some = halves.pop()
+            try:
+                found += self._unwrapped(some)
+            except KeysAway:
+                with _asked():
+                    about = f"probe {secrets.token_hex(8)}"
+                    [probe] = self._masters.wrap(master, [(secrets.token_bytes(KEY_BYTES), about)])
+                    self._masters.unwrap([(probe, about)])
+                if len(some) > 1:
+                    halves += [some[len(some) // 2 :], some[: len(some) // 2]]
+        return found
 
     def destroy(self, key_id: str, now: int) -> bool:
         """Return whether there was a key to destroy, once its bytes are in no file of the store.
@@ -267,6 +308,15 @@ class Keys:
                 (*found, MOST_SIMILAR),
             ).fetchall()
         return [row[0] for row in rows]
+
+    # -- what names are derived from
+
+    def derived(self, purpose: str) -> bytes:
+        """Return a secret for one purpose, derived from the store's own: whoever has a copy of the file has it not.
+
+        It is the same in every process and after a new master key, and goes with the master keys.
+        """
+        return hmac.digest(self._traits_key(), b"vigilits secret 1\x00" + purpose.encode(), "sha256")
 
     def _traits_key(self) -> bytes:
         try:

@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import hmac
-import secrets
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,20 +14,26 @@ from people.own_file import OwnFile
 
 FILE = "patient-links.sqlite3"
 BUSY_WITHIN_S = 5.0
-KEY_BYTES = 32
+SECRET = "patients' links"  # what of the key store's they are derived from
 LINK_BYTES = 18  # 144 bits in 24 characters: a link must fit an SMS
 DIGITS = 6  # of a code
 TRIES = 5  # of a code, those that were right included
 MOST_CODES = 5  # of a patient, within
 CODES_WITHIN_MS = 24 * 3_600_000
-OVER_KEPT_MS = 7 * 24 * 3_600_000  # a link says so long that it is over
+DAY_MS = 24 * 3_600_000
+# A link answers its slot until that closes. Whoever has none newer stops by it and reads by it for so long after, as
+# where a follow-up is paused or over; and for so long once there is a newer one, which may not have come. ⚠ OWN
+READS_MS = 30 * DAY_MS
+GRACE_MS = DAY_MS
+OVER_KEPT_MS = 7 * DAY_MS  # a link says so long that it is over
 
 State = Literal["open", "expired", "revoked"]
 
 _TABLES = (
-    "CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS links (digest BLOB PRIMARY KEY, region TEXT NOT NULL, patient TEXT NOT NULL,"
-    " slot TEXT NOT NULL, expires_at INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+    " slot TEXT NOT NULL, closes_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0)"
+    " WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS generations (patient TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS links_of ON links (patient)",
     "CREATE INDEX IF NOT EXISTS links_end ON links (expires_at)",
     "CREATE TABLE IF NOT EXISTS codes (patient TEXT NOT NULL, event TEXT NOT NULL, expires_at INTEGER NOT NULL,"
@@ -40,7 +46,10 @@ class LinksAway(Exception):
 
 
 class PatientLink(NamedTuple):
-    """What a link stands for: one slot of one patient may be answered until an instant (ms), while it is `open`."""
+    """What a link stands for: a slot of a patient, who may answer it, stop and read until an instant (ms).
+
+    Whether the slot can still be answered is the shard's to say: a link opens for longer.
+    """
 
     region: str
     patient: str
@@ -55,28 +64,34 @@ class PatientLinks:
     Worker and API open it at the same time: every call is one short transaction on a connection of its own.
     """
 
-    def __init__(self, home: Path, *, busy_within_s: float = BUSY_WITHIN_S) -> None:
+    def __init__(self, home: Path, derive: Callable[[str], bytes], *, busy_within_s: float = BUSY_WITHIN_S) -> None:
+        """Open the file; `derive` is the key store's, which alone has the secret: a copy of this file makes no link."""
+        self._derive = derive
         self._file = OwnFile(
             home / FILE, _TABLES, lambda why: LinksAway(f"patients' links can't be used: {why}"), busy_within_s
         )
-        with self._file.writing() as database:
-            # Whoever comes first makes it; everybody reads what is there.
-            made = ("key", secrets.token_bytes(KEY_BYTES))
-            database.execute("INSERT OR IGNORE INTO about (name, value) VALUES (?, ?)", made)
-            self._key: bytes = database.execute("SELECT value FROM about WHERE name = 'key'").fetchone()[0]
 
     # -- links
 
-    def link(self, region: str, patient: str, slot: str, expires_at: int) -> str:
-        """Return the secret of the link by which a patient answers a slot until `expires_at` (ms).
+    def link(self, region: str, patient: str, slot: str, closes_at: int, now: int) -> str:
+        """Return the secret of the link by which a patient answers a slot until it closes (ms); raise KeysAway.
 
-        The same four give the same secret, so that a message sent again is the same message; what was revoked stays so.
+        The same slot gives the same secret until the patient's links are revoked, so that a message sent again is the
+        same message. The links of slots that close before go on for a while, as the new one may not come.
         """
-        secret = base64.urlsafe_b64encode(self._derived("link", region, patient, slot, expires_at)[:LINK_BYTES])
+        key = self._derive(SECRET)
         with self._file.writing() as database:
+            told = (region, patient, slot, _generation(database, patient))
+            secret = base64.urlsafe_b64encode(_derived(key, "link", *told)[:LINK_BYTES])
             database.execute(
-                "INSERT OR IGNORE INTO links (digest, region, patient, slot, expires_at) VALUES (?, ?, ?, ?, ?)",
-                (hashlib.sha256(secret).digest(), region, patient, slot, expires_at),
+                "INSERT OR IGNORE INTO links (digest, region, patient, slot, closes_at, expires_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (hashlib.sha256(secret).digest(), region, patient, slot, closes_at, closes_at + READS_MS),
+            )
+            database.execute(
+                "UPDATE links SET expires_at = max(closes_at, ?) WHERE patient = ? AND expires_at > max(closes_at, ?)"
+                " AND closes_at < (SELECT max(closes_at) FROM links WHERE patient = ?)",
+                (now + GRACE_MS, patient, now + GRACE_MS, patient),
             )
         return secret.decode()
 
@@ -97,8 +112,13 @@ class PatientLinks:
         return PatientLink(region, patient, slot, expires_at, state)
 
     def revoke(self, patient: str) -> int:
-        """Return how many of a patient's links opened and do so no more."""
+        """Return how many of a patient's links opened and do so no more; those that are made from now on are others."""
         with self._file.writing() as database:
+            database.execute(
+                "INSERT INTO generations (patient, number) VALUES (?, 1)"
+                " ON CONFLICT (patient) DO UPDATE SET number = number + 1",
+                (patient,),
+            )
             return database.execute(
                 "UPDATE links SET revoked = 1 WHERE patient = ? AND NOT revoked", (patient,)
             ).rowcount
@@ -106,9 +126,8 @@ class PatientLinks:
     # -- codes
 
     def code(self, patient: str, event_id: str) -> str:
-        """Return the code that a patient asked for with this event: the same whenever it is sent."""
-        number = int.from_bytes(self._derived("code", patient, event_id)[:8])
-        return f"{number % 10**DIGITS:0{DIGITS}}"
+        """Return the code that a patient asked for with this event: the same whenever it is sent; raise KeysAway."""
+        return _code(self._derive(SECRET), patient, event_id)
 
     def expect_code(self, patient: str, event_id: str, expires_at: int, now: int) -> bool:
         """Return whether the code of this event opens from now on; not, where a patient asked for too many of late."""
@@ -128,8 +147,9 @@ class PatientLinks:
     def try_code(self, patient: str, code: str, now: int) -> bool:
         """Return whether it is a code that this patient was sent and that is not over; five tries each, then never.
 
-        A try counts before it is looked at, and on the disk: whoever is interrupted has tried too.
+        A try counts before it is looked at, and on the disk: whoever is interrupted has tried too. Raise KeysAway.
         """
+        key = self._derive(SECRET)
         with self._file.writing() as database:
             rows = database.execute(
                 "SELECT event FROM codes WHERE patient = ? AND expires_at > ? AND tries < ?", (patient, now, TRIES)
@@ -139,7 +159,7 @@ class PatientLinks:
                 (patient, now, TRIES),
             )
         told = code.encode(errors="replace")
-        right = [hmac.compare_digest(self.code(patient, event).encode(), told) for (event,) in rows]
+        right = [hmac.compare_digest(_code(key, patient, event).encode(), told) for (event,) in rows]
         return any(right)
 
     # -- their end
@@ -157,15 +177,26 @@ class PatientLinks:
         if not self._file.wipe():
             raise LinksAway("what was forgotten is not yet wiped: another process keeps the file open")
 
-    def _derived(self, *told: str | int) -> bytes:
-        return hmac.digest(self._key, msgspec.msgpack.encode(told), "sha256")
-
 
 def address(base: str, secret: str) -> str:
     """Return where a patient answers; the secret is in the fragment, which browsers send nobody."""
     return f"{base.rstrip('/')}/a#{secret}"
 
 
+def _derived(key: bytes, *told: str | int) -> bytes:
+    return hmac.digest(key, msgspec.msgpack.encode(told), "sha256")
+
+
+def _code(key: bytes, patient: str, event_id: str) -> str:
+    number = int.from_bytes(_derived(key, "code", patient, event_id)[:8])
+    return f"{number % 10**DIGITS:0{DIGITS}}"
+
+
+def _generation(database: sqlite3.Connection, patient: str) -> int:
+    found = database.execute("SELECT number FROM generations WHERE patient = ?", (patient,)).fetchone()
+    return 0 if found is None else int(found[0])
+
+
 def _drop(database: sqlite3.Connection, patient: str) -> None:
-    for table in ("links", "codes"):
+    for table in ("links", "codes", "generations"):
         database.execute(f"DELETE FROM {table} WHERE patient = ?", (patient,))

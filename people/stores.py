@@ -25,7 +25,7 @@ class Stores:
         masters = named(home, master_keys, kms_command)
         self._keys = _Once(partial(Keys, home, masters))
         self._trail = _Once(partial(Trail, home))
-        self._links = _Once(partial(PatientLinks, home))
+        self._links = _Once(partial(PatientLinks, home, lambda purpose: self.keys().derived(purpose)))
 
     def keys(self) -> Keys:
         """Return the key store; raise KeysAway."""

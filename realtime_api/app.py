@@ -122,8 +122,8 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
         desk, rooms, commands, state, people, pushes, settings.push_contact, now, settings.push_allow_private
     )
     opening = Opening(home, masters.named(home, settings.master_keys, settings.kms_command), state, now)
-    patient_links = cache(lambda: PatientLinks(home))  # opened when first needed, as keys and trail are
-    gate = Gate(home, now)
+    patient_links = cache(lambda: PatientLinks(home, opening.derive))  # opened when first needed, as keys and trail are
+    gate = Gate(home, opening.derive, now)
     links = LinkDoors(desk, rooms, commands, opening, gate, people, measures, now)
     doors: tuple[object, ...] = (
         Doors(desk, rooms, sessions, commands, state, documents, measures, now, page),

@@ -53,9 +53,14 @@ def command_id(subject: str, key: str | None) -> str:
     """Return the id of a command: the same for the same source and key, so that sending it again changes nothing."""
     if key is None:
         return new_id()
+    must_be_key(key)
+    return str(uuid.uuid5(uuid.uuid5(OURS, subject), key))
+
+
+def must_be_key(key: str) -> None:
+    """Raise Problem for what can't be an Idempotency-Key."""
     if not 0 < len(key) <= MOST_KEY or not key.isascii() or not key.isprintable():
         raise Problem("bad-parameter", f"Idempotency-Key: 1 to {MOST_KEY} printable ASCII characters")
-    return str(uuid.uuid5(uuid.uuid5(OURS, subject), key))
 
 
 def deed_id(subject: str, key: str | None, now: int, *what: object) -> str:

@@ -17,14 +17,14 @@ from domain.followup.patient import Channel, Member
 from people.trail import Act
 from realtime_api.access import may_be_member
 from realtime_api.answers import NEVER, Entry, in_query, json_answer, read_body
-from realtime_api.commands import KEY, Command, Commands, command_id, row_id
+from realtime_api.commands import KEY, Command, Commands
 from realtime_api.follow_up import reading, shapes
 from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.desk_doors import CODE, READ, REGION, WRITTEN, called
 from realtime_api.follow_up.reading import CallRow, CallsAsked, Row
 from realtime_api.measures import Measures
 from realtime_api.patients.asked import local_day
-from realtime_api.patients.opening import Access, Opening, Where, pseudonym_of, traits_of
+from realtime_api.patients.opening import Access, Opening, Where, traits_of
 from realtime_api.patients.place import Place, order_of, place_of
 from realtime_api.problems import Mistake, Problem, WrongField
 from realtime_api.push.rooms import Rooms
@@ -79,14 +79,12 @@ class CallDoors:
         pathway = _pathway(place, named)
         team = self._team(place, now)
         key = request.headers.get("idempotency-key")
-        list_id = command_id(place.subject, key)
         judged: list[Command[PatientEnrolled] | Problem] = []
         for row in rows:  # one after another: the same person may be in two of them
             made = {each.event.patient for each in judged if isinstance(each, Command)}
-            id_ = row_id(list_id, row.number)
-            judged.append(
-                await self._judge(row, place, pathway, team, id_, pseudonym_of(id_) if key else "", made, now)
-            )
+            id_ = await self.opening.deed_id(place.subject, key, now, "import", row.number)
+            name = await self.opening.pseudonym_of(id_) if key else ""
+            judged.append(await self._judge(row, place, pathway, team, id_, name, made, now))
         commands = [each for each in judged if isinstance(each, Command)]
         outcomes = iter(await self.commands.run(commands) if commands else ())
         told = [

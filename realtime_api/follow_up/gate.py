@@ -29,8 +29,9 @@ T = TypeVar("T")
 class Gate:
     """Where links are opened. What opens is never counted, so no flood of wrong ones keeps anybody out."""
 
-    def __init__(self, home: Path, now: Callable[[], int]) -> None:
-        self._home, self._now = home, now
+    def __init__(self, home: Path, derive: Callable[[str], bytes], now: Callable[[], int]) -> None:
+        """Open the file of links when it is first needed; `derive` is the key store's, and may block."""
+        self._home, self._derive, self._now = home, derive, now
         self._links: PatientLinks | None = None
         self._by_address = Buckets(OF_ADDRESS, OF_ADDRESS_A_SECOND)
         self._all = Bucket(OF_ALL, OF_ALL_A_SECOND)
@@ -44,11 +45,11 @@ class Gate:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def with_links(self, do: Callable[[PatientLinks], T]) -> T:
-        """Return what the file of links answers, asked off the loop; raise LinksAway."""
+        """Return what the file of links answers, asked off the loop; raise LinksAway, KeysAway."""
 
         def ask() -> T:
             if self._links is None:
-                self._links = PatientLinks(self._home)
+                self._links = PatientLinks(self._home, self._derive)
             return do(self._links)
 
         if self._waiting >= MOST_WAITING:

@@ -20,7 +20,7 @@ from people.directory import People
 from people.patient_links import PatientLink
 from people.trail import Act, Written, who_of
 from realtime_api.answers import NEVER, Entry, json_answer, read_body
-from realtime_api.commands import Command, Commands, deed_id
+from realtime_api.commands import Command, Commands
 from realtime_api.follow_up import answering, reading, shapes, words
 from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.gate import Gate
@@ -127,7 +127,7 @@ class LinkDoors:
         if patient.status not in OVER:
             self.gate.must_not_flood(patient.id)
             source, now = self.source(patient), self.now()
-            id_ = deed_id(source.id, "stop", now, patient.id)  # twice is once
+            id_ = await self.opening.deed_id(source.id, "stop", now, patient.id)  # twice is once
             event = FollowUpMoved(
                 id=id_, received_at=now, region=hub.code, source=source, patient=patient.id, move="stop"
             )

@@ -23,13 +23,14 @@ from live_state import followup
 from live_state.state import State
 from people import trail
 from people.directory import People
+from people.keys import KeysAway
 from people.patient_links import LinksAway, PatientLinks, address
 from people.signing import Signing
 from people.traits import Traits, alike
 from realtime_api.access import MATRIX, Needs, View, may_be_member, member_of, rights_of, view_of
 from realtime_api.alerts.bucket import Buckets
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
-from realtime_api.commands import KEY, Command, Commands, deed_id
+from realtime_api.commands import KEY, Command, Commands
 from realtime_api.measures import Measures
 from realtime_api.patients import acts, asked, board, shapes
 from realtime_api.patients.asked import (
@@ -41,7 +42,7 @@ from realtime_api.patients.asked import (
     SearchAsked,
     local_day,
 )
-from realtime_api.patients.opening import Access, Opened, Opening, Where, pseudonym_of, traits_of
+from realtime_api.patients.opening import Access, Opened, Opening, Where, traits_of
 from realtime_api.patients.place import Place, order_of, place_of
 from realtime_api.problems import Mistake, Problem, ProblemDocument
 from realtime_api.push.hub import Hub
@@ -221,7 +222,7 @@ class PatientDoors:
             raise Problem("wrong-fields", mistakes=wrong[: asked.MOST_MISTAKES])
         held = told.file.held(subject, now)
         traits = traits_of(held)
-        id_, name = self._new(request, subject, now)
+        id_, name = await self._new(request, subject, now)
         similar, elsewhere = ([], False) if supports else await self._similar(place, traits, name, now)
         name, key = await self.opening.create(place.code, traits, name)
         hub = self._hub_of(place, name)
@@ -265,17 +266,16 @@ class PatientDoors:
         headers = NEVER | {"location": f"/api/v1/regions/{place.code}/patients/{name}"}
         return json_answer(told_back, 202 if said is None else 201, headers=headers)
 
-    @staticmethod
-    def _new(request: Request, subject: str, now: int) -> tuple[str, str]:
+    async def _new(self, request: Request, subject: str, now: int) -> tuple[str, str]:
         """Return an event's id and the pseudonym that goes with it: under the same key the same, else new ones.
 
         Neither follows from what was sent: an id on the log must not be one that a name can be guessed by.
         """
         key = request.headers.get("idempotency-key")
-        id_ = deed_id(subject, key, now, "enrol")
+        id_ = await self.opening.deed_id(subject, key, now, "enrol")
         if key is None:
             return id_, ""
-        return id_, pseudonym_of(id_)
+        return id_, await self.opening.pseudonym_of(id_)
 
     @staticmethod
     def _pathway(place: Place, named: str) -> Pathway | None:
@@ -359,8 +359,9 @@ class PatientDoors:
         slot = patient.slot
         base = self.public_url or str(request.base_url)
         try:
-            secret = await asyncio.to_thread(lambda: self.links().link(hub.code, name, slot.slot, slot.closes_at))
-        except LinksAway:
+            now = self.now()
+            secret = await asyncio.to_thread(lambda: self.links().link(hub.code, name, slot.slot, slot.closes_at, now))
+        except (LinksAway, KeysAway):
             return None  # the file is there all the same, and links are sent again
         return address(base, secret)
 
@@ -444,7 +445,7 @@ class PatientDoors:
         act = asked.read_act(await read_body(request, asked.MOST_BYTES), now)
         self._allow(place, own, act, now)
         subject, patient = place.who.subject, own.patient
-        id_ = deed_id(subject, request.headers.get("idempotency-key"), now, patient.id, *act.kept)
+        id_ = await self.opening.deed_id(subject, request.headers.get("idempotency-key"), now, patient.id, *act.kept)
         content = acts.content_of(act, subject, now)
         sealed = {}
         if content is not None:
@@ -503,7 +504,7 @@ class PatientDoors:
             raise Problem("wrong-fields", mistakes=wrong[: asked.MOST_MISTAKES])
         chart = await self.opening.chart(own.where, self._access(place, trail.Act.READ, "file"))
         held = told.file.held(subject, now, chart.file)
-        id_ = deed_id(subject, request.headers.get("idempotency-key"), now, "file", patient.id)
+        id_ = await self.opening.deed_id(subject, request.headers.get("idempotency-key"), now, "file", patient.id)
         file, reason = await self.opening.seal(patient.id, patient.key, ("file", "", held), ("note", id_, told.reason))
         event = FileChanged(
             id=id_,
@@ -531,7 +532,7 @@ class PatientDoors:
         if patient is None:
             raise _unknown()
         await self.opening.record(self._access(place, trail.Act.BREAK_GLASS, "break-glass"), [id_])
-        event_id = deed_id(subject, request.headers.get("idempotency-key"), now, "break-glass", id_)
+        event_id = await self.opening.deed_id(subject, request.headers.get("idempotency-key"), now, "break-glass", id_)
         (reason,) = await self.opening.seal(id_, patient.key, ("note", event_id, told.reason))
         event = GlassBroken(
             id=event_id,
@@ -559,7 +560,7 @@ class PatientDoors:
         if patient is None or not self._is_called(place, patient):
             raise _unknown()
         event = OnCallJoined(
-            id=deed_id(subject, request.headers.get("idempotency-key"), now, "on-call", id_),
+            id=await self.opening.deed_id(subject, request.headers.get("idempotency-key"), now, "on-call", id_),
             received_at=now,
             region=place.code,
             source=Source(id=subject, door=acts.DOOR),

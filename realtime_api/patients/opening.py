@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
-import hashlib
+import hmac
 import time
+import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from domain.followup.chart import Chart, File, SlotContent
 from domain.followup.holding import Line
 from domain.followup.patient import Patient
 from domain.followup.sealed import About, Sealed
+from event_log.ids import new_id
 from event_log.topics import followup_shard
 from live_state import followup
 from live_state.state import Build, State
@@ -27,11 +29,13 @@ from people.masters import Wrapping
 from people.sealing import Key, NotOpened, open_, seal
 from people.trail import MOST_AT_ONCE, Act, Entry, Trail, who_of
 from people.traits import Traits
+from realtime_api.commands import OURS, must_be_key
 from realtime_api.problems import Problem
 
 MOST_KEYS = 10_000
 KEY_KEPT_S = 30.0  # a key that was destroyed opens nothing here for longer than this, whatever is still held
 THREADS = 4  # for SQLite and a KMS, which block
+NAMES = "names"  # what of the key store's pseudonyms and the ids of what is done are derived from
 MOST_WAITING = 400  # calls on their way there
 
 Content = tuple[str, str, object]  # kind, slot, what is to be sealed
@@ -82,12 +86,6 @@ def traits_of(file: File) -> Traits:
     )
 
 
-def pseudonym_of(id_: str) -> str:
-    """Return the pseudonym that goes with an enrolment that was sent under a name: sent again, it is the same one."""
-    digest = hashlib.blake2b(f"pathway of {id_}".encode(), digest_size=16).digest()
-    return base64.b32encode(digest).decode().rstrip("=").lower()
-
-
 class Opening:
     """Keys, trail and sealed content together. Raises what `problems.MEANS` knows where one of the stores is away.
 
@@ -99,6 +97,7 @@ class Opening:
         self._keys: Keys | None = None
         self._trail: Trail | None = None
         self._held: OrderedDict[str, tuple[Key, float]] = OrderedDict()
+        self._naming: bytes | None = None
         self._pool = ThreadPoolExecutor(THREADS, "patients")
         self._waiting = 0
 
@@ -113,12 +112,16 @@ class Opening:
     async def with_keys(self, do: Callable[[Keys], T]) -> T:
         """Return what the key store answers, asked off the loop."""
 
-        def ask() -> T:
-            if self._keys is None:
-                self._keys = Keys(self._home, self._masters)
-            return do(self._keys)
+        return await self._off_loop(lambda: do(self._key_store()))
 
-        return await self._off_loop(ask)
+    def _key_store(self) -> Keys:
+        if self._keys is None:
+            self._keys = Keys(self._home, self._masters)
+        return self._keys
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a secret of the key store's, for one purpose; it blocks, and raises KeysAway."""
+        return self._key_store().derived(purpose)
 
     async def with_trail(self, do: Callable[[Trail], T]) -> T:
         """Return what the access trail answers, asked off the loop."""
@@ -243,6 +246,29 @@ class Opening:
             while len(self._held) > MOST_KEYS:
                 self._held.popitem(last=False)
         return found
+
+    # -- names: keyed, as a plain hash of what people send could be made by whoever wants to know whose a name is
+
+    async def named(self, *told: object) -> bytes:
+        """Return a digest of what was told (32 bytes): the same for the same, and to be made nowhere but here."""
+        if self._naming is None:
+            self._naming = await self._off_loop(lambda: self.derive(NAMES))
+        return hmac.digest(self._naming, msgspec.msgpack.encode(told, order="deterministic"), "sha256")
+
+    async def deed_id(self, subject: str, key: str | None, now: int, *what: object) -> str:
+        """Return the id of something done about a patient: the same for the same source, key and deed.
+
+        What is done is a part of it: the outcome of one deed is never told of another that was sent under the same key.
+        """
+        if key is None:
+            return new_id(now)
+        must_be_key(key)
+        return str(uuid.uuid5(OURS, (await self.named("deed", subject, key, *what)).hex()))
+
+    async def pseudonym_of(self, id_: str) -> str:
+        """Return the pseudonym that goes with an enrolment sent under a name: sent again, it is the same one."""
+        digest = await self.named("pathway", id_)
+        return base64.b32encode(digest[:16]).decode().rstrip("=").lower()
 
     # -- writing: it shows nothing, so it is in no trail
 

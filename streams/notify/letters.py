@@ -133,7 +133,7 @@ class ToPatients:
             language="en" if file.language == "en" else "fr",
             ttl_s=max(0, notice.give_up_at - self._now()) // 1000,
             base=self._base,
-            answer="" if is_code else links.link(region, id_, slot, notice.give_up_at),
+            answer="" if is_code else links.link(region, id_, slot, notice.give_up_at, self._now()),
             code=links.code(id_, step) if is_code else "",
             to=to,
         )

@@ -146,7 +146,7 @@ class House:
     def __init__(self, home: Path, log: KafkaLog, state: RedisState, partition: int) -> None:
         self.home, self.log, self.state, self.partition = home, log, state, partition
         self.keys = Keys(home, FileMasters(home / MASTERS))
-        self.trail, self.links = Trail(home), PatientLinks(home)
+        self.trail, self.links = Trail(home), PatientLinks(home, self.keys.derived)
         self.reader = OfLog(log)
         self.worker = Shard(Followup(self.keys), partition, log, state, self.reader, Measures(), now=now)
         at = now()
@@ -189,7 +189,7 @@ class House:
             file=one.sealed("file", "", one.file()),
             channels=("sms",),
         )
-        self.links.link(REGION, name, self.slot, now() + DAY_MS)
+        self.links.link(REGION, name, self.slot, now() + DAY_MS, now())
         self.trail.write(Entry(now(), "martin", "physician@ici", Act.READ, name, "patient"))
         answers = one.sealed("answers", self.slot, WELL | {"comment": f"{canary} tousse encore"})
         await self.tell(one, AnswersGiven, f"patient:{name}", slot=self.slot, answers=answers)

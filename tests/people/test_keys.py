@@ -746,3 +746,15 @@ def test_no_error_and_no_repr_names_a_key_or_a_trait(tmp_path: Path, keys: Keys,
     told = " ".join(shown)
     for canary in ("anari", "Zoé", "1950", "2500275", name, repr(secret), secret.hex(), str(tmp_path / "home")):
         assert canary not in told
+
+
+def test_a_derived_secret_is_the_store_s_alone_and_outlives_master_keys(
+    keys: Keys, masters: FileMasters, tmp_path: Path
+) -> None:
+    told = keys.derived("links")
+    assert len({told, keys.derived("names"), Keys(tmp_path / "other", masters).derived("links")}) == 3
+    keys.rotate()
+    assert Keys(tmp_path / "home", masters).derived("links") == told
+    assert told not in bytes_of(tmp_path)
+    with pytest.raises(KeysAway):
+        Keys(tmp_path / "home", FileMasters(tmp_path / "none" / MASTERS)).derived("links")

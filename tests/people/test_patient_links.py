@@ -1,5 +1,6 @@
 """Links and codes of patients: derived, kept as digests, and over when they are over."""
 
+import hmac
 import stat
 from pathlib import Path
 
@@ -8,68 +9,107 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from people import patient_links
-from people.patient_links import FILE, MOST_CODES, TRIES, LinksAway, PatientLinks
+from people.keys import KeysAway
+from people.patient_links import FILE, GRACE_MS, MOST_CODES, READS_MS, TRIES, LinksAway, PatientLinks
 
 NOW = 1_700_000_000_000
 HOUR = 3_600_000
 PATIENT, OTHER = "a" * 26, "b" * 26
 
 
+def derive(purpose: str) -> bytes:
+    """Return what a key store derives."""
+    return hmac.digest(b"the store's secret", purpose.encode(), "sha256")
+
+
 @pytest.fixture
 def links(tmp_path: Path) -> PatientLinks:
-    return PatientLinks(tmp_path)
+    return PatientLinks(tmp_path, derive)
 
 
-def test_the_same_four_give_the_same_link_in_every_process(links: PatientLinks, tmp_path: Path) -> None:
-    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR)
-    assert links.link("ici", PATIENT, "1-0900", NOW + HOUR) == secret
-    assert PatientLinks(tmp_path).link("ici", PATIENT, "1-0900", NOW + HOUR) == secret
+def state_of(links: PatientLinks, secret: str, at: int) -> str:
+    """Return whether a link opens at an instant."""
+    opened = links.open(secret, at)
+    assert opened is not None
+    return opened.state
+
+
+def test_the_same_slot_gives_the_same_link_in_every_process(links: PatientLinks, tmp_path: Path) -> None:
+    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
+    assert links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW + 1) == secret
+    assert PatientLinks(tmp_path, derive).link("ici", PATIENT, "1-0900", NOW + HOUR, NOW) == secret
     others = {
-        links.link("la", PATIENT, "1-0900", NOW + HOUR),
-        links.link("ici", OTHER, "1-0900", NOW + HOUR),
-        links.link("ici", PATIENT, "2-0900", NOW + HOUR),
-        links.link("ici", PATIENT, "1-0900", NOW + HOUR + 1),
+        links.link("la", PATIENT, "1-0900", NOW + HOUR, NOW),
+        links.link("ici", OTHER, "1-0900", NOW + HOUR, NOW),
+        links.link("ici", PATIENT, "2-0900", NOW + HOUR, NOW),
     }
-    assert len(others | {secret}) == 5
+    assert len(others | {secret}) == 4
     assert len(secret) == 24
 
 
-def test_another_home_has_other_links(links: PatientLinks, tmp_path: Path) -> None:
-    elsewhere = PatientLinks(tmp_path / "elsewhere")
-    told = ("ici", PATIENT, "1-0900", NOW + HOUR)
-    assert links.link(*told) != elsewhere.link(*told)
+def test_whoever_has_the_file_and_not_the_key_store_makes_neither_links_nor_codes(
+    links: PatientLinks, tmp_path: Path
+) -> None:
+    told = ("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    secret = links.link(*told)
+    for file in tmp_path.glob(f"{FILE}*"):
+        (elsewhere / file.name).write_bytes(file.read_bytes())
+    copy = PatientLinks(elsewhere, lambda purpose: b"another's")
+    assert copy.link(*told) != secret
+    assert copy.code(PATIENT, "event-1") != links.code(PATIENT, "event-1")
 
 
-def test_a_link_opens_until_it_is_over_and_then_says_so(links: PatientLinks) -> None:
-    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR)
-    assert links.open(secret, NOW) == ("ici", PATIENT, "1-0900", NOW + HOUR, "open")
-    opened = links.open(secret, NOW + HOUR)
-    assert opened is not None
-    assert opened.state == "expired"
+def test_while_the_key_store_is_away_links_still_open_and_none_is_made(links: PatientLinks, tmp_path: Path) -> None:
+    def away(purpose: str) -> bytes:
+        raise KeysAway("away")
+
+    secret, it = links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW), PatientLinks(tmp_path, away)
+    assert state_of(it, secret, NOW) == "open"
+    with pytest.raises(KeysAway):
+        it.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
 
 
-def test_a_revoked_link_stays_so_also_when_it_is_sent_again(links: PatientLinks) -> None:
-    secret, theirs = (links.link("ici", each, "1-0900", NOW + HOUR) for each in (PATIENT, OTHER))
+def test_a_link_opens_beyond_its_slot_as_long_as_there_is_no_newer_one(links: PatientLinks) -> None:
+    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
+    assert links.open(secret, NOW) == ("ici", PATIENT, "1-0900", NOW + HOUR + READS_MS, "open")
+    assert state_of(links, secret, NOW + HOUR + READS_MS - 1) == "open"
+    assert state_of(links, secret, NOW + HOUR + READS_MS) == "expired"
+
+
+def test_a_newer_link_ends_those_before_it_once_it_should_have_come(links: PatientLinks) -> None:
+    first = links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
+    due = NOW + 48 * HOUR
+    second = links.link("ici", PATIENT, "3-0900", due + HOUR, due)
+    links.link("ici", PATIENT, "3-0900", due + HOUR, due + HOUR)  # a reminder puts nothing off
+    assert links.link("ici", PATIENT, "1-0900", NOW + HOUR, due + HOUR) == first  # nor does the old one, sent again
+    assert state_of(links, first, due + GRACE_MS - 1) == "open"
+    assert state_of(links, first, due + GRACE_MS) == "expired"
+    assert state_of(links, second, due + GRACE_MS) == "open"
+
+
+def test_a_revoked_link_opens_never_again_and_what_is_sent_from_then_on_is_another(links: PatientLinks) -> None:
+    secret, theirs = (links.link("ici", each, "1-0900", NOW + HOUR, NOW) for each in (PATIENT, OTHER))
     assert links.revoke(PATIENT) == 1
     assert links.revoke(PATIENT) == 0
-    assert links.link("ici", PATIENT, "1-0900", NOW + HOUR) == secret
-    found, other = links.open(secret, NOW), links.open(theirs, NOW)
-    assert found is not None
-    assert other is not None
-    assert (found.state, other.state) == ("revoked", "open")
+    fresh = links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
+    assert fresh != secret
+    assert links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW) == fresh
+    assert [state_of(links, each, NOW) for each in (secret, fresh, theirs)] == ["revoked", "open", "open"]
 
 
 @settings(max_examples=50)
 @given(secret=st.text(max_size=40))
 def test_what_was_never_made_opens_nothing(secret: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.getbasetemp() / "never-made"
-    links = PatientLinks(home)
-    links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    links = PatientLinks(home, derive)
+    links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
     assert links.open(secret, NOW) is None
 
 
 def test_neither_links_nor_codes_are_in_the_file(links: PatientLinks, tmp_path: Path) -> None:
-    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    secret = links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
     assert links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)
     held = b"".join(file.read_bytes() for file in tmp_path.glob(f"{FILE}*"))
     assert PATIENT.encode() in held
@@ -83,7 +123,7 @@ def test_a_code_has_six_digits_and_is_the_same_whenever_it_is_sent(links: Patien
     assert len(code) == 6
     assert code.isascii()
     assert code.isdigit()
-    assert PatientLinks(tmp_path).code(PATIENT, "event-1") == code
+    assert PatientLinks(tmp_path, derive).code(PATIENT, "event-1") == code
     assert len({links.code(PATIENT, f"event-{n}") for n in range(50)}) > 45
 
 
@@ -105,7 +145,7 @@ def test_five_tries_and_then_the_right_code_opens_nothing_either(links: PatientL
     code = links.code(PATIENT, "event-1")
     links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)
     for n in range(TRIES):
-        links = PatientLinks(tmp_path)  # a restart gives no new tries
+        links = PatientLinks(tmp_path, derive)  # a restart gives no new tries
         assert not links.try_code(PATIENT, wrong(links, code), NOW + n)
     assert not links.try_code(PATIENT, code, NOW + 10)
     links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)  # nor does asking in the same name
@@ -120,18 +160,19 @@ def test_who_asks_for_code_after_code_gets_no_more_tries(links: PatientLinks) ->
 
 
 def test_what_is_long_over_is_forgotten_and_what_is_not_stays(links: PatientLinks) -> None:
-    old = links.link("ici", PATIENT, "1-0900", NOW)
-    fresh = links.link("ici", PATIENT, "9-0900", NOW + 9 * 24 * HOUR)
-    assert links.forget(NOW + 1) == 0
-    assert links.forget(NOW + 8 * 24 * HOUR) == 1
+    old = links.link("ici", PATIENT, "1-0900", NOW, NOW)
+    fresh = links.link("ici", PATIENT, "9-0900", NOW + 9 * 24 * HOUR, NOW)
+    assert links.forget(NOW + GRACE_MS + 1) == 0
+    assert links.forget(NOW + GRACE_MS + 7 * 24 * HOUR) == 1
     assert links.open(old, NOW) is None
     assert links.open(fresh, NOW) is not None
 
 
 def test_nothing_of_a_patient_who_is_forgotten_stays_in_the_file(links: PatientLinks, tmp_path: Path) -> None:
-    links.link("ici", PATIENT, "1-0900", NOW + HOUR)
+    links.link("ici", PATIENT, "1-0900", NOW + HOUR, NOW)
     links.expect_code(PATIENT, "event-1", NOW + HOUR, NOW)
-    theirs = links.link("ici", OTHER, "1-0900", NOW + HOUR)
+    theirs = links.link("ici", OTHER, "1-0900", NOW + HOUR, NOW)
+    links.revoke(PATIENT)
     links.forget_patient(PATIENT)
     assert PATIENT.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob(f"{FILE}*"))
     assert links.open(theirs, NOW) is not None

@@ -35,7 +35,7 @@ from event_log.ids import new_id
 from event_log.topics import FOLLOWUP, followup_shard, followup_shards, init_shards
 from people.keys import Keys, pseudonym
 from people.masters import named
-from people.patient_links import PatientLinks
+from people.patient_links import READS_MS, PatientLinks
 from people.sealing import Key, open_, seal
 from people.trail import Trail
 from realtime_api.app import now
@@ -149,7 +149,8 @@ class FollowedHouse(House):
     def __init__(self, home: Path, settings: Settings, document: Region) -> None:
         super().__init__(home, settings, document, alerts=True, patients=True)
         self.masters = named(home)
-        self.keys, self.trail, self.links = Keys(home, self.masters), Trail(home), PatientLinks(home)
+        self.keys, self.trail = Keys(home, self.masters), Trail(home)
+        self.links = PatientLinks(home, self.keys.derived)
         self.pathways = {each.id: each for each in pathways(now())}
 
     async def found_patients(self, at: int | None = None) -> None:
@@ -235,8 +236,8 @@ class FollowedHouse(House):
         """Return the secret of a patient's link to the slot that is asked, or to another."""
         due = self.patient(patient).slot
         named_ = (due.slot if due is not None else "") if slot is None else slot
-        until = now() + 3_600_000 if expires_at is None else expires_at
-        return self.links.link("ici", patient, named_, until)
+        closes_at = now() + 3_600_000 if expires_at is None else expires_at - READS_MS
+        return self.links.link("ici", patient, named_, closes_at, now())
 
     def slot(self, patient: str) -> str:
         """Return the name of the slot that is asked."""

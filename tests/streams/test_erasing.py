@@ -52,13 +52,13 @@ class Home:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.keys = Keys(path, FileMasters(path / "master-keys.json"), busy_within_s=0.05)
-        self.trail, self.links = Trail(path), PatientLinks(path)
+        self.trail, self.links = Trail(path), PatientLinks(path, self.keys.derived)
         self.now = OVER + DAY_MS
 
     def patient(self, erase_at: int | None) -> Patient:
         """Return a patient with a key, and a link that opens."""
         name = pseudonym()
-        self.links.link("occitanie", name, "1-0900", self.now + DAY_MS)
+        self.links.link("occitanie", name, "1-0900", self.now + DAY_MS, self.now)
         return replace(PATIENT, id=name, key=self.keys.create(name), erase_at=erase_at)
 
     def eraser(self, view: Followed) -> Eraser:
@@ -162,7 +162,7 @@ async def test_a_shard_that_is_not_folded_to_its_end_erases_nobody(home: Home) -
 
 async def test_links_go_with_the_key(home: Home) -> None:
     due, other = home.patient(OVER), home.patient(None)
-    links = [home.links.link("occitanie", each.id, "1-0900", home.now + DAY_MS) for each in (due, other)]
+    links = [home.links.link("occitanie", each.id, "1-0900", home.now + DAY_MS, home.now) for each in (due, other)]
     await home.eraser(Followed([due, other], OVER)).erase()
     assert [home.links.open(link, home.now) is None for link in links] == [True, False]
 

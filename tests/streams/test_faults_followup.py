@@ -22,7 +22,7 @@ from launch.embedded import Engine
 from launch.publish import Held
 from live_state.redis import RedisState
 from people.keys import Erased
-from people.patient_links import PatientLinks
+from people.stores import Stores
 from people.sealing import Key, seal
 from people.stores import Stores
 from tests.engines.chosen import EngineSet
@@ -190,7 +190,7 @@ async def test_a_worker_killed_at_nine_as_it_sends_forgets_no_questionnaire_and_
     assert len(set(running.mail.keys)) == 1, "the same message, whoever sends it again"
     first, *again = running.links
     assert set(again) <= {first}
-    opened = PatientLinks(running.directory / "home").open(first, now())
+    opened = Stores(running.directory / "home").links().open(first, now())
     assert opened is not None
     assert (opened.patient, opened.slot, opened.state) == (pseudonym(0), "1-0900", "open")
     await running.settled(0)

@@ -85,7 +85,7 @@ async def links_of_nothing(home: FollowedHouse) -> dict[str, str]:
         "longer": "é" * 150,
         "expired": home.link(patient, expires_at=now() - 1),
         "revoked": home.link(revoked),
-        "nobody's": home.links.link("ici", "a" * 26, "1-0900", now() + 60_000),
+        "nobody's": home.links.link("ici", "a" * 26, "1-0900", now() + 60_000, now()),
     }
     home.links.revoke(revoked)
     return found

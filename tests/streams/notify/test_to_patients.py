@@ -14,7 +14,7 @@ from domain.followup.patient import Patient
 from domain.followup.sealed import About, Sealed
 from domain.places import Words
 from people.keys import Keys, pseudonym
-from people.patient_links import PatientLinks
+from people.patient_links import READS_MS
 from people.sealing import seal
 from people.stores import Stores
 from streams.notify import texts
@@ -98,8 +98,8 @@ def test_a_patient_is_written_to_where_their_sealed_file_says_with_a_link_of_the
     view = View(keys, file(language="en"))
     letter = letters(view, tmp_path).compose(notice(view))
     assert (letter.to, letter.language) == ((PHONE,), "en")
-    opened = PatientLinks(tmp_path).open(letter.answer, NOW)
-    assert opened == ("ici", view.id, "1-0900", NOW + 3_600_000, "open")
+    opened = Stores(tmp_path).links().open(letter.answer, NOW)
+    assert opened == ("ici", view.id, "1-0900", NOW + 3_600_000 + READS_MS, "open")
     assert texts.sms(letter) == f"A questionnaire is waiting for you. {BASE}/a#{letter.answer}"
     assert texts.sms_parts(texts.sms(letter)) == 1
 
@@ -120,7 +120,7 @@ def test_a_reminder_has_the_same_link_and_so_has_a_letter_that_is_sent_again(key
 
 def test_a_code_is_sent_without_a_link_and_opens(keys: Keys, tmp_path: Path) -> None:
     view = View(keys, file())
-    links = PatientLinks(tmp_path)
+    links = Stores(tmp_path).links()
     event = "0191-abcd"
     assert links.expect_code(view.id, event, NOW + 1000, NOW)
     letter = letters(view, tmp_path).compose(notice(view, "code", step=f"code/{event}"))
