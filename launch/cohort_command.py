@@ -23,7 +23,6 @@ from launch.up import Plan, Stage, up
 
 PATHWAY = "medical-covid"
 SAYS_EVERY_S = 10.0
-SETTLED_MS = 3_000  # after the last slot closed, for the last receipts
 HIDDEN = frozenset(  # a simulation writes to nobody, and its keys are nobody's
     "OIDC_ISSUER OIDC_CLIENT_ID OIDC_CLIENT_SECRET OIDC_AUDIENCE SMTP_URL SMTP_FROM SMTP_STARTTLS SMTP_PER_SECOND "
     "MSSANTE_URL MSSANTE_FROM MSSANTE_DOMAINS SMS_GATEWAY MASTER_KEYS KMS_COMMAND PUBLIC_URL".split()
@@ -163,10 +162,7 @@ class Simulation:
                 started = time.monotonic()
                 await one.enrol()
                 say(f"{told.patients} patients enrolled in {time.monotonic() - started:.0f} s")
-                over_at = (await cohort_run.ledger_of(log, told.region.code, told.pathway)).over_at + SETTLED_MS
-                await one.over(over_at)
-                ledger = await cohort_run.ledger_of(log, told.region.code, told.pathway)
-                self.count = ledger.count(regions.now())
+                self.count = await one.over(log)
                 shown = await cohort_run.shown(state, told.region.code, told.pathway)
         finally:
             telling.cancel()

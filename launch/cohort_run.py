@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from event_log.codec import decode
 from event_log.log import Log
 from event_log.topics import FOLLOWUP, followup_shards
 from launch import cohort, regions
-from launch.cohort import Answering, Ledger
+from launch.cohort import Answering, Count, Ledger
 from launch.mailbox import Letter
 from launch.supervise import backoff_s
 from launch.up import Stage
@@ -29,6 +29,7 @@ from live_state import followup
 from live_state.state import State
 from realtime_api.issuer import LocalIssuer
 
+SETTLED_MS = 3_000  # after the last slot closed, for the last receipts
 PATIENTS_OF_EACH = 100  # of an invented physician
 FEW_APART_S = 0.1  # a small cohort is not spread over a day
 MORNING = 7  # o'clock, by the clocks of whoever is enrolled now: two hours before their first slot
@@ -37,7 +38,6 @@ REQUEST_TIMEOUT_S = 30.0
 RENEWS_S = 1800.0  # a token lives an hour
 CAN_NOT_NOW = (429, 502, 503, 504)
 OVER = (404, 409)  # the slot closed, or the link did, before the answer came
-SETTLED_S = 2.0  # after the last slot closed, for the last receipts
 
 
 class Refused(Exception):
@@ -144,7 +144,7 @@ class Cohort:
             await asyncio.sleep(0.2)
         raise Refused(f"{'/'.join(wanted)} is not in force after {PATIENCE_S:g} s")
 
-    async def enrol(self, on_each: Callable[[], None] = lambda: None) -> None:
+    async def enrol(self) -> None:
         """Return once everybody is enrolled: a large cohort evenly over one of its days, or as long as it takes."""
         numbers = iter(range(1, self.told.patients + 1))
         apart_s = min(FEW_APART_S, DAY_S / self.told.pathway.divided_by / self.told.patients)
@@ -155,7 +155,6 @@ class Cohort:
                 await asyncio.sleep(started + number * apart_s - time.monotonic())
                 await self._enrol(number)
                 self.tally.enrolled += 1
-                on_each()
 
         await _all(some() for _ in range(self.told.at_once))
 
@@ -222,12 +221,15 @@ class Cohort:
         else:
             raise Refused(f"answers: {status} {answer.get('title', '')} {answer.get('errors', '')}")
 
-    async def over(self, at: int) -> None:
-        """Return once an instant (ms) has passed; raise what went wrong with a patient before."""
+    async def over(self, log: Log) -> Count:
+        """Return what became of everybody by the log, once the last slot is closed; raise what went wrong before."""
+        code, pathway = self.told.region.code, self.told.pathway
+        at = (await ledger_of(log, code, pathway)).over_at + SETTLED_MS
         while regions.now() < at:
             if self.failure is not None:
                 raise self.failure
             await asyncio.sleep(min(0.5, max(0.0, at - regions.now()) / 1000))
+        return (await ledger_of(log, code, pathway)).count(at)
 
     async def leave(self) -> None:
         """Return once nobody waits to answer any more."""

@@ -35,7 +35,6 @@ REGION, PATHWAY = "occitanie", "medical-covid"
 MOST_TIMES_BEDS = 3.0
 SEEN_WITHIN_S = 15.0
 APART_S = 0.05
-SETTLED_MS = 3_000
 ANSWERS_OF_EACH = 2  # the second is a correction
 
 
@@ -184,9 +183,7 @@ async def lived(chosen: Any) -> Lived:
             await one.enrol()
             enrolled_s = time.monotonic() - begun
             ways = await both_ways(stage, ward, document.region.departements, chosen.probes)
-            over_at = (await cohort_run.ledger_of(log, REGION, fast)).over_at
-            await one.over(over_at + SETTLED_MS)
-            count = (await cohort_run.ledger_of(log, REGION, fast)).count(regions.now())
+            count = await one.over(log)
             shown = await cohort_run.shown(state, REGION, fast)
             await one.leave()
         held = {"before": before, "after": memory(up)}
