@@ -196,7 +196,7 @@ async def enrol(stage: Stage, document: Document, stay: Stay) -> str:
         await doors.until_pathways_are_known()
         links = [await doors.enrolled(one, PHYSICIAN, {NURSE: "nurse"}) for one in AT_HOME_NOW]
         for one in RESIDENTS:
-            await doors.enrolled(one, GERIATRICIAN, {EHPAD: "ehpad"})
+            await doors.enrolled(one, GERIATRICIAN, {GERIATRICIAN: "coordinator", EHPAD: "ehpad"})
         await doors.asked_by_staff(RESIDENTS)
         await doors.to_be_called(CONTACTS)
     return links[0]

@@ -320,6 +320,7 @@ def test_a_red_flag_fills_the_phone_is_on_the_board_at_once_and_a_person_answers
     shot(phone, "system-answer-call-15")
     assert serious(phone) == []
     alarm.get_by_role("button", name="Revenir au questionnaire").click()
+    expect(alarm).to_have_count(0)
     write(phone, "spo2", "92")
     alarm.get_by_role("button", name="Revenir au questionnaire").click()
     sent = time.monotonic()
