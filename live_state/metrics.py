@@ -93,6 +93,13 @@ TABLE: tuple[Metric, ...] = (
         ("shard", "reason"),
         "Times that a summary could not be handed over, to be tried again.",
     ),
+    Metric(
+        "worker",
+        "vigilits_patients_unreadable",
+        "gauge",
+        ("shard",),
+        "Patients whose file can't be read: their key is lost or their chart is broken. Anything but 0 needs somebody.",
+    ),
     Metric("worker", "vigilits_charts_open", "gauge", ("shard",), "Charts that are open in the worker's memory."),
     Metric("worker", "vigilits_shard_ready", "gauge", ("shard",), "1 while the shard is folded up to the log's end."),
     Metric(

@@ -5,10 +5,12 @@ away: the shard waits.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+import structlog
 
 from domain.alerts.notice import ChannelState, Group, HeldAlert, Notice
 from domain.capacity.fold import Item
@@ -16,21 +18,26 @@ from domain.errors import Unreadable
 from domain.events import AnswersGiven, Event, FileChanged, PatientEnrolled, RuleMuted
 from domain.followup.chart import Chart, File, Mute, SlotContent
 from domain.followup.fold import FOLLOWUP_FOLD_VERSION, Draft, fold, needs
-from domain.followup.holding import GONE, Answers, FollowupState, Opened
+from domain.followup.holding import GONE, SHUT, Answers, FollowupState, Gone, Opened, Shut
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Patient
 from domain.followup.sealed import About, Sealed
 from event_log.topics import FOLLOWUP
 from live_state import followup
 from live_state.state import Position
-from people.keys import Erased, KeysAway
+from people.keys import Erased, KeysAway, KeysLost
 from people.sealing import Key, NotOpened, open_, seal
 from streams.measures import Measures
 from streams.shard import NotPrepared, Shard, Written
 
 MOST_KEYS = 10_000  # in memory, of a shard
 MOST_CHARTS = 5_000  # open, of a shard
-KEYS_AWAY = "key store away"
+KEYS_AWAY, KEY_LOST = "key store away", "key lost"
+LOST_AFTER_S = 20.0  # a store that answers, but has no such key, may be on its way back from a backup
+LOOKS_AGAIN_S = 60.0  # at what could not be read
+MOST_AGAIN = 500  # patients at a time
+
+logger = structlog.get_logger("streams.followup")
 
 _pack = msgspec.msgpack.Encoder().encode
 _chart = msgspec.msgpack.Decoder(Chart).decode
@@ -45,7 +52,7 @@ class KeyStore(Protocol):
     """What opens content; it blocks."""
 
     def look_many(self, key_ids: Iterable[str]) -> dict[str, Key | Erased]:
-        """Return each key, or that it is erased; raise KeysAway where that can't be said of all."""
+        """Return each key, or that it is erased; raise KeysAway, or KeysLost, where that can't be said of all."""
         ...
 
 
@@ -59,15 +66,31 @@ class Piece(NamedTuple):
 
 
 class Followup:
-    """The sort of shard that follows patients at home, one of it for each shard; without a key store it waits."""
+    """The sort of shard that follows patients at home, one of it for each shard; without a key store it waits.
+
+    A key that the store does not have is waited for a while, as is no chart: then their patient alone is followed by
+    the clear row, what they send are dead letters, and what could not be read is looked at again each minute.
+    """
 
     topic = FOLLOWUP
     fold_version = FOLLOWUP_FOLD_VERSION
     names: Sequence[str] = followup.NAMES
     forwards = True
 
-    def __init__(self, keys: KeyStore | None, *, most_keys: int = MOST_KEYS, most_charts: int = MOST_CHARTS) -> None:
+    def __init__(
+        self,
+        keys: KeyStore | None,
+        *,
+        most_keys: int = MOST_KEYS,
+        most_charts: int = MOST_CHARTS,
+        lost_after_s: float = LOST_AFTER_S,
+        looks_again_s: float = LOOKS_AGAIN_S,
+    ) -> None:
         self._store, self._most_keys, self._most_charts = keys, most_keys, most_charts
+        self._lost_after_s, self._looks_again_s = lost_after_s, looks_again_s
+        self._lost: dict[str, bool] = {}  # keys that the store has not, and whether they are given up for now
+        self._lost_since = 0.0  # when the first of them was missed
+        self._look_again_at, self._looked_upto = 0.0, ""
         self._keys: dict[str, Key | Erased] = {}  # those used last are last
         self._opened: dict[str, Opened] = {}  # by event id, of the records that are folded next
         self._unreadable: dict[str, str] = {}
@@ -79,6 +102,7 @@ class Followup:
 
     def load(self, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> FollowupState:
         """Return the state that these hashes hold."""
+        self._look_again_at = 0.0  # another worker may have had it meanwhile
         return followup.load(position, held)
 
     # -- opening
@@ -92,22 +116,28 @@ class Followup:
         fresh = [each for each in pieces if each.event not in self._opened and each.event not in self._unreadable]
         patients = [id_ for id_ in {*needs(state, items), *self._lacks} if id_ in state.patients]
         self._lacks = ()
+        patients += [id_ for id_ in self._again(state) if id_ not in patients]
         self._let_go(state, patients)
         if fresh or patients:
             try:
                 # The store asks a disk, or a KMS; and to open thousands takes a while: both beside the loop.
                 await asyncio.to_thread(self._open, state, fresh, patients)
+            except KeysLost as why:
+                raise NotPrepared(KEY_LOST) from why
             except KeysAway as why:
                 raise NotPrepared(KEYS_AWAY) from why
         return [self._readable(item) for item in items] if self._unreadable else items
 
     def _open(self, state: FollowupState, pieces: Sequence[Piece], patients: Sequence[str]) -> None:
-        """Open what is not open yet; raise KeysAway where a key can neither be had nor said to be erased."""
-        self._fetch({*(piece.key for piece in pieces), *(state.patients[id_].key for id_ in patients)})
+        """Open what is not open yet; raise KeysAway where a key can neither be had nor said to be erased or lost."""
+        self._fetch(state, {*(piece.key for piece in pieces), *(state.patients[id_].key for id_ in patients)})
         for piece in pieces:
             if piece.event in self._opened or piece.event in self._unreadable:
                 continue  # another in the same name: the first is the one that counts
-            key = self._keys[piece.key]
+            key = self._keys.get(piece.key)
+            if key is None:
+                self._opened[piece.event] = SHUT
+                continue
             if isinstance(key, Erased):
                 self._opened[piece.event] = GONE
                 continue
@@ -117,18 +147,70 @@ class Followup:
                 # In which way is not said: it would quote content.
                 self._unreadable[piece.event] = f"its {piece.about.kind} can't be opened and read"
         for id_ in patients:
-            if id_ not in state.charts and (sealed := state.sealed.get(id_)) is not None:
-                key = self._keys[state.patients[id_].key]
-                state.charts[id_] = GONE if isinstance(key, Erased) else _chart(open_(key, sealed, About(id_, "chart")))
+            if id_ not in state.charts:
+                state.charts[id_] = self._chart(state, id_)
 
-    def _fetch(self, ids: set[str]) -> None:
+    def _chart(self, state: FollowupState, id_: str) -> Chart | Gone | Shut:
+        """Return a patient's chart, or what stands for one that is gone or can't be read."""
+        key, sealed = self._keys.get(state.patients[id_].key), state.sealed.get(id_)
+        if isinstance(key, Erased):
+            return GONE
+        if key is None:
+            why = "its key is lost"
+        elif sealed is None:
+            why = "it is not in the live state"
+        else:
+            try:
+                return _chart(open_(key, sealed, About(id_, "chart")))
+            except (NotOpened, msgspec.MsgspecError):
+                why = "it can't be opened and read"  # in which way is not said: it would quote content
+        if id_ not in state.unreadable:
+            logger.error("unreadable chart", shard=state.shard, patient=id_, why=why)
+        return SHUT
+
+    def _again(self, state: FollowupState) -> list[str]:
+        """Return patients whose files could not be read and are to be looked at again, as if they had not been."""
+        if time.monotonic() < self._look_again_at:
+            return []
+        self._look_again_at = time.monotonic() + self._looks_again_s
+        self._lost = {id_: given_up for id_, given_up in self._lost.items() if not given_up}
+        after = sorted(id_ for id_ in state.unreadable if id_ > self._looked_upto) or sorted(state.unreadable)
+        some = after[:MOST_AGAIN]
+        self._looked_upto = some[-1] if some else ""
+        for id_ in some:
+            if state.charts.get(id_) == SHUT:
+                del state.charts[id_]
+        return some
+
+    def _fetch(self, state: FollowupState, ids: set[str]) -> None:
+        """Have keys at hand, but for those that are given up for now; raise KeysLost while one is waited for."""
         held = {id_: self._keys.pop(id_) for id_ in ids if id_ in self._keys}
         self._keys |= held  # used last
-        lacking = ids - held.keys()
-        if lacking:
-            if self._store is None:
-                raise KeysAway("there is no key store: the worker has no home")
+        lacking = ids - held.keys() - {id_ for id_, given_up in self._lost.items() if given_up}
+        if not lacking:
+            return
+        if self._store is None:
+            raise KeysAway("there is no key store: the worker has no home")
+        try:
             self._keys |= self._store.look_many(lacking)
+        except KeysLost as why:
+            self._keys |= why.found
+            self._miss(state, why)
+        for id_ in lacking & self._keys.keys():
+            self._lost.pop(id_, None)
+
+    def _miss(self, state: FollowupState, why: KeysLost) -> None:
+        """Give keys up for now, after a while; at once where the patient's row says that the file can't be read."""
+        if not self._lost:
+            self._lost_since = time.monotonic()
+        known = {patient.key for id_ in state.unreadable if (patient := state.patients.get(id_)) is not None}
+        waits = time.monotonic() - self._lost_since < self._lost_after_s
+        for id_ in why.ids:
+            self._lost[id_] = id_ in known or not waits
+            if not waits and id_ not in known:
+                logger.error("key lost", shard=state.shard, key=id_)
+        if not all(self._lost[id_] for id_ in why.ids):
+            raise why
 
     def _let_go(self, state: FollowupState, wanted: Sequence[str]) -> None:
         """Close the charts, and forget the keys, that have not been needed for longest."""
@@ -187,6 +269,7 @@ class Followup:
     def measure(self, shard: str, state: FollowupState, measures: Measures, now: int) -> None:
         """Set how many patients the shard has, and how many charts of theirs are open in memory."""
         measures.patients.labels(shard).set(len(state.patients))
+        measures.patients_unreadable.labels(shard).set(len(state.unreadable))
         measures.charts_open.labels(shard).set(len(state.charts))
 
 

@@ -59,6 +59,7 @@ class Measures:
         self.steps_waiting = gauge("vigilits_steps_waiting")
         self.steps_age = gauge("vigilits_steps_age_seconds")
         self.patients = gauge("vigilits_followed_patients")
+        self.patients_unreadable = gauge("vigilits_patients_unreadable")
         self.charts_open = gauge("vigilits_charts_open")
 
     def committed(self, shard: str, count: int, offset: int, seconds: float) -> None:
@@ -88,6 +89,7 @@ class Measures:
             self.erasures_due,
             self.summaries_waiting,
             self.patients,
+            self.patients_unreadable,
             self.charts_open,
         ):
             gauge.remove_by_labels({"shard": shard})

@@ -28,7 +28,7 @@ from domain.followup.holding import Answers
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Member
 from domain.followup.sealed import About, Sealed
-from people.keys import Erased, KeysAway
+from people.keys import Erased, KeysAway, KeysLost
 from people.sealing import Key, seal
 
 DAY, HOUR, MINUTE = 86_400_000, 3_600_000, 60_000
@@ -78,6 +78,7 @@ class Store:
 
     def __init__(self) -> None:
         self.away, self.asked = False, 0
+        self.lost: set[str] = set()  # ids of keys that it answers not to have
         self._erased: set[str] = set()
 
     def key(self, patient: str) -> Key:
@@ -94,7 +95,15 @@ class Store:
         if self.away:
             raise KeysAway("away")
         held = {self.key(pseudonym(number)).id: self.key(pseudonym(number)) for number in range(10)}
-        return {id_: Erased(id_, START) if id_ in self._erased else held[id_] for id_ in key_ids}
+        wanted = set(key_ids)
+        found = {id_: Erased(id_, START) if id_ in self._erased else held[id_] for id_ in wanted - self.lost}
+        if wanted & self.lost:
+            raise KeysLost(frozenset(wanted & self.lost), found)
+        return found
+
+    def lose(self, patient: str) -> None:
+        """Let a patient's key be neither there nor destroyed."""
+        self.lost.add(self.key(patient).id)
 
     def sealed(self, patient: str, kind: str, slot: str, content: object) -> Sealed:
         """Return content sealed with the patient's key."""

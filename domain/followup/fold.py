@@ -143,8 +143,9 @@ class Draft(Circle):
         if self.lacks:
             return False
         self.begin(offset)
+        wanted = {timer for _, timer in due} | {str(getattr(event, "patient", None))}
         self._advance(due, clock)
-        self._tell_readable({timer for _, timer in due} | {str(getattr(event, "patient", None))})
+        self._tell_readable(wanted)
         if isinstance(event, Genesis):
             self.shard = event.shard
         elif not isinstance(event, Tick):

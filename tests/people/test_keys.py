@@ -30,6 +30,7 @@ from people.keys import (
     Erased,
     Keys,
     KeysAway,
+    KeysLost,
     NotRestored,
     Restored,
     Rotating,
@@ -758,3 +759,38 @@ def test_a_derived_secret_is_the_store_s_alone_and_outlives_master_keys(
     assert told not in bytes_of(tmp_path)
     with pytest.raises(KeysAway):
         Keys(tmp_path / "home", FileMasters(tmp_path / "none" / MASTERS)).derived("links")
+
+
+def test_a_key_that_is_not_there_is_told_from_a_store_that_is_away(keys: Keys, tmp_path: Path) -> None:
+    """As after a restore of a copy that lacks the last keys."""
+    first = keys.create("a" * 26)
+    keys.backup(tmp_path / "copy", NOW)
+    late, gone = keys.create("b" * 26), keys.create("c" * 26)
+    fresh = Keys(tmp_path / "anew", keys._masters)
+    with pytest.raises(KeysAway, match="empty") as away:
+        fresh.look(first)  # nobody has brought anything back yet: nothing is lost
+    assert not isinstance(away.value, KeysLost)
+    fresh.restore(tmp_path / "copy", NOW + 1, [gone])
+    with pytest.raises(KeysLost) as lost:
+        fresh.look_many([first, late, gone])
+    assert lost.value.ids == {late}
+    assert lost.value.found == {first: keys.look(first), gone: Erased(gone, NOW + 1)}
+
+
+def test_a_key_that_does_not_open_costs_the_others_nothing(keys: Keys, tmp_path: Path) -> None:
+    ids = [keys.create(pseudonym()) for _ in range(7)]
+    with closing(sqlite3.connect(tmp_path / "home" / FILE)) as database, database:
+        database.execute("UPDATE keys SET wrapped = zeroblob(60) WHERE id IN (?, ?)", (ids[2], ids[5]))
+    with pytest.raises(KeysLost) as lost:
+        keys.look_many(ids)
+    assert lost.value.ids == {ids[2], ids[5]}
+    assert set(lost.value.found) == set(ids) - lost.value.ids
+
+
+def test_while_no_master_key_works_no_key_is_lost(keys: Keys, masters: FileMasters) -> None:
+    ids = [keys.create(pseudonym()) for _ in range(3)]
+    masters.path.rename(masters.path.with_name("elsewhere"))
+    masters.kept.clear()
+    with pytest.raises(KeysAway) as away:
+        keys.look_many(ids)
+    assert not isinstance(away.value, KeysLost)
