@@ -17,7 +17,7 @@ from domain.alerts.routing import Window
 from domain.events import AnswersGiven, NoticeDelivered, WordSent
 from domain.followup.pathway import Limits, Pathway, Reminders, Slots
 from event_log.kafka import KafkaLog
-from event_log.topics import FOLLOWUP
+from event_log.topics import FOLLOWUP, NOTICES
 from launch import alerting, regions
 from launch.demo_patients import CONTACTS, RESIDENCE, RESIDENTS, Invented
 from launch.pathways import settings_of
@@ -38,6 +38,7 @@ from tests.realtime_api.patients.followed import body_of, file_of
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180), pytest.mark.usefixtures("built")]
 
 DOCTOR, NURSE, STAFF, AGENT, DPO = "demo-physician", "demo-nurse", "demo-ehpad", "demo-tracing", "demo-dpo"
+REGULATOR = "demo-regulator"
 DOCTOR_S_NAME = "Jeanne Rivière"
 GONE_WITHIN_S = 5.0  # from a board that is live, once its reader left the circle
 ZONE = "Europe/Paris"
@@ -106,6 +107,11 @@ class Home:
 
         return [event for event in beside(read()) if isinstance(event, kind)]
 
+    def told_of(self, patient: str) -> set[str]:
+        """Return who was told something of a patient beside alerts."""
+        words = [item.event.word for item in self.system.log_of(OCCITANIE, NOTICES) if isinstance(item.event, WordSent)]
+        return {to for word in words if patient in word.link for to in word.to}
+
     def is_erased(self, patient: str) -> bool:
         """Return whether the patient's key is destroyed."""
         try:
@@ -156,6 +162,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, engines: EngineSet) -> Iterat
         STAFF: right("ehpad", f"et:{RESIDENCE}"),
         AGENT: right("tracing_agent", OCCITANIE),
         DPO: right("dpo", OCCITANIE),
+        REGULATOR: right("regulator", OCCITANIE),
     }
     assert occitanie.alerting is not None
     alerting.fill(directory / "home", OCCITANIE, occitanie.alerting)
@@ -493,6 +500,55 @@ def test_the_dpo_reads_who_opened_what_and_never_what_it_held(visit: Visit, home
     assert home.page(patient, DPO).status_code in (403, 404)
 
 
+def test_a_regulator_opens_one_file_for_an_hour_before_everybody_s_eyes(visit: Visit, home: Home) -> None:
+    patient, _ = home.enrol("Cazes", file={"first_names": ["Rémi"], "birth_date": "1949-12-01", "sex": "male"})
+    other, _ = home.enrol("Lagarde", file={"birth_date": "1949-12-01"})
+    page = visit("/patients", who=REGULATOR)
+    page.get_by_label("Nom de naissance").fill("Cazes")
+    page.get_by_label("Prénom").fill("Rémi")
+    page.get_by_label("Date de naissance").fill("1949-12-01")
+    page.get_by_role("button", name="Chercher", exact=True).click()
+    page.get_by_role("link", name="Dossier 1").click()
+    page.get_by_label("Motif").fill("Patient en ligne")
+    assert "Cazes" not in page.locator("main").inner_text()
+    page.get_by_role("button", name="Ouvrir ce dossier 60 minutes").click()
+    expect(page.locator(".patient-who h2")).to_have_text("Rémi Cazes")
+    shot(page, "system-glass-broken")
+    assert serious(page) == []
+    assert home.page(other, REGULATOR).status_code == 404
+    home.until(lambda: home.told_of(patient) >= {DOCTOR, NURSE, DPO}, "word to the circle and the DPO")
+    trail = visit(f"/trail?file={patient}", who=DPO)
+    expect(trail.locator('tr[data-act="break-glass"]')).to_contain_text(REGULATOR)
+    its = visit(f"/patients/{patient}", who=DOCTOR)
+    expect(its.locator(".story")).to_contain_text("« Patient en ligne »")
+
+
+def test_a_patient_reads_their_own_answers_by_a_code_that_came_by_letter(visit: Visit, home: Home) -> None:
+    patient, secret = home.enrol("Delmas", file={"first_names": ["Inès"], "birth_date": "1966-07-15"})
+    phone = answering(visit, secret)
+    answer_all(phone, temperature="37,9")
+    send(phone)
+    assert home.page(patient).status_code == 200  # whoever reads is told to the patient
+    phone.get_by_role("button", name="Relire mes réponses").first.click()
+    sent = len(home.peers.mails(mailbox("Delmas")))
+    phone.get_by_role("button", name="Recevoir un code").click()
+    letter = home.peers.mailed(mailbox("Delmas"), sent + 1)[-1]
+    code = re.search(r"\b\d{6}\b|\b\d{3} \d{3}\b", letter.text)
+    assert code is not None, letter.text
+    assert not re.search("covid|delmas|rouge|orange", letter.text, re.IGNORECASE)
+    phone.get_by_label("Date de naissance").fill("15/07/1966")
+    phone.get_by_label("Code reçu").fill("000000" if code[0] != "000000" else "111111")
+    phone.get_by_role("button", name="Afficher").click()
+    expect(phone.get_by_role("alert")).to_have_text("La date ou le code ne va pas. Vérifiez les deux.")
+    phone.get_by_label("Code reçu").fill(code[0])
+    phone.get_by_role("button", name="Afficher").click()
+    expect(phone.get_by_role("heading", name="Mes réponses")).to_be_visible()
+    expect(phone.locator(".own")).to_contain_text("37,9")
+    expect(phone.locator(".own-trail")).to_contain_text(DOCTOR_S_NAME)
+    shot(phone, "system-answer-own")
+    assert serious(phone) == []
+
+
 # --- ends ------------------------------------------------------------------------------------------------------------
 
 
@@ -509,17 +565,7 @@ def test_a_patient_stops_at_once_and_the_circle_is_told(visit: Visit, home: Home
     expect(phone.get_by_role("heading", name="Le suivi est arrêté")).to_be_visible()
     expect(desk.locator(".patient-who")).to_contain_text("arrêté")
     assert home.page(patient).json()["row"]["status"] == "stopped"
-
-    def told() -> set[str]:
-        log = home.system.log_of(OCCITANIE, "vigilits.notices")
-        return {
-            to
-            for item in log
-            if isinstance(item.event, WordSent) and patient in item.event.word.link
-            for to in item.event.word.to
-        }
-
-    home.until(lambda: told() >= {DOCTOR, NURSE}, "word to the circle")
+    home.until(lambda: home.told_of(patient) >= {DOCTOR, NURSE}, "word to the circle")
 
 
 def test_the_contact_s_file_is_erased_at_the_end_of_the_pathway(visit: Visit, home: Home) -> None:
