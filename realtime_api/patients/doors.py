@@ -15,10 +15,10 @@ from starlette.responses import Response
 from domain.alerts.routing import Zone
 from domain.capacity.fold import Said
 from domain.events import Event, FileChanged, GlassBroken, OnCallJoined, PatientEnrolled, Source
-from domain.followup.chart import Chart
+from domain.followup.chart import Chart, File
 from domain.followup.ending import CONFIRM
 from domain.followup.pathway import Pathway
-from domain.followup.patient import Member, MemberRole, Patient
+from domain.followup.patient import Channel, Member, MemberRole, Patient
 from live_state import followup
 from live_state.state import State
 from people import trail
@@ -517,9 +517,27 @@ class PatientDoors:
             reason=reason,
             channels=channels,
         )
+        is_moved = _reached(held, channels) != _reached(chart.file, patient.channels)
+        if is_moved:  # before, so that nothing changes where it can't be done
+            await self._revoke(patient.id)
         said = await self._run(place, own.hub, event)
         await self.opening.identify(patient.key, traits_of(held))
+        if is_moved:  # and once nobody writes to the old address any more, of what it was sent meanwhile
+            await self._revoke(patient.id)
         return _acted(event, said)
+
+    async def revoke_links(self, request: Request) -> Response:
+        """Let no link that a patient was sent open any more, as where a telephone is lost; the next ones are others."""
+        place = await self._place(request, f"POST {PATIENTS}/{{id}}/revoke-links")
+        own = self._own(place, request.path_params["id"])
+        if own.member.broke_glass:
+            raise Problem("glass-broken")
+        revoked = await self._revoke(own.patient.id)
+        log.info("links revoked", patient=own.patient.id)
+        return json_answer(shapes.LinksRevoked(revoked), headers=NEVER)
+
+    async def _revoke(self, id_: str) -> int:
+        return await asyncio.to_thread(lambda: self.links().revoke(id_))
 
     async def break_glass(self, request: Request) -> Response:
         """Open one file for an hour, with a reason: circle and DPO are told at once."""
@@ -638,6 +656,11 @@ class PatientDoors:
         return {subject: person.name for subject, person in known.items()}
 
 
+def _reached(file: File, channels: tuple[Channel, ...]) -> object:
+    """Return where a patient, or whoever is near them, is written to."""
+    return file.contact, [each.contact for each in file.caregivers], channels
+
+
 def _is_alert_of(patient: Patient, alert: str) -> bool:
     known = {each.id for each in patient.closed}
     return alert in known or (patient.alert is not None and patient.alert.id == alert)
@@ -723,6 +746,14 @@ _TABLE: tuple[Entry, ...] = (
         FileChangeAsked,
         WRITTEN | {200: shapes.Acted, 202: shapes.Acted},
         (CODE, ID, KEY),
+    ),
+    Entry(
+        "POST",
+        f"{PATIENTS}/{{id}}/revoke-links",
+        "revoke_links",
+        None,
+        READ | {200: shapes.LinksRevoked},
+        (CODE, ID),
     ),
     Entry(
         "POST",

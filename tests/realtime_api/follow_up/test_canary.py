@@ -177,6 +177,8 @@ async def every_door(doors: Doors) -> list[str]:
     for each in (*broken(changed), changed):
         await doors.send("PUT", f"{one}/file", door("patients/{id}/file"), each, "physician")
 
+    await doors.send("POST", f"{one}/revoke-links", door("patients/{id}/revoke-links"), subject="physician")
+
     await patients_side(doors, patient)
     for act in acts(home, patient):
         await doors.post(f"{one}/acts", act, "physician", door("patients/{id}/acts"))
