@@ -124,6 +124,10 @@ class Mirror(ABC, Generic[V]):
     def rights(self) -> "Hub":
         """Return the hub that knows who may see this: grants are on the capacity shard alone."""
 
+    def hidden(self) -> str | None:
+        """Return what keeps it from being shown on channels: that nobody can tell who may see it, or what it is."""
+        return self.rights.why_not() or self.why_not()
+
     @abstractmethod
     def view(self, subject: str, grants: Iterable[Grant], now: int, channel: str) -> V | None:
         """Return what these grants let the subject see on a channel at this moment, None where they see nothing."""

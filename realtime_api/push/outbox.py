@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from domain.grants import Grant
 from realtime_api.measures import Measures
 from realtime_api.problems import TOO_SLOW, Close
 from realtime_api.push.codecs import Codec
@@ -37,7 +38,7 @@ class Listener:
         self.transport, self.subject, self.codec, self.view, self.close = transport, subject, codec, view, close
         self.offset: int | None = None  # how far it was told, once it is behind; None: from nothing
         self.behind_since = 0.0
-        self.grants: object = None  # those that the view follows from
+        self.grants: tuple[Grant, ...] = ()  # those that the view follows from
         self.edge: int | None = None  # when one of them begins or ends
 
 
@@ -66,13 +67,14 @@ class Outbox:
         self._live_timer: asyncio.TimerHandle | None = None
         self._look_timer: asyncio.TimerHandle | None = None
         self.count = 0
+        self.followers: list[Outbox] = []  # of the shards that this one's grants show
 
     # -- coming and going
 
     def add(self, listener: Listener, since: str | None) -> None:
         """Tell a listener what is, or what changed since their token, and from now on what changes."""
         self.count += 1
-        why = self._hub.why_not()
+        why = self._hub.hidden()
         if why is not None:
             self._waiting[listener] = None
             told = {"type": "error", "channel": listener.view.channel, "code": why, "detail": "a snapshot follows"}
@@ -99,7 +101,7 @@ class Outbox:
         self.remove(listener)
         listener.view = view
         self.count += 1
-        if self._hub.why_not() is not None:
+        if self._hub.hidden() is not None:
             self._waiting[listener] = None
             return
         self._say(listener, _reset(listener, "what you may see changed"))
@@ -137,7 +139,8 @@ class Outbox:
 
     def changed(self, effect: Effect) -> None:
         """Take in what a feed entry changed, and send it when its time has come."""
-        if self._hub.why_not() is not None:
+        self._let_follow()
+        if self._hub.hidden() is not None:
             if self._audiences or self._behind:
                 self._suspend()
             return
@@ -165,7 +168,8 @@ class Outbox:
     def reset(self, reason: str) -> None:
         """Tell everyone that what they hold is void, why, and what is instead: now, or once there is something."""
         self._why = self._why or reason
-        if self._hub.why_not() is not None:
+        self._let_follow()
+        if self._hub.hidden() is not None:
             self._suspend()
             return
         self._waiting = dict.fromkeys(self.listeners)
@@ -173,6 +177,18 @@ class Outbox:
         self._audiences.clear()
         self._behind.clear()
         self._resume_all()
+
+    def _let_follow(self) -> None:
+        for each in self.followers:
+            each.rights_changed()
+
+    def rights_changed(self) -> None:
+        """Show nothing while nobody can tell who may see it, and all of it from then on."""
+        if self._hub.hidden() is not None:
+            if self._audiences or self._behind:
+                self._suspend()
+        elif self._waiting:
+            self._resume_all()
 
     def _suspend(self) -> None:
         """Tell everyone that the picture is being rebuilt; they wait for a whole one."""
@@ -221,7 +237,7 @@ class Outbox:
 
     def _live(self) -> None:
         self._live_timer = None
-        if self._hub.why_not() is not None:
+        if self._hub.hidden() is not None:
             return
         self._live_at = asyncio.get_running_loop().time()
         frames: dict[tuple[str, str], bytes] = {}

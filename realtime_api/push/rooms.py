@@ -37,6 +37,7 @@ class Rooms(Mapping[str, Room]):
         self.hubs: dict[str, Hub] = {}  # by region
         self.alerts: dict[str, AlertsHub] = {}  # by region; one whose notices were never founded has none
         self.patients: dict[str, PatientsHub] = {}  # by shard
+        self._grants: dict[str, Outbox] = {}  # by region, of the shard whose grants show all others
         self._relays: list[asyncio.Task[None]] = []
         self._wards: dict[str, WardPlace] = {}
         self._wards_of: tuple[object, ...] = ()
@@ -109,16 +110,16 @@ class Rooms(Mapping[str, Room]):
         for region in self._shards.regions:
             if region not in self.hubs:
                 hub = self.hubs[region] = Hub(region)
-                self._open(hub, hub.channel)
+                self._grants[region] = self._open(hub, hub.channel)
                 # Its notices shard is founded after: who asks for alerts before waits for a picture of them.
                 alerts = self.alerts[region] = AlertsHub(hub)
-                self._open(alerts, alerts.channel, f"{MINE}:{region}")
+                self._grants[region].followers.append(self._open(alerts, alerts.channel, f"{MINE}:{region}"))
             for index, shard in enumerate(followup_shards(region)):
                 if shard in self._shards.by_name and shard not in self.patients:
                     patients = self.patients[shard] = PatientsHub(self.hubs[region], index)
-                    self._open(patients, patients.channel)
+                    self._grants[region].followers.append(self._open(patients, patients.channel))
 
-    def _open(self, hub: Mirror[Any], *channels: str) -> None:
+    def _open(self, hub: Mirror[Any], *channels: str) -> Outbox:
         outbox = Outbox(hub, self._measures)
         self._rooms |= dict.fromkeys(channels, Room(hub, outbox))
         relay = Relay(self._state, hub, outbox, self._measures, self._now, self._another_log.set)
@@ -126,6 +127,7 @@ class Rooms(Mapping[str, Room]):
         task.add_done_callback(tell_end)
         self._relays.append(task)
         log.info("shard", shard=hub.shard)
+        return outbox
 
     @property
     def broken(self) -> list[str]:

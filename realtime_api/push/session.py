@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from domain.grants import Grant
 from realtime_api.access import MINE, changes_at
 from realtime_api.problems import COME_BACK, NOT_ALLOWED, SIGN_IN_AGAIN, TOO_MANY_MESSAGES, Close
 from realtime_api.push.codecs import READ, Codec, Ping, Subscribe, Unsubscribe
@@ -115,7 +116,7 @@ class Session:
         allowed = [room for room in rooms if self._view(room.hub, MINE)[0] is not None]
         return (allowed or rooms)[0] if len(allowed or rooms) == 1 else None
 
-    def _view(self, hub: Mirror[Any], channel: str) -> tuple[Named | None, object, int | None]:
+    def _view(self, hub: Mirror[Any], channel: str) -> tuple[Named | None, tuple[Grant, ...], int | None]:
         grants, now = hub.rights.grants.get(self.who.subject, ()), self._now()
         return hub.view(self.who.subject, grants, now, channel), grants, changes_at(grants, now)
 
@@ -141,7 +142,11 @@ class Session:
             if held is listener.grants and in_time:
                 continue
             if room.hub.rights.why_not() is not None:
-                continue  # its grants may not be there yet; nothing is shown until they are
+                # Its grants may not be there yet; nothing is shown until they are. Those it had may end all the same.
+                if not in_time and room.hub.view(self.who.subject, listener.grants, now, channel) is None:
+                    self._connection.cut(COME_BACK)
+                    return
+                continue
             view, listener.grants, listener.edge = self._view(room.hub, channel)
             if view is None:
                 self._deny(room.hub, channel)

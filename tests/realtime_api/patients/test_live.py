@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import fields
 
 from domain.followup.patient import Patient
+from realtime_api.app import now
 from realtime_api.push.codecs import CODECS
 from realtime_api.push.patients import SHOWN, RowShown
 from tests.realtime_api.house import House, Socket, open_house
@@ -18,7 +19,7 @@ HOLDS_WITHIN_S = 5.0
 
 def test_a_row_is_all_of_a_patient_but_what_no_screen_needs() -> None:
     of = {field.name: field for field in fields(Patient)}
-    of_the_fold = {"case_at", "codes", "memos_by", "mute_ends", "ran_at"}
+    of_the_fold = {"case_at", "codes", "memos_by", "mute_ends", "ran_at", "sent_away", "unreadable"}
     assert {*SHOWN} == {*of} - {"zone", "key", "first_day"} - of_the_fold
     for field in fields(RowShown):
         held = of[field.name]
@@ -149,3 +150,28 @@ async def test_the_page_and_the_row_are_of_one_moment_after_an_act(ward: House) 
     assert (await act(ward, "nurse", patient, "pause", reason="x")).status_code == 200
     assert (await page(ward, "nurse", patient)).json()["row"]["status"] == "paused"
     assert (await ask(ward, "GET", "/patients", "nurse")).json()["patients"][0]["status"] == "paused"
+
+
+async def test_while_rights_are_rebuilt_rows_are_shown_to_nobody(ward: House) -> None:
+    """Nobody can tell then whose grants are over: screens wait, and those whose time has come are shut all the same."""
+    patient = await enrol(ward)
+    channel = hub_of(ward, patient).channel
+    await ward.grant("late", "nurse", "ici", until=now() + 1_500)
+    await ward.settled()
+    await act(ward, "physician", patient, "join", subject="late", role="nurse")
+    await ward.settled()
+    async with ward.socket("nurse") as nurse, ward.socket("late") as late:
+        for socket in (nurse, late):
+            assert set((await socket.subscribe(channel=channel))["data"]["patients"]) == {patient}
+        ward.shard.rebuilding = True
+        await ward.grant("samu", "regulator", "ici")
+        for socket in (nurse, late):
+            assert (await socket.hear_a("changes"))["changes"]["rebuilding"] is True
+        async with ward.socket("nurse") as another:
+            await another.say(type="subscribe", channel=channel)
+            assert (await another.hear())["code"] == "rebuilding"
+        await answered(ward, patient, RED)
+        assert (await late.until_closed())[0] == 1013
+        ward.shard.rebuilding = False
+        await ward.grant("samu", "regulator", "ici", until=now() + 1_000_000)
+        assert (await nurse.hear_a("snapshot"))["data"]["patients"][patient]["colour"] == "red"

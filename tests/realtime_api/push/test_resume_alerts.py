@@ -22,6 +22,7 @@ from realtime_api.push.codecs import MSGPACK
 from realtime_api.push.hub import Hub
 from realtime_api.push.outbox import Listener, Outbox
 from tests.realtime_api.push.test_resume import Transport, decode
+from tests.small_region import region
 
 BUILD = Build("notices:ici", "e1", 1)
 VIEWS = (
@@ -63,7 +64,9 @@ class World:
 
     def restart(self) -> None:
         """Start another process in place of the one that is."""
-        self.hub = AlertsHub(Hub("ici"))
+        rights = Hub("ici")
+        rights.region = region()  # it is known who may see what
+        self.hub = AlertsHub(rights)
         stored = {
             part: {key: msgspec.msgpack.encode(value) for key, value in values.items()}
             for part, values in self.parts.items()
