@@ -124,7 +124,7 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     opening = Opening(home, masters.named(home, settings.master_keys, settings.kms_command), state, now)
     patient_links = cache(lambda: PatientLinks(home, opening.derive))  # opened when first needed, as keys and trail are
     gate = Gate(home, opening.derive, now)
-    links = LinkDoors(desk, rooms, commands, opening, gate, people, measures, now)
+    links = LinkDoors(desk, rooms, commands, opening, gate, people, measures, state, now)
     doors: tuple[object, ...] = (
         Doors(desk, rooms, sessions, commands, state, documents, measures, now, page),
         AlertDoors(desk, rooms, commands, state, people, measures, now),

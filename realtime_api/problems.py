@@ -55,6 +55,7 @@ KINDS: dict[str, Kind] = {
     "not-now": Kind(409, "As things are this can't be done"),
     "in-the-circle": Kind(409, "You are in this patient's circle already"),
     "slot-closed": Kind(409, "This slot takes no answer now"),
+    "slot-not-open": Kind(409, "This slot takes no answer yet"),
     "open-the-file": Kind(409, "This is done on the patient's page"),
     "glass-broken": Kind(403, "Who broke the glass reads and writes to the circle, and does nothing else"),
     "for-the-night": Kind(403, "Who is there for a night or an hour changes no circle"),

@@ -12,6 +12,7 @@ from domain.events import AnswersGiven, Source
 from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, AnsweredBy, Patient
 from domain.followup.questionnaire import Value
+from domain.followup.schedule import slots
 from domain.followup.sealed import About, Sealed
 from people.sealing import Key, seal
 from realtime_api.commands import OURS
@@ -26,7 +27,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "paused": ("paused", "nothing is asked while it is paused"),
     "unknown slot": ("slot-closed", "there is no such slot"),
     "slot closed": ("slot-closed", "it was open until a while ago"),
-    "slot not open yet": ("slot-closed", "it is not open yet"),
+    "slot not open yet": ("slot-not-open", "send it again once it is open"),
     "too many corrections": ("too-many-corrections", ""),
     "unknown patient": ("unknown-patient", ""),
     "erased": ("unknown-patient", ""),
@@ -41,17 +42,34 @@ class Followed(NamedTuple):
     pathway: Pathway
 
 
-def must_be_asked(patient: Patient, slot: str, only: str = "") -> None:
+def must_be_asked(place: Followed, slot: str, only: str = "") -> None:
     """Raise Problem where a slot is not the one that is asked now, or not the one (`only`) that a link is for.
 
     Whether it is open by now is the shard's to say, by its clock.
     """
+    problem = why_not(place, slot, only)
+    if problem is not None:
+        raise problem
+
+
+def why_not(place: Followed, slot: str, only: str = "") -> Problem | None:
+    """Return why a slot takes no new answers, None where it may: what it took before, it took."""
+    patient = place.patient
+    if only not in ("", slot):
+        return Problem("slot-closed", "this link is for another slot")
     if patient.status in OVER:
-        raise refusal("over")
+        return refusal("over")
     if patient.status == "paused":
-        raise refusal("paused")
-    if patient.status != "followed" or patient.slot is None or patient.slot.slot != slot or only not in ("", slot):
-        raise Problem("slot-closed", "another slot is asked now, or none")
+        return refusal("paused")
+    if patient.status == "followed" and patient.slot is not None and patient.slot.slot == slot:
+        return None
+    asked = patient.slot
+    to_come = asked is not None and any(
+        due.slot == slot and (due.due_at > asked.due_at or patient.status == "calling")
+        for due in slots(place.pathway, patient.first_day, patient.zone, patient.enrolled_at)
+        if due.due_at >= asked.due_at
+    )
+    return refusal("slot not open yet") if to_come else Problem("slot-closed", "another slot is asked now, or none")
 
 
 def given(

@@ -109,7 +109,7 @@ class DeskDoors:
                 key = keys.get(named.get(row.patient, ""))
                 if resident is None or key is None:
                     raise Problem("unknown-patient")
-                answering.must_be_asked(resident.patient, row.slot)
+                answering.must_be_asked(resident, row.slot)
                 at = f"rows[{number}].answers"
                 answers, wrong = reading.fitted(resident.pathway.questionnaire, row.answers, at)
                 if wrong:

@@ -100,7 +100,7 @@ class FhirDoors:
             # Compared before the slot: an app that asks something else never asks what is open.
             raise Problem("unknown-questionnaire", "this patient is asked another questionnaire, or another version")
         slot = "" if place.patient.slot is None else place.patient.slot.slot
-        answering.must_be_asked(place.patient, slot, only)
+        answering.must_be_asked(place, slot, only)
         if not response.answers:
             raise Problem("wrong-fields", mistakes=[Mistake("item", "nothing is answered")])
         answers, wrong = reading.fitted(asked, response.to(asked), "item")

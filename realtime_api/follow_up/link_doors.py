@@ -13,12 +13,15 @@ from starlette.responses import Response
 from domain.events import CodeAsked, Event, FollowUpMoved, Source
 from domain.followup.chart import File
 from domain.followup.patient import OVER, AnsweredBy, Patient
+from domain.followup.presence import presence, says_15
 from domain.followup.questionnaire import Value
 from domain.followup.red_flags import red_flags
 from event_log.ids import new_id
+from live_state.state import State
 from people.directory import People
 from people.patient_links import PatientLink
 from people.trail import Act, Written, who_of
+from realtime_api import queries
 from realtime_api.answers import NEVER, Entry, json_answer, read_body
 from realtime_api.commands import Command, Commands
 from realtime_api.follow_up import answering, reading, shapes, words
@@ -50,6 +53,7 @@ class LinkDoors:
     gate: Gate
     people: People
     measures: Measures
+    state: State
     now: Callable[[], int]
 
     # -- answering
@@ -69,6 +73,7 @@ class LinkDoors:
         is_open = due is not None and due.opens_at <= at < due.closes_at
         state = None if due is None else patient.slots.get(due.slot)
         return shapes.AnswerPage(
+            at=self.now(),
             region=link.region,
             language=language,
             status=patient.status,
@@ -80,6 +85,7 @@ class LinkDoors:
             questionnaire=pathway.questionnaire,
             flags=list(red_flags(pathway)),
             stop=words.stopping(pathway.end),
+            presence=presence(pathway, patient.zone, self.now()),
         )
 
     async def answer_slot(self, request: Request) -> Response:
@@ -87,12 +93,13 @@ class LinkDoors:
         asked = await self._asked(request, AnswersAsked)
         link = await self.gate.open(request, asked.link)
         place = self.place(request, link)
-        answering.must_be_asked(place.patient, asked.slot, link.slot)
+        why_not = answering.why_not(place, asked.slot, link.slot)
         answers, wrong = reading.fitted(place.pathway.questionnaire, asked.answers, "answers")
         if wrong:
-            raise Problem("wrong-fields", mistakes=wrong)
+            raise why_not or Problem("wrong-fields", mistakes=wrong)
         self.gate.must_not_flood(place.patient.id)
-        told = await self.give(request, place, asked.id, asked.slot, asked.by, answers, self.source(place.patient))
+        source = self.source(place.patient)
+        told = await self.give(request, place, asked.id, asked.slot, asked.by, answers, source, why_not)
         return json_answer(told, 202 if told.pending else 201, headers=NEVER)
 
     async def give(
@@ -104,18 +111,28 @@ class LinkDoors:
         by: AnsweredBy,
         answers: Mapping[str, Value],
         source: Source,
+        why_not: Problem | None = None,
     ) -> shapes.Received:
-        """Return when answers were received, sealed and on the log; nothing of them where the key store is away."""
+        """Return when answers were received, sealed and on the log; nothing of them where the key store is away.
+
+        Where the slot takes no new ones (`why_not`), what it took under this name before is still received.
+        """
         hub, patient = place.hub, place.patient
         try:
             key = (await self.opening.keys_of([patient.key]))[patient.key]
             event = answering.given(patient, key, sending, slot, by, answers, source, hub.code, self.now())
-            (said,) = await self.commands.run([Command(event, hub)])
+            if why_not is None:
+                (said,) = await self.commands.run([Command(event, hub)])
+            else:
+                said = await queries.outcome(self.state, [hub], event.id) or why_not
             self._count("answer", said)
             folded = answering.settle(said)
         except Problem as problem:
             raise self._gone(request, problem) from None
-        return shapes.Received(event.received_at, pending=not folded)
+        held = hub.patients.get(patient.id, patient)
+        state = held.slots.get(slot) if folded else None
+        call_15 = state is not None and says_15(place.pathway, held.zone, state.colour, self.now())
+        return shapes.Received(event.received_at, pending=not folded, call_15=call_15)
 
     # -- stopping
 

@@ -6,6 +6,7 @@ import msgspec
 
 from domain.followup.chart import File
 from domain.followup.patient import AnsweredBy, Status
+from domain.followup.presence import Span
 from domain.followup.questionnaire import Questionnaire, Value
 from domain.followup.red_flags import RedFlag
 from domain.places import Words
@@ -16,9 +17,12 @@ class AnswerPage(msgspec.Struct, frozen=True):
     """What the answering page needs: what is asked and until when. It tells nothing of the person.
 
     `slot` is null where nothing can be answered now; `opens_at` is then when the next one can, if there is one. `flags`
-    are the answers on which the page itself says to call 15; `stop` says what is deleted when.
+    are the answers on which the page itself says to call 15; `stop` says what is deleted when. `presence` tells, on
+    from `at` (our clock, ms) and for some days, when somebody is there to read a red: a page that is open or without a
+    network for long says by itself when nobody is.
     """
 
+    at: int
     region: str
     language: Literal["fr", "en"]
     status: Status
@@ -30,13 +34,19 @@ class AnswerPage(msgspec.Struct, frozen=True):
     questionnaire: Questionnaire
     flags: list[RedFlag]
     stop: Words
+    presence: list[Span]
 
 
 class Received(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Answers that are kept, since when (ms); with `pending`, on the log, and not known to be taken yet: ask again."""
+    """Answers that are kept, since when (ms); with `pending`, on the log, and not known to be taken yet: ask again.
+
+    With `call_15` the page says to call 15, whatever its own flags say: the slot is red now, by a score or a limit that
+    the page does not know, or it is graver than anybody is there for at this hour.
+    """
 
     received_at: int
     pending: bool = False
+    call_15: bool = False
 
 
 class Stopped(msgspec.Struct, frozen=True):

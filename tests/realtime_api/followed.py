@@ -95,7 +95,7 @@ ITEMS = (
 )
 FLAGS = (
     Flag("breath", "breathless", "is", True, "red", words("Essoufflé"), "invented"),
-    Flag("low", "spo2", "below", 90.0, "red", words("Saturation basse"), "invented"),
+    Flag("low", "spo2", "below", 90.0, "red", words("Saturation basse"), "invented", floor=85.0),
     Flag("pain", "pain", "is", True, "orange", words("Douleur"), "invented"),
 )
 WELL = {"temperature": 37.0, "breathless": False, "pain": False}

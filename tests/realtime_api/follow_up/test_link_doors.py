@@ -205,7 +205,7 @@ async def test_who_is_still_to_be_called_is_asked_nothing(home: FollowedHouse) -
     patient = await home.enrol(on="ars", circle=(Member("agent", "tracing_agent"),))
     link, slot = home.link(patient), home.slot(patient)
     assert (await opened(home, link)).json()["slot"] is None
-    assert kind_of(await answer(home, link, WELL, slot)) == (409, "slot-closed")
+    assert kind_of(await answer(home, link, WELL, slot)) == (409, "slot-not-open")
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ async def test_answers_are_kept_sealed_and_scored_at_once(home: FollowedHouse) -
     patient = await home.enrol()
     told = await answer(home, home.link(patient), RED | {"remark": SECRET}, home.slot(patient), by="caregiver")
     assert told.status_code == 201
-    assert set(told.json()) == {"received_at"}
+    assert set(told.json()) == {"received_at", "call_15"}
     held = home.patient(patient)
     assert (held.colour, held.alert is not None) == ("red", True)
     assert held.slots[home.slot(patient)].by == "caregiver"
@@ -246,6 +246,37 @@ async def test_other_answers_under_the_same_name_are_a_correction_and_are_not_lo
         assert (await answer(home, link, answers, slot, id_)).status_code == 201
     assert home.patient(patient).colour == "red"
     assert (await home.current(patient)).first == {"breathless": False}
+
+
+async def test_what_was_received_is_said_to_be_though_its_slot_is_over_by_now(home: FollowedHouse) -> None:
+    """The receipt was lost on its way, and the phone tries again after the slot, or after the follow-up."""
+    patient = await home.enrol()
+    link, slot, id_ = home.link(patient), home.slot(patient), str(uuid.uuid4())
+    assert (await answer(home, link, RED, slot, id_)).status_code == 201
+    assert (await home.post("/answer/stop", {"link": link})).status_code == 200
+    home.hub_of(patient).outcomes.clear()  # this process may be another
+    again = await answer(home, link, RED, slot, id_)
+    assert (again.status_code, again.json()["call_15"]) == (201, True)
+    assert kind_of(await answer(home, link, WELL, slot, id_)) == (409, "over")
+    assert kind_of(await answer(home, link, RED, slot)) == (409, "over")
+
+
+async def test_a_receipt_says_to_call_15_for_any_red_however_often_it_is_asked_for(home: FollowedHouse) -> None:
+    """Of a limit of their own, and of a score, the page's own flags know nothing."""
+    own = {"flag/low": OwnThreshold(95.0, "physician", now(), "known lung disease")}
+    theirs, mine = await home.enrol(), await home.enrol(person(thresholds=own))
+    answers, id_ = WELL | {"spo2": 92}, str(uuid.uuid4())
+    told = await answer(home, home.link(theirs), answers, home.slot(theirs))
+    assert (told.status_code, "call_15" in told.json()) == (201, False)
+    for _ in range(2):
+        told = await answer(home, home.link(mine), answers, home.slot(mine), id_)
+        assert (told.status_code, told.json()["call_15"]) == (201, True)
+
+
+async def test_a_link_says_when_somebody_is_there_to_read(home: FollowedHouse) -> None:
+    page = (await opened(home, home.link(await home.enrol()))).json()
+    (span,) = page["presence"]  # of a small pathway: always
+    assert span["since"] <= page["at"] < page["at"] + 7 * 86_400_000 < span["until"]
 
 
 async def test_html_is_kept_as_the_text_that_it_is(home: FollowedHouse) -> None:
@@ -294,7 +325,8 @@ async def test_a_link_writes_the_slot_that_is_asked_and_no_other(home: FollowedH
         await answer(home, home.link(before, late.replace("2-", "1-")), WELL, late.replace("2-", "1-")),  # over
         await answer(home, home.link(before, late.replace("2-", "1-")), WELL, late),  # another than the link's
     ]
-    assert [kind_of(each) for each in refused] == [(409, "slot-closed")] * len(refused)
+    kinds = ["slot-closed", "slot-closed", "slot-not-open", "slot-closed", "slot-closed"]
+    assert [kind_of(each) for each in refused] == [(409, kind) for kind in kinds]
     for each in (patient, other, before):
         assert home.patient(each).answered_at is None
 
