@@ -462,6 +462,7 @@ def test_answers_are_read_again_with_birth_date_and_code_and_five_tries(visit: V
     expect(show).to_be_enabled()
     show.click()
     expect(page.get_by_role("heading", name="Mes réponses")).to_be_visible()
+    expect(page.locator(".own h2").first).to_contain_text(re.compile(r"^Jour \d+, "))
     expect(page.locator(".own")).to_contain_text("38,2 °C (d’abord : 39,2 °C)")
     expect(page.locator(".own")).to_contain_text("sans appareil ou inconnu")
     expect(page.locator(".own")).to_contain_text("Odette DURAND")

@@ -430,6 +430,9 @@ def test_a_regulator_breaks_the_glass_with_a_reason_and_for_an_hour(visit: Visit
     expect(page.locator('[data-act="take"]')).to_have_count(0)
     expect(page.locator('[data-act="close"]')).to_have_count(0)
     expect(page.locator('[data-act="comment"]')).to_be_visible()
+    expect(page.get_by_role("button", name="Nouveau pense-bête")).to_have_count(0)
+    expect(page.get_by_role("button", name="Fait", exact=True)).to_have_count(0)
+    expect(page.locator('[data-member="demo-regulator"]')).to_contain_text("SAMU accès d’urgence")
     followed.with_patients(lambda patients: patients.remove("p-martin", "demo-regulator"))
     expect(page.locator(".patient-who")).to_have_count(0)
 

@@ -162,9 +162,9 @@ function Shown({ own }: { own: Own }) {
 }
 
 function slotTitle(slot: string, due: number | null): string {
-  if (due !== null) return at(due);
   const [, day, hour, minute] = /^(\d+)-(\d\d)(\d\d)$/.exec(slot) ?? [];
-  return day ? tw.value.slotOf(day, `${hour}:${minute}`) : slot;
+  if (!day) return due === null ? slot : at(due);
+  return tw.value.slotOf(day, due === null ? `${hour}:${minute}` : at(due));
 }
 
 function BackButton() {

@@ -16,7 +16,8 @@ import { ruleWords, tp } from "../words";
 import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields } from "./fields";
 import { Choice, Field, Name, Outcome, Person, Shell, timeText, who } from "./parts";
 
-const isFull = (row: Row): boolean => row.circle.some((member) => member.subject === me.value && !brokeGlass(member));
+/** Returns whether the reader may do all in a file that its circle does: whoever broke the glass reads and writes to them. */
+export const isFull = (row: Row): boolean => row.circle.some((member) => member.subject === me.value && !brokeGlass(member));
 
 export function Circle({ page, row }: { page: PatientPage; row: Row }) {
   const words = tp.value;
@@ -38,8 +39,8 @@ export function Circle({ page, row }: { page: PatientPage; row: Row }) {
         {row.circle.map((member) => (
           <li key={member.subject} data-member={member.subject}>
             <span>
-              <b>{who(member.subject)}</b> <span class="soft">{words.roles[member.role]}</span>
-              {member.until && <span class="bit"> {brokeGlass(member) ? words.brokeGlass(timeText(member.until)) : words.until(timeText(member.until))}</span>}
+              <b>{who(member.subject)}</b> <span class="soft">{words.roles[member.role]}</span>{" "}
+              {member.until && <span class="bit">{brokeGlass(member) ? words.brokeGlass(timeText(member.until)) : words.until(timeText(member.until))}</span>}
             </span>
             {mayAct && !member.until && row.circle.length > 1 && (
               <button type="button" class="quiet" disabled={busy.value !== null} onClick={() => void leave(member.subject)}>

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { act, busy, me, now, read as markRead } from "../state";
 import type { PatientPage, Row } from "../wire";
 import { tp } from "../words";
+import { isFull } from "./file";
 import { Field, Outcome, Shell, timeText, who } from "./parts";
 
 export function Thread({ page, row }: { page: PatientPage; row: Row }) {
@@ -84,6 +85,7 @@ export function Memos({ page, row }: { page: PatientPage; row: Row }) {
   const isOpen = useSignal(false);
   const text = useSignal("");
   const due = useSignal("");
+  const mayAct = isFull(row);
   const texts = new Map(page.story.filter(({ what }) => what === "memo").map((line) => [line.id, line]));
   const open = Object.entries(row.memos ?? {}).sort((a, b) => a[1] - b[1]);
   const send = async () => {
@@ -109,10 +111,12 @@ export function Memos({ page, row }: { page: PatientPage; row: Row }) {
                 </small>
                 {late && <b class="overdue"> {words.memoOverdue}</b>}
               </span>
-              <button type="button" class="act" disabled={busy.value !== null} onClick={() => void act({ act: "memo_done", memo: id })}>
-                <Check size={18} aria-hidden="true" />
-                {words.memoDone}
-              </button>
+              {mayAct && (
+                <button type="button" class="act" disabled={busy.value !== null} onClick={() => void act({ act: "memo_done", memo: id })}>
+                  <Check size={18} aria-hidden="true" />
+                  {words.memoDone}
+                </button>
+              )}
             </li>
           );
         })}
@@ -124,17 +128,19 @@ export function Memos({ page, row }: { page: PatientPage; row: Row }) {
           <Field label={words.memoDue} type="datetime-local" value={due.value} onInput={(value) => (due.value = value)} />
         </Shell>
       ) : (
-        <button
-          type="button"
-          class="act"
-          onClick={() => {
-            due.value = local((now.value ?? Date.now()) + 4 * 3_600_000);
-            isOpen.value = true;
-          }}
-        >
-          <ListTodo size={18} aria-hidden="true" />
-          {words.memo}
-        </button>
+        mayAct && (
+          <button
+            type="button"
+            class="act"
+            onClick={() => {
+              due.value = local((now.value ?? Date.now()) + 4 * 3_600_000);
+              isOpen.value = true;
+            }}
+          >
+            <ListTodo size={18} aria-hidden="true" />
+            {words.memo}
+          </button>
+        )
       )}
     </section>
   );
