@@ -14,14 +14,14 @@ class Bucket:
         self._most, self._a_second, self._clock = most, a_second, clock
         self._left, self._counted_at = most, clock()
 
-    def take(self) -> bool:
-        """Return whether there was one to take."""
+    def take(self, wanted: int = 1) -> bool:
+        """Return whether there were so many to take; where there were not, none is taken."""
         now = self._clock()
         self._left = min(self._most, self._left + (now - self._counted_at) * self._a_second)
         self._counted_at = now
-        if self._left < 1:
+        if self._left < wanted:
             return False
-        self._left -= 1
+        self._left -= wanted
         return True
 
 
@@ -32,12 +32,12 @@ class Buckets:
         self._most, self._a_second, self._clock = most, a_second, clock
         self._held: OrderedDict[str, Bucket] = OrderedDict()
 
-    def take(self, name: str) -> bool:
-        """Return whether there was one to take in the bucket of that name."""
+    def take(self, name: str, wanted: int = 1) -> bool:
+        """Return whether there were so many to take in the bucket of that name."""
         bucket = self._held.get(name)
         if bucket is None:
             bucket = self._held[name] = Bucket(self._most, self._a_second, self._clock)
             if len(self._held) > MOST_BUCKETS:
                 self._held.popitem(last=False)
         self._held.move_to_end(name)
-        return bucket.take()
+        return bucket.take(wanted)

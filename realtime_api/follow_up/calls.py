@@ -1,7 +1,7 @@
 """The tracing team's desk: who is to be called for the first time, and lists of people who are to be."""
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from domain.followup.pathway import Pathway
 from domain.followup.patient import Channel, Member
 from people.trail import Act
 from realtime_api.access import may_be_member
+from realtime_api.alerts.bucket import Buckets
 from realtime_api.answers import NEVER, Entry, in_query, json_answer, read_body
 from realtime_api.commands import KEY, Command, Commands
 from realtime_api.follow_up import reading, shapes
@@ -26,7 +27,7 @@ from realtime_api.measures import Measures
 from realtime_api.patients.asked import local_day
 from realtime_api.patients.opening import Access, Opening, Where, traits_of
 from realtime_api.patients.place import Place, order_of, place_of
-from realtime_api.problems import Mistake, Problem, WrongField
+from realtime_api.problems import Mistake, Problem, ProblemDocument, WrongField
 from realtime_api.push.rooms import Rooms
 from realtime_api.sign_in import Desk
 
@@ -34,6 +35,7 @@ DOOR = "calls"
 CALLS = f"{REGION}/calls"
 MOST_CALLS = 500  # opened at once, each of them an entry of the trail
 MOST_TEAM = 50  # tracing agents in a circle, whoever brought the list among them
+ROWS_AT_ONCE, ROWS_A_SECOND = 1_000, 0.2  # of lists that one person brings: two whole ones, then 720 an hour. ⚠ OWN
 LONGEST_PATHWAY = 100  # characters
 USUAL_ZONE = "Europe/Paris"
 
@@ -49,6 +51,7 @@ class CallDoors:
     measures: Measures
     zone: Callable[[str, int], Zone]
     now: Callable[[], int]
+    rows: Buckets = field(default_factory=lambda: Buckets(ROWS_AT_ONCE, ROWS_A_SECOND))  # of lists, by who brings them
 
     async def first_calls(self, request: Request) -> Response:
         """Return whom the asker is to call for the first time, in the order of the agreed times, and what is said."""
@@ -77,14 +80,19 @@ class CallDoors:
         body = await read_body(request, reading.MOST_LIST_BYTES)
         named, rows = reading.read_calls(body, media, request.query_params.get("pathway", ""), now)
         pathway = _pathway(place, named)
+        if not self.rows.take(place.subject, len(rows)):
+            raise Problem("too-many", "lists are for people who are to be called, and each row looks one up")
         team = self._team(place, now)
         key = request.headers.get("idempotency-key")
         judged: list[Command[PatientEnrolled] | Problem] = []
+        alike: list[str] = []
         for row in rows:  # one after another: the same person may be in two of them
             made = {each.event.patient for each in judged if isinstance(each, Command)}
             id_ = await self.opening.deed_id(place.subject, key, now, "import", row.number)
             name = await self.opening.pseudonym_of(id_) if key else ""
-            judged.append(await self._judge(row, place, pathway, team, id_, name, made, now))
+            judged.append(await self._judge(row, place, pathway, team, id_, name, made, alike, now))
+        if alike:  # whom the rows looked up, before anything is said of them
+            await self.opening.record(Access(place.subject, place.grant("calls"), Act.SEARCH, "calls-import"), alike)
         commands = [each for each in judged if isinstance(each, Command)]
         outcomes = iter(await self.commands.run(commands) if commands else ())
         told = [
@@ -114,9 +122,10 @@ class CallDoors:
         id_: str,
         name: str,
         made: Set[str],
+        alike: list[str],
         now: int,
     ) -> Command[PatientEnrolled] | Problem:
-        """Return the enrolment that a row becomes, its key made, or why it becomes none."""
+        """Return the enrolment that a row becomes, its key made, or why none; `alike` takes whom it found."""
         asked = row.asked
         if asked is None:
             return Problem("wrong-fields", mistakes=row.mistakes)
@@ -127,10 +136,12 @@ class CallDoors:
         file = asked.file.held(place.subject, now)
         traits = traits_of(file)
         similar = [each for each in await self.opening.similar(traits) if each != name]
-        held = [hub.patients.get(each) for each in similar if (hub := self.rooms.hub_of(place.capacity.code, each))]
-        here = [each for each in held if each is not None and each.pathway.partition("/")[0] == pathway.id]
-        if here or not made.isdisjoint(similar):
-            return Problem("similar", similar=len(similar))
+        held = [hub.patients.get(each) for each in similar if (hub := self.rooms.hub_of(place.code, each))]
+        here = [each for each in held if each is not None]
+        alike += [each.id for each in here] or [""]  # a search that found none is one all the same
+        is_there = any(each.pathway.partition("/")[0] == pathway.id for each in here)
+        if is_there or not made.isdisjoint(similar):
+            return Problem("similar")
         name, key = await self.opening.create(place.capacity.code, traits, name)
         hub = self.rooms.hub_of(place.capacity.code, name)
         if hub is None:
@@ -193,7 +204,7 @@ def _imported(number: int, judged: Command[PatientEnrolled] | Problem, said: Any
         problem = Problem("refused", said.reason or said.outcome)
     if problem is not None:
         wrong = [WrongField(*mistake) for mistake in problem.mistakes] or None
-        return shapes.Imported(number, kind=problem.kind, errors=wrong, similar=problem.more.get("similar"))
+        return shapes.Imported(number, kind=problem.kind, errors=wrong)
     assert isinstance(judged, Command)
     return shapes.Imported(number, id=judged.event.patient, pending=said is None)
 
@@ -205,7 +216,7 @@ _TABLE: tuple[Entry, ...] = (
         f"{CALLS}/import",
         "import_calls",
         CallsAsked,
-        WRITTEN | {200: shapes.ImportedRows, 207: shapes.ImportedRows},
+        WRITTEN | {200: shapes.ImportedRows, 207: shapes.ImportedRows, 429: ProblemDocument},
         (CODE, in_query("pathway", {"type": "string"}, "The pathway, of a list that is CSV."), KEY),
     ),
 )

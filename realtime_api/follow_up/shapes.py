@@ -173,7 +173,7 @@ class Calls(msgspec.Struct, frozen=True):
 class Imported(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one row (1 is the first below the header): the file's id, or what is wrong with it.
 
-    `similar` counts files that may be the same person's; of one in this pathway a second is not made.
+    Kind `similar`: there is a file of this pathway that may be the same person's, and a second is not made.
     """
 
     row: int
@@ -181,7 +181,6 @@ class Imported(msgspec.Struct, frozen=True, omit_defaults=True):
     pending: bool = False
     kind: str | None = None
     errors: list[WrongField] | None = None
-    similar: int | None = None
 
 
 class ImportedRows(msgspec.Struct, frozen=True):

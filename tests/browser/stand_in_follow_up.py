@@ -263,7 +263,7 @@ class StandInFollowUp:
                 )
             else:
                 self.imported.append(row)
-                rows.append({"row": number, "id": f"new{number}", **({"similar": 1} if number == 2 else {})})
+                rows.append({"row": number, "id": f"new{number}"})
         return JSONResponse({"rows": rows})
 
     # -- the trail

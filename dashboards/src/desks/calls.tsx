@@ -247,7 +247,6 @@ function Bring({ onBrought }: { onBrought(): void }) {
   const rows = told.value ?? [];
   const opened = rows.filter(({ id }) => id !== undefined);
   const refused = rows.filter(({ id }) => id === undefined);
-  const alike = opened.filter(({ similar }) => (similar ?? 0) > 0);
   const column = (path: string) => words.columns[path.split(".").at(-1)!] ?? path;
   return (
     <details class="panel bring" onToggle={(event) => event.currentTarget.open && void unfold()}>
@@ -292,11 +291,6 @@ function Bring({ onBrought }: { onBrought(): void }) {
                 {kind === "similar"
                   ? words.isThere
                   : (errors ?? []).map(({ path, message }) => `${column(path)} : ${words.mistakes[message] ?? message}`).join(" · ") || words.rowFailed}
-              </li>
-            ))}
-            {alike.map(({ row }) => (
-              <li key={row} class="soft">
-                {words.row(row)} : {words.isSimilar}
               </li>
             ))}
           </ul>

@@ -63,7 +63,6 @@ export interface Imported {
   pending?: boolean;
   kind?: string;
   errors?: { path: string; message: string }[];
-  similar?: number;
 }
 
 export interface TrailLine {

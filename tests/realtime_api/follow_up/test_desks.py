@@ -2,13 +2,16 @@
 
 import asyncio
 import uuid
+from datetime import date
 from typing import Any
 
 import pytest
 
 from domain.followup.chart import Residence
 from domain.followup.patient import Member
+from people.keys import pseudonym
 from people.trail import Act, Entry
+from people.traits import Traits
 from realtime_api.app import now
 from tests.realtime_api.follow_up.test_link_doors import kind_of
 from tests.realtime_api.followed import AGENT, CIRCLE, EHPAD, RED, STAFF, WELL, FollowedHouse, person
@@ -178,6 +181,31 @@ async def test_the_same_list_again_opens_no_second_file(home: FollowedHouse) -> 
     assert sum(len(hub.patients) for hub in home.rooms.patients_of("ici")) == len(
         [each for each in rows if "id" in each]
     )
+
+
+async def test_whom_a_list_looks_up_is_in_the_trail_before_it_is_answered_and_no_row_tells_of_other_regions(
+    home: FollowedHouse,
+) -> None:
+    known = await home.enrol(person(birth_name="PETIT", first_names=("Jean",), birth_date="1960-01-01"), "ars")
+    home.keys.create(pseudonym(), Traits("Durand", "Anne Marie", date(1950, 2, 28)))  # of another region
+    rows = (await bring(home)).json()["rows"]
+    assert [each.get("kind") for each in rows] == [None, "wrong-fields", "similar", "similar"]
+    assert not any("similar" in each for each in rows)
+    seen = [each.entry for each in home.trail.of_person(AGENT)]
+    assert {(each.act, each.grant, each.screen) for each in seen} == {(Act.SEARCH, "tracing_agent@ici", "calls-import")}
+    assert sorted(each.file for each in seen) == sorted(["", known, known])
+
+
+async def test_a_list_is_no_way_to_ask_for_many_names(home: FollowedHouse) -> None:
+    body = LIST.splitlines(keepends=True)[0] + "Durand;Anne;1950-02-28;none;;;\n" * 400
+    assert [(await bring(home, body)).status_code for _ in range(3)] == [207, 207, 429]
+    assert (await bring(home, subject="agent-2")).status_code == 207
+
+
+async def test_without_the_trail_no_list_is_answered(home: FollowedHouse) -> None:
+    assert (await bring(home)).status_code == 207
+    (home.home / "trail.sqlite3").rename(home.home / "elsewhere")
+    assert kind_of(await bring(home)) == (503, "trail-away")
 
 
 async def test_a_list_of_the_same_name_is_answered_alike(home: FollowedHouse) -> None:

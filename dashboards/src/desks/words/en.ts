@@ -95,7 +95,6 @@ export const en: DeskWords = {
     rowsWrong: (n) => `${n} line${s(n)} to correct`,
     row: (n) => `Line ${n}`,
     mistakes: {},
-    isSimilar: "resembles a file that is open already",
     isThere: "a file is open for this person already: no other was made",
     rowFailed: "not opened",
     columns: {

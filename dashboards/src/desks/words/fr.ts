@@ -104,7 +104,6 @@ export const fr = {
       "must be a département's code": "doit être un code de département",
       "is none of this region's": "n’est pas de la région",
     } as Record<string, string>,
-    isSimilar: "ressemble à un dossier déjà ouvert",
     isThere: "un dossier est déjà ouvert pour cette personne : aucun autre n’a été fait",
     rowFailed: "non ouvert",
     columns: {
