@@ -71,6 +71,7 @@ KINDS: dict[str, Kind] = {
     "state-away": Kind(503, "The live state cannot be reached", 2),
     "push-failed": Kind(502, "The push service did not take it"),
     "key-store-away": Kind(503, "The key store cannot be reached: nothing was accepted, and nothing can be read", 5),
+    "file-unreadable": Kind(503, "This patient's file cannot be read: whoever runs vigilits has to see to it", 60),
     "trail-away": Kind(503, "The access trail cannot be written: nothing was shown", 5),
     "issuer-away": Kind(503, "The identity provider cannot be reached", 5),
     "busy": Kind(503, "Too much is under way", 1),

@@ -14,14 +14,18 @@ from domain.places import Place
 LONGEST_NOTE = 4_000  # characters of a message, a memo, a reason
 
 
-class Contact(Place, frozen=True):
+class Content(Place, frozen=True, forbid_unknown_fields=False):
+    """Any part of it: what a newer vigilits added is passed over, lest after a rollback no file could be read."""
+
+
+class Contact(Content, frozen=True):
     """By what somebody can be reached."""
 
     phone: str = ""
     email: str = ""
 
 
-class Caregiver(Place, frozen=True):
+class Caregiver(Content, frozen=True):
     """Somebody near, who may answer in the patient's place."""
 
     name: str
@@ -29,7 +33,7 @@ class Caregiver(Place, frozen=True):
     contact: Contact = Contact()
 
 
-class Consent(Place, frozen=True):
+class Consent(Content, frozen=True):
     """Who agreed to which version of the text, when, and who recorded it; in which capacity, for a representative."""
 
     text_version: str
@@ -40,7 +44,7 @@ class Consent(Place, frozen=True):
     capacity: str = ""
 
 
-class OwnThreshold(Place, frozen=True):
+class OwnThreshold(Content, frozen=True):
     """A threshold of this patient's own: by whom, when and why."""
 
     value: float
@@ -49,7 +53,7 @@ class OwnThreshold(Place, frozen=True):
     reason: str
 
 
-class Residence(Place, frozen=True):
+class Residence(Content, frozen=True):
     """What an EHPAD has on file of a resident."""
 
     room: str = ""
@@ -60,7 +64,7 @@ class Residence(Place, frozen=True):
     geriatric_hotline: str = ""
 
 
-class File(Place, frozen=True):
+class File(Content, frozen=True):
     """Who a patient is and what is known of them. Dates are ISO; `symptoms_day` counts local days since 1970."""
 
     birth_name: str
@@ -83,7 +87,7 @@ class File(Place, frozen=True):
     residence: Residence | None = None
 
 
-class Mute(Place, frozen=True):
+class Mute(Content, frozen=True):
     """A rule that raises no alert for a while, and why."""
 
     rule: str
@@ -92,7 +96,7 @@ class Mute(Place, frozen=True):
     until: int = 0
 
 
-class Sending(Place, frozen=True):
+class Sending(Content, frozen=True):
     """Answers as they were sent once."""
 
     id: str
@@ -101,7 +105,7 @@ class Sending(Place, frozen=True):
     answers: dict[str, Value]
 
 
-class SlotContent(Place, frozen=True):
+class SlotContent(Content, frozen=True):
     """All that was answered to one slot, what counts of it, and what that means; None where nobody answered."""
 
     slot: str
@@ -114,14 +118,14 @@ class SlotContent(Place, frozen=True):
     result: Result | None = None
 
 
-class Earlier(Place, frozen=True):
+class Earlier(Content, frozen=True):
     """What was answered on an earlier day, as far as some trend looks at it."""
 
     day: int
     answers: dict[str, Value]
 
 
-class Chart(Place, frozen=True):
+class Chart(Content, frozen=True):
     """What the fold reads of a patient: the file, the open slot, the days before it, mutes, and why the alert is open.
 
     One sealed piece; the slots that are past, and the story, are pieces of their own that the fold never reads back.

@@ -24,7 +24,7 @@ from event_log.ids import new_id
 from event_log.topics import followup_shard
 from live_state import followup
 from live_state.state import Build, State
-from people.keys import Awaited, Keys, pseudonym
+from people.keys import Awaited, Keys, KeysLost, pseudonym
 from people.masters import Wrapping
 from people.sealing import Key, NotOpened, open_, seal
 from people.trail import MOST_AT_ONCE, Act, Entry, Trail, who_of
@@ -159,7 +159,7 @@ class Opening:
         await self.record(access, [where.patient.id])
         found = (await self._charts([where])).get(where.patient.id)
         if found is None:
-            raise _gone()
+            raise _not_opened(where.patient)
         return found
 
     async def many(self, wheres: Sequence[Where], access: Access) -> dict[str, Chart]:
@@ -180,7 +180,7 @@ class Opening:
         await self.record(access, [patient.id])
         charts = await self._charts([where])
         if patient.id not in charts:
-            raise _gone()
+            raise _not_opened(patient)
         names = (f"slots:{patient.id}", f"story:{patient.id}")
         loaded = await self._state.load(build, names)
         if loaded is None:
@@ -216,7 +216,7 @@ class Opening:
         def opened() -> dict[str, Chart]:
             found: dict[str, Chart] = {}
             for id_, one in sealed.items():
-                with suppress(Problem):
+                with suppress(Problem, msgspec.MsgspecError):  # the worker has said so: the row is `unreadable`
                     if (key := keys.get(one.key)) is not None:
                         found[id_] = _chart(_open(key, id_, "chart", "", one))
             return found
@@ -234,7 +234,12 @@ class Opening:
             else:
                 missing.append(id_)
         if missing:
-            looked = await self.with_keys(lambda keys: keys.look_many(missing))
+            try:
+                looked = await self.with_keys(lambda keys: keys.look_many(missing))
+            except KeysLost as why:
+                if not erased_too:
+                    raise
+                looked = why.found  # whoever's key is lost is left out: the others are to be seen
             for id_, key in looked.items():
                 if isinstance(key, Key):
                     found[id_] = key
@@ -306,6 +311,10 @@ def _ids(wheres: Iterable[Where]) -> list[str]:
 
 def _gone() -> Problem:
     return Problem("unknown-patient")
+
+
+def _not_opened(patient: Patient) -> Problem:
+    return Problem("file-unreadable") if patient.unreadable else _gone()
 
 
 def _text(key: Key, patient: str, line: Line) -> str | None:

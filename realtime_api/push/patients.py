@@ -55,6 +55,7 @@ class RowShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     summary: Literal["", "due", "sent", "received"] = ""
     erase_at: int | None = None
     erase_told: bool = False
+    unreadable: bool = False
 
 
 SHOWN = RowShown.__struct_fields__

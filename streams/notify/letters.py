@@ -11,7 +11,7 @@ from domain.followup.patient import Patient
 from domain.followup.sealed import About, Sealed
 from event_log.topics import region_of
 from people.directory import People
-from people.keys import Erased, KeysAway
+from people.keys import Erased, KeysAway, KeysLost
 from people.patient_links import LinksAway
 from people.sealing import NotOpened, open_
 from people.stores import Stores
@@ -142,7 +142,10 @@ class ToPatients:
         patient, sealed = self._view.patients.get(id_), self._view.charts.get(id_)
         if patient is None or sealed is None:
             raise Refused("unknown patient")
-        key = self._stores.keys().look(patient.key)
+        try:
+            key = self._stores.keys().look(patient.key)
+        except KeysLost:  # tried again, it would hold up everybody else's letters by this channel
+            raise Refused("the patient's key is lost") from None
         if isinstance(key, Erased):
             raise Refused("erased")
         try:

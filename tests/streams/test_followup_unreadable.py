@@ -191,3 +191,18 @@ async def test_a_mute_that_cant_be_read_is_a_dead_letter_and_the_alert_is_closed
         assert shard.held.patients[pseudonym(0)].alert is None
         assert shard.held.patients[pseudonym(0)].closed[0].id == alert.id
     assert await letters(log) == 2
+
+
+async def test_a_chart_that_a_newer_vigilits_has_added_to_is_read_all_the_same() -> None:
+    """As after a rollback."""
+    store, state = Store(), MemoryState()
+    patients = Patients(store)
+    log = await log_of([patients.enrolled(0), tick(START + MINUTE)])
+    await folded(log, state, store)
+    file = msgspec.to_builtins(patients.file(0)) | {"newer": {"x": 1}}
+    chart = store.sealed(pseudonym(0), "chart", "", {"file": file, "newest": [1]})
+    (await charts_of(state))[pseudonym(0).encode()] = pack(chart)
+    await put(log, patients.answered(0, DUE, RED))
+    async with worker(log, state, store) as reaches:
+        shard = await reaches(lambda shard: shard.offset == 4)
+        assert shard.held.patients[pseudonym(0)].colour == "red"

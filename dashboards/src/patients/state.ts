@@ -256,7 +256,7 @@ function split(patient: BoardPatient): [Row, Content] {
 
 export const opened = signal<PatientPage | null>(null);
 /** Why the file that is asked for is not open. */
-export const closedWhy = signal<"loading" | "unknown" | "keys" | "trail" | "failed">("loading");
+export const closedWhy = signal<"loading" | "unknown" | "unreadable" | "keys" | "trail" | "failed">("loading");
 /** When the reader last looked, before this visit. */
 export const lookedAt = signal<number | null>(null);
 
@@ -291,11 +291,12 @@ export async function openPatient(id: string): Promise<void> {
     const status = error instanceof Problem ? error.status : 0;
     // A file that was open stays in sight while the server is away; one to which there is no right any more does not.
     const isClosed = trouble === "denied" || status === 404 || status === 410;
+    const isUnreadable = error instanceof Problem && String(error.body.type ?? "").endsWith("file-unreadable");
     if (isClosed || !again) {
       batch(() => {
         opened.value = null;
         // Whether it does not exist or is not the reader's to see, the server does not tell apart, and neither does the page.
-        closedWhy.value = trouble === "denied" || isClosed ? "unknown" : trouble;
+        closedWhy.value = trouble === "denied" || isClosed ? "unknown" : isUnreadable ? "unreadable" : trouble;
       });
     }
     if (!isClosed) setTimeout(() => openedId === id && turn === opening && void openPatient(id), AGAIN_MS);

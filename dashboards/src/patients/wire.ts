@@ -74,6 +74,7 @@ export interface Row {
   stopped_by_patient?: boolean;
   summary?: "" | "due" | "sent" | "received";
   erase_at?: Instant | null;
+  unreadable?: boolean; // the file can't be read, whatever is answered meanwhile
 }
 
 export interface Reason {

@@ -1,11 +1,14 @@
 """The board: whose circle one is in, opened, the gravest first; and the trail of it."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from domain.followup.chart import Chart, File
 from domain.followup.patient import Patient, SlotState
+from people.keys import FILE as KEYS
 from people.trail import Act, Trail
 from realtime_api.app import now
 from realtime_api.patients.board import trend_of
@@ -168,3 +171,11 @@ async def test_pathways_are_told_in_their_newest_versions(ward: House) -> None:
         "ehpad-resident",
     }
     assert told["zone"] == "Europe/Paris"
+
+
+async def test_a_lost_key_costs_one_file_and_leaves_the_others_on_the_board(ward: House) -> None:
+    lost, seen = [await enrol(ward, file=file_of(birth_name=name)) for name in ("Perdu", "Vu")]
+    with closing(sqlite3.connect(ward.home / KEYS)) as database, database:
+        database.execute("DELETE FROM keys WHERE pseudonym = ?", (lost,))
+    ward.app.state.opening.forget_keys()
+    assert [each["id"] for each in (await board(ward, "nurse"))["patients"]] == [seen]

@@ -1,6 +1,6 @@
 /** My patients by colour then time: who they are, what their answers say, who has them, what is new. */
 import { useSignal } from "@preact/signals";
-import { BellOff, Clock, Hand, ListTodo, MessageSquare, Search, SlidersHorizontal, Sparkles } from "lucide-preact";
+import { BellOff, Clock, FileX, Hand, ListTodo, MessageSquare, Search, SlidersHorizontal, Sparkles } from "lucide-preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { go, onLink } from "../../route";
 import { useHold, useStillOrder, walk } from "../../screen/hold";
@@ -196,6 +196,12 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
           </span>
         )}
         <span class="card-marks">
+          {row.unreadable && (
+            <span class="bit nobody">
+              <FileX size={15} aria-hidden="true" />
+              {words.unreadable}
+            </span>
+          )}
           {row.alert?.taken_by ? (
             <span class="bit has-it">
               <Hand size={15} aria-hidden="true" />

@@ -32,7 +32,7 @@ export function Patient() {
     const why = closedWhy.value;
     if (why === "unknown" && rights.value.has("break_glass")) return <BreakGlass key={of.value} id={of.value} />;
     if (why === "unknown" && rights.value.has("circle")) return <OnCall key={of.value} id={of.value} />;
-    const text = { loading: words.loadingPatient, unknown: words.unknownPatient, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[why];
+    const text = { loading: words.loadingPatient, unknown: words.unknownPatient, unreadable: words.fileUnreadable, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[why];
     return (
       <div class="narrow-page">
         {hasBoard.value && <Back />}

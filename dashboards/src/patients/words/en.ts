@@ -20,6 +20,7 @@ export const en: PatientWords = {
   notADevice: "Decision support for clinicians, not a certified medical device. It replaces neither an examination nor the emergency number 15.",
   arriving: "The files are coming…",
   failed: "The server did not answer. Trying again in a few seconds.",
+  fileUnreadable: "This file cannot be read for now, nor the answers that come in: call the patient, and tell whoever runs vigilits.",
   keysAway: "The key store does not answer: no content can be read or written for now.",
   trailAway: "The access trail does not answer: without it, no content is shown.",
   denied: "You have no right to the followed patients of this region.",
@@ -63,6 +64,7 @@ export const en: PatientWords = {
   nobodyHasIt: (age) => `nobody has had it for ${age}`,
   unread: (n) => `${n} unread message${s(n)}`,
   memosDue: (n) => `${n} memo${s(n)} due`,
+  unreadable: "file cannot be read: call",
   muted: (time) => `a rule is muted until ${time}`,
   suggestion: (care) => `Suggested: ${care}`,
   status: {

@@ -21,6 +21,7 @@ export const fr = {
   notADevice: "Aide à la décision pour les soignants, pas un dispositif médical certifié. Elle ne remplace ni l’examen ni le 15.",
   arriving: "Les dossiers arrivent…",
   failed: "Le serveur n’a pas répondu. Nouvel essai dans quelques secondes.",
+  fileUnreadable: "Ce dossier ne peut pas être lu pour l’instant, ni les réponses qui arrivent : appelez la personne, et prévenez qui exploite vigilits.",
   keysAway: "Le coffre des clés ne répond pas : aucun contenu ne peut être lu ni écrit pour l’instant.",
   trailAway: "Le registre des accès ne répond pas : sans lui, aucun contenu n’est montré.",
   denied: "Vous n’avez pas de droit sur les patients suivis de cette région.",
@@ -66,6 +67,7 @@ export const fr = {
   nobodyHasIt: (age: string) => `sans personne depuis ${age}`,
   unread: (n: number) => `${n} message${s(n)} non lu${s(n)}`,
   memosDue: (n: number) => `${n} pense-bête${s(n)} échu${s(n)}`,
+  unreadable: "dossier illisible : appelez",
   muted: (time: string) => `règle en sourdine jusqu’à ${time}`,
   suggestion: (care: string) => `Suggéré : ${care}`,
   status: {
