@@ -59,6 +59,11 @@ class FollowupView(Protocol):
         """Return the pathways by `<id>/<version>`, as published."""
         ...
 
+    @property
+    def due(self) -> Mapping[str, int]:
+        """Return when something next happens to each patient by time alone (ms), as folded."""
+        ...
+
     async def append(self, event: Event) -> None:
         """Return once the event is on the shard's own log; raise LogAway or UnknownTopic, after a bounded wait."""
         ...
@@ -121,10 +126,17 @@ class Eraser:
         return len(due)
 
     def due(self) -> list[Patient]:
-        """Return whose time has come, by the shard's clock; who was waiting longest comes first."""
-        clock = self._view.clock
-        found = [(each.erase_at, each) for each in self._view.patients.values() if each.erase_at is not None]
-        return [patient for at, patient in sorted(found, key=lambda pair: pair[0]) if at <= clock]
+        """Return whose time has come, by the shard's clock; who was waiting longest comes first.
+
+        Not who has something due that was not run yet: it may raise an alert, which holds the erasure back.
+        """
+        clock, runs = self._view.clock, self._view.due
+        found = [
+            (each.erase_at, each)
+            for each in self._view.patients.values()
+            if each.erase_at is not None and each.erase_at <= clock < runs.get(each.id, clock + 1)
+        ]
+        return [patient for _, patient in sorted(found, key=lambda pair: pair[0])]
 
     def _destroy(self, patients: list[Patient], now: int) -> int:
         destroyed = self._keys.destroy_many((patient.key for patient in patients), now)

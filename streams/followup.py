@@ -340,6 +340,11 @@ class Followed:
         return self._shard.held.patients
 
     @property
+    def due(self) -> Mapping[str, int]:
+        """Return when something next happens by time alone (ms) to each patient, and to each message, as folded."""
+        return self._shard.held.due
+
+    @property
     def charts(self) -> Mapping[str, Sealed]:
         """Return the patients' charts by pseudonym, sealed as they are stored."""
         return self._shard.held.sealed
