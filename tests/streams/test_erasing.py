@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.events import Event, PatientErased
+from domain.followup.pathway import Pathway
 from domain.followup.patient import Patient
 from event_log.log import LogAway
 from people.keys import FILE, Awaited, Erased, Keys, pseudonym
@@ -32,6 +33,7 @@ class Followed:
         self.patients = {patient.id: patient for patient in patients}
         self.clock = clock
         self.due: dict[str, int] = {}
+        self.pathways: dict[str, Pathway] = {}
         self.log: list[Event] = []
         self.folds, self.away = True, False
         self.told = asyncio.Event()
@@ -93,7 +95,7 @@ async def test_time_is_the_shard_s_so_a_machine_whose_clock_is_ahead_erases_nobo
 
 
 async def test_who_has_something_due_that_was_not_run_yet_is_not_erased_before_it_is(home: Home) -> None:
-    """It may raise an alert, which holds the erasure back: thousands are due at nine, and a record runs some hundreds."""
+    """It may raise an alert, which holds the erasure back; and what one record runs of thousands is some hundreds."""
     due = home.patient(OVER)
     view = Followed([due], OVER)
     view.due[due.id] = OVER
