@@ -1,5 +1,7 @@
 """What people of a circle do for a patient, as a draft takes it in: joining, pausing, calling, writing, thinking of."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from domain.capacity.fold import APPLIED, Said
@@ -25,7 +27,8 @@ from domain.followup.patient import Member, Patient, Status
 from domain.followup.schedule import DAY_MS
 from domain.places import Words
 
-MOST_MEMBERS = 50
+MOST_MEMBERS = 500  # whoever stays: a tracing team is a circle
+MOST_GUESTS = 100  # beside them: a full circle keeps nobody out in an emergency
 MOST_SENT_AWAY = 50
 MOST_MEMOS = 50
 MOST_CODES = 5  # within an hour
@@ -63,7 +66,7 @@ class Circle(Answering):
         circle = (*kept, *(member for member in added.values() if member.subject not in gone))
         if not any(member.until is None for member in circle):
             return refused("circle: somebody has to stay")
-        if len(circle) > MOST_MEMBERS:
+        if _staying(circle) > MOST_MEMBERS:
             return refused(f"circle: at most {MOST_MEMBERS}")
         before = {member.subject for member in patient.circle}
         for member in event.add:
@@ -87,8 +90,8 @@ class Circle(Answering):
         if is_member(patient, by, self.clock):
             return refused("in the circle already")
         others = tuple(member for member in patient.circle if member.subject != by)
-        if len(others) >= MOST_MEMBERS:
-            return refused(f"circle: at most {MOST_MEMBERS}")
+        if len(others) - _staying(others) >= MOST_GUESTS:
+            return refused(f"circle: at most {MOST_GUESTS} for a while")
         guest = Member(by, "samu", event.until)
         line = Line(id=event.id, at=self.clock, what="glass_broken", by=by, until=event.until, text=event.reason)
         self.tell_story(patient.id, line)
@@ -112,8 +115,8 @@ class Circle(Answering):
         if by in patient.sent_away:
             return refused("not in the circle")
         others = tuple(member for member in patient.circle if member.subject != by)
-        if len(others) >= MOST_MEMBERS:
-            return refused(f"circle: at most {MOST_MEMBERS}")
+        if len(others) - _staying(others) >= MOST_GUESTS:
+            return refused(f"circle: at most {MOST_GUESTS} for a while")
         line = Line(id=event.id, at=self.clock, what="joined", by=by, to=by, detail="on_call", until=event.until)
         self.tell_story(patient.id, line)
         self.word(patient, f"on-call/{event.id}", self.clock, (*circle_of(patient), *event.tell), ON_CALL_WORDS)
@@ -246,3 +249,7 @@ class Circle(Answering):
         self.message(patient, "code", "code", event.id, channels=first, at=self.clock, give_up_at=event.give_up_at)
         self.put(replace(patient, codes=codes | {event.id: self.clock}))
         return APPLIED
+
+
+def _staying(circle: Sequence[Member]) -> int:
+    return sum(1 for member in circle if member.until is None)

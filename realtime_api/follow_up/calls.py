@@ -12,6 +12,7 @@ from starlette.responses import Response
 from domain.alerts.routing import Zone
 from domain.events import PatientEnrolled, Source
 from domain.followup.chart import File
+from domain.followup.circle import MOST_MEMBERS
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Channel, Member
 from people.trail import Act
@@ -34,7 +35,6 @@ from realtime_api.sign_in import Desk
 DOOR = "calls"
 CALLS = f"{REGION}/calls"
 MOST_CALLS = 500  # opened at once, each of them an entry of the trail
-MOST_TEAM = 50  # tracing agents in a circle, whoever brought the list among them
 ROWS_AT_ONCE, ROWS_A_SECOND = 1_000, 0.2  # of lists that one person brings: two whole ones, then 720 an hour. ⚠ OWN
 LONGEST_PATHWAY = 100  # characters
 USUAL_ZONE = "Europe/Paris"
@@ -111,7 +111,7 @@ class CallDoors:
             for subject, grants in place.capacity.grants.items()
             if subject != place.subject and may_be_member(grants, place.capacity.code, now, "tracing_agent", "")
         )
-        return tuple(Member(subject, "tracing_agent") for subject in (place.subject, *others)[:MOST_TEAM])
+        return tuple(Member(subject, "tracing_agent") for subject in (place.subject, *others)[:MOST_MEMBERS])
 
     async def _judge(
         self,

@@ -128,7 +128,11 @@ class LinkDoors:
             self._count("answer", said)
             folded = answering.settle(said)
         except Problem as problem:
-            raise self._gone(request, problem) from None
+            if problem.kind != "too-many-corrections" or source != self.source(patient):
+                raise self._gone(request, problem) from None
+            # What is graver is taken however often it is corrected: to say that this was not would tell whoever holds
+            # the link how grave the slot is.
+            folded = True
         held = hub.patients.get(patient.id, patient)
         state = held.slots.get(slot) if folded else None
         call_15 = state is not None and says_15(place.pathway, held.zone, state.colour, self.now())

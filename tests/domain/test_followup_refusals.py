@@ -82,11 +82,11 @@ def of(day: FollowUp) -> str:
         ("exists already", {}),
         ("unknown pathway", {"patient": "p9", "pathway": "small/9"}),
         ("nobody did it", {"patient": "p9", "source": None}),
-        ("circle: from 1 to 50 are needed", {"patient": "p9", "circle": ()}),
-        ("circle: from 1 to 50 are needed", {"patient": "p9", "circle": (Member("guest", "samu", until=START * 2),)}),
+        ("circle: from 1 to 500 are needed", {"patient": "p9", "circle": ()}),
+        ("circle: from 1 to 500 are needed", {"patient": "p9", "circle": (Member("guest", "samu", until=START * 2),)}),
         (
-            "circle: from 1 to 50 are needed",
-            {"patient": "p9", "circle": tuple(Member(f"n{n}", "nurse") for n in range(51))},
+            "circle: from 1 to 500 are needed",
+            {"patient": "p9", "circle": tuple(Member(f"n{n}", "nurse") for n in range(501))},
         ),
         ("too late", {"patient": "p9", "not_after": START - 1}),
         ("another region's", {"patient": "p9", "region": "ailleurs"}),
@@ -234,7 +234,7 @@ def test_there_are_so_many_mutes_at_once_and_the_same_rule_is_muted_anew() -> No
             "until: whoever comes into a circle stays until they leave",
             {"add": (Member("guest", "nurse", until=START + HOUR_MS),)},
         ),
-        (CircleChanged, "circle: at most 50", {"add": tuple(Member(f"n{n}", "nurse") for n in range(60))}),
+        (CircleChanged, "circle: at most 500", {"add": tuple(Member(f"n{n}", "nurse") for n in range(600))}),
         (GlassBroken, "nobody did it", {"by": None, "until": START + HOUR_MS}),
         (GlassBroken, "until: must be to come, and within 60 minutes", {"by": "regulator", "until": START}),
         (
@@ -360,3 +360,21 @@ def test_content_of_another_kind_is_a_dead_letter_that_says_nothing_of_it() -> N
 def _answers(id_: str, at: int) -> Event:
     source = Source(HIMSELF, "api")
     return AnswersGiven(id=id_, received_at=at, source=source, patient=PATIENT, slot="1-0900", answers=sealed())
+
+
+def test_a_full_circle_keeps_nobody_out_in_an_emergency() -> None:
+    day = FollowUp(circle=tuple(Member(f"n{n}", "nurse") for n in range(500)))
+    for n in range(100):
+        day.event(GlassBroken, by=f"regulator-{n}", until=START + HOUR_MS, reason=sealed())
+    assert len(day.patient.circle) == 600
+    refuses(
+        day,
+        GlassBroken,
+        "circle: at most 100 for a while",
+        by="regulator-x",
+        until=START + HOUR_MS,
+        reason=sealed(),
+    )
+    day.event(CircleChanged, by="n0", remove=("n1",))
+    day.event(CircleChanged, by="n0", add=(Member("n1", "nurse"),))
+    refuses(day, CircleChanged, "circle: at most 500", by="n0", add=(Member("stranger", "nurse"),))

@@ -174,6 +174,16 @@ async def test_a_list_opens_a_file_a_row_and_says_what_is_wrong_with_the_others(
     assert home.patient(rows[2]["id"]).channels == ("sms",)
 
 
+async def test_every_agent_of_the_region_is_in_the_circle_of_a_list(home: FollowedHouse) -> None:
+    for number in range(60):
+        await home.grant(f"agent-{number:03}", "tracing_agent", "ici")
+    await home.settled()
+    patient = home.patient((await bring(home)).json()["rows"][0]["id"])
+    assert len(patient.circle) == 62
+    calls = (await home.get("agent-059", CALLS)).json()["calls"]
+    assert patient.id in {each["id"] for each in calls}
+
+
 async def test_the_same_list_again_opens_no_second_file(home: FollowedHouse) -> None:
     rows = (await bring(home)).json()["rows"]
     again = (await bring(home)).json()["rows"]
