@@ -21,7 +21,7 @@ from domain.events import (
 )
 from domain.followup.alerting import HOUR_MS, SLACK_MS, refused
 from domain.followup.answering import Answering
-from domain.followup.chart import File
+from domain.followup.chart import Consent, File
 from domain.followup.holding import Line, circle_of, is_member, whose
 from domain.followup.patient import Member, Patient, Status
 from domain.followup.schedule import DAY_MS
@@ -177,6 +177,11 @@ class Circle(Answering):
             return APPLIED
         self.tell_story(patient.id, line)
         if event.outcome == "agreed":
+            chart = self.chart(patient.id)
+            if chart is not None and chart.file.consent is None:
+                # What they agreed to is what the caller read to them, which a version of the pathway never changes.
+                consent = Consent(text_version=patient.pathway, given_at=at, recorded_by=by)
+                self.put_chart(patient.id, replace(chart, file=replace(chart.file, consent=consent)))
             patient = self.begin_slots(replace(patient, status="followed", call_at=None), at)
         else:
             patient = replace(patient, call_at=event.next_at or at + CALL_AGAIN_MS)

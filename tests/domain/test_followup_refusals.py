@@ -26,6 +26,7 @@ from domain.events import (
     SummaryGiven,
     TeleconsultationStarted,
 )
+from domain.followup.chart import Consent
 from domain.followup.fold import fold
 from domain.followup.pathway import FirstCall
 from domain.followup.patient import Member
@@ -378,3 +379,20 @@ def test_a_full_circle_keeps_nobody_out_in_an_emergency() -> None:
     day.event(CircleChanged, by="n0", remove=("n1",))
     day.event(CircleChanged, by="n0", add=(Member("n1", "nurse"),))
     refuses(day, CircleChanged, "circle: at most 500", by="n0", add=(Member("stranger", "nurse"),))
+
+
+def test_what_is_agreed_to_on_the_telephone_is_on_file_with_the_version_of_what_was_read() -> None:
+    day = FollowUp(pathway(first_call=FirstCall(words("Bonjour"))))
+    day.event(CallMade, by=NURSE, outcome="unreachable")
+    assert day.chart.file.consent is None
+    at = day.event(CallMade, by=NURSE, outcome="agreed")
+    assert at.outcome == "applied"
+    assert day.chart.file.consent == Consent(day.patient.pathway, day.now, NURSE)
+
+
+def test_a_form_that_was_signed_before_a_call_stays_on_file() -> None:
+    signed = Consent("form-2", START - DAY_MS, NURSE, by="representative", representative="Lou", capacity="tutor")
+    day = FollowUp(pathway(first_call=FirstCall(words("Bonjour"))))
+    day.change_file(consent=signed)
+    day.event(CallMade, by=NURSE, outcome="agreed")
+    assert day.chart.file.consent == signed
