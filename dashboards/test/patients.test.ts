@@ -183,10 +183,10 @@ describe("thresholds", () => {
   it("become bands of the curve, by default or own", () => {
     const own = { thresholds: { "oximetry/samu": { value: 90, reason: "BPCO" } } };
     expect(bandsOf(pathway, own, "sat")).toEqual([
-      { id: "home-cov/spo2", side: "below", value: 94, colour: "red", own: false },
-      { id: "oximetry/samu", side: "below", value: 90, colour: "red", own: true },
+      { id: "home-cov/spo2", side: "below", test: "at_most", value: 94, colour: "red", own: false },
+      { id: "oximetry/samu", side: "below", test: "below", value: 90, colour: "red", own: true },
     ]);
-    expect(bandsOf(pathway, {}, "temp")).toEqual([{ id: "flag/fever", side: "above", value: 38.5, colour: "yellow", own: false }]);
+    expect(bandsOf(pathway, {}, "temp")).toEqual([{ id: "flag/fever", side: "above", test: "at_least", value: 38.5, colour: "yellow", own: false }]);
   });
 });
 

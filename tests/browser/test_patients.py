@@ -274,7 +274,8 @@ def test_behind_each_point_are_its_answers_what_was_said_first_and_why(visit: Vi
     assert names == ["Température", "Saturation", "Fréquence respiratoire", "Pouls", "Tension systolique"]
     saturation = page.locator('.curve-of[data-item="spo2"]')
     expect(saturation.locator(".curve-now")).to_have_text(re.compile(r"91.%.d’abord 92.%"))
-    expect(saturation.locator(".band-words")).to_contain_text("seuil par défaut")
+    expect(saturation.locator(".band-words")).to_contain_text(re.compile(r"jusqu’à 94.% : rouge \(seuil par défaut\)"))
+    expect(saturation.locator(".band-words")).to_contain_text(re.compile(r"sous 95.% : rouge"))
     expect(page.locator(".slot-detail")).to_contain_text("1 correction")
     expect(page.locator(".answers tr", has_text="Saturation")).to_contain_text(re.compile(r"91.%\s*92.%"))
     reasons = page.locator(".explained .findings")

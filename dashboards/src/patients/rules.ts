@@ -85,6 +85,8 @@ export interface Band {
   id: string;
   /** The side of the limit that the rule speaks of. */
   side: "above" | "below";
+  /** How a number is compared with the limit: where that itself counts, the words say so. */
+  test: Threshold["test"];
   value: number;
   colour: Colour;
   own: boolean;
@@ -97,6 +99,7 @@ export function bandsOf(pathway: Pathway, file: Pick<PatientFile, "thresholds">,
     .map((threshold) => ({
       id: threshold.id,
       side: threshold.test === "at_least" ? "above" : "below",
+      test: threshold.test,
       colour: threshold.colour,
       ...inForce(threshold, file.thresholds?.[threshold.id]?.value),
     }));

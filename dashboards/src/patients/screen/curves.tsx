@@ -72,7 +72,7 @@ function OneCurve({ pathway, series, axis, width, slots, chosen, choose, isLast 
   const values = series.points.map(({ value }) => value);
   const last = series.points.at(-1);
   const bandText = series.bands
-    .map(({ side, value, colour, own }) => (side === "above" ? words.bandAbove : words.bandBelow)(figure(value), words.colours[colour].toLowerCase(), rules.whose[own ? "own" : "default"]))
+    .map(({ test, value, colour, own }) => words.band[test](figure(value), words.colours[colour].toLowerCase(), rules.whose[own ? "own" : "default"]))
     .join(" ; ");
   const says = last ? words.curveSays(name, figure(Math.min(...values)), figure(Math.max(...values)), figure(last.value)) : `${name}${words.colon}${words.noDevice}`;
   const days = daysOf(axis);

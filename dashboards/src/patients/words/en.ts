@@ -214,8 +214,11 @@ export const en: PatientWords = {
   curves: "Curves",
   curvesNone: "No measure to draw.",
   curveSays: (name, low, high, last) => `${name}: from ${low} to ${high}, last value ${last}`,
-  bandAbove: (value, colour, whose) => `from ${value}: ${colour} (${whose})`,
-  bandBelow: (value, colour, whose) => `below ${value}: ${colour} (${whose})`,
+  band: {
+    at_least: (value, colour, whose) => `from ${value}: ${colour} (${whose})`,
+    at_most: (value, colour, whose) => `up to ${value}: ${colour} (${whose})`,
+    below: (value, colour, whose) => `below ${value}: ${colour} (${whose})`,
+  },
   noDevice: "no device",
   slots: "Questionnaires",
   slotOf: (day, time) => `D${day} ${time}`,

@@ -221,8 +221,11 @@ export const fr = {
   curves: "Courbes",
   curvesNone: "Aucune mesure à dessiner.",
   curveSays: (name: string, low: string, high: string, last: string) => `${name} : de ${low} à ${high}, dernière valeur ${last}`,
-  bandAbove: (value: string, colour: string, whose: string) => `à partir de ${value} : ${colour} (${whose})`,
-  bandBelow: (value: string, colour: string, whose: string) => `sous ${value} : ${colour} (${whose})`,
+  band: {
+    at_least: (value: string, colour: string, whose: string) => `à partir de ${value} : ${colour} (${whose})`,
+    at_most: (value: string, colour: string, whose: string) => `jusqu’à ${value} : ${colour} (${whose})`,
+    below: (value: string, colour: string, whose: string) => `sous ${value} : ${colour} (${whose})`,
+  },
   noDevice: "pas l’appareil",
   slots: "Questionnaires",
   slotOf: (day: number, time: string) => `J${day} ${time}`,
