@@ -44,12 +44,14 @@ class Grouping(Telling):
         """Let an alert be as it is after a step of its life, and its groups follow."""
         alert, before = step.alert, self.alerts.get(step.alert.id)
         held = HeldAlert(alert=alert, shard=shard) if before is None else replace(before, alert=alert, shard=shard)
-        adrift = held.adrift and step.what in ("commented", "eased")
+        adrift = held.adrift and step.what in ("commented", "eased", "replanned")
         held = replace(held, epoch=epoch, comments=held.comments + (step.what == "commented"), adrift=adrift)
         self.note((alert.id,), Entry(at=step.at, what=step.what, by=step.by, to=step.to, text=step.text))
         self._count(step, before)
         if alert.status == "resolved" and (before is None or not is_over(before) or step.what == "judged"):
             self.past.put(alert.id, _past(alert))
+        if step.what == "replanned" and before is not None:
+            self._tell_newcomers(held, before.alert.plan)
         self._move(before, held, step.what, route=step.what in _ROUTED or before is None)
         if step.what == "handed_over" and step.to and step.to != step.by:  # who takes it over is there
             self._hand_over(held, step.to)
@@ -513,6 +515,15 @@ class Grouping(Telling):
             if group is not None and group.status in IN_TELLING and group.next_step < len(plan):
                 self.put_group(replace(group, next_at=self.clock))
 
+    def _tell_newcomers(self, held: HeldAlert, plan: tuple[ChainStep, ...]) -> None:
+        """Let whom another plan names be told at once, beside the chain, where it has come past their turn."""
+        for id_ in held.groups:
+            group = self.groups.get(id_)
+            if group is None or group.route != PLANNED or group.status not in IN_TELLING:
+                continue
+            waits = len([step for step in plan[: group.next_step] if step.wait_s is not None])
+            self.put_group(self.tell_beside(group, _named_within(held.alert.plan, waits)))
+
     def _replan(self, held: HeldAlert) -> None:
         """Let the telling of an alert whose plan is another one now go on with whoever was not told yet."""
         for id_ in held.groups:
@@ -526,6 +537,17 @@ class Grouping(Telling):
         if kept is not None and kept.next_step:
             group = replace(group, kept=replace(kept, next_step=place, loops=0))
         return replace(group, next_step=place, loops=0) if group.next_step else group
+
+
+def _named_within(plan: tuple[ChainStep, ...], waits: int) -> list[str]:
+    """Return the people whom a plan names before so many of its waits are over."""
+    named = []
+    for step in plan:
+        if step.wait_s is not None:
+            waits -= 1
+        elif step.person is not None and waits > 0:
+            named.append(step.person)
+    return named
 
 
 def _past(alert: Alert) -> Past:

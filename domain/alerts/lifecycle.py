@@ -20,6 +20,7 @@ What = Literal[
     "reopened",  # taken in, and its time is over while the condition still holds, or the severity rose meanwhile
     "taken",  # somebody has it
     "handed_over",  # and gave it to somebody else
+    "replanned",  # others than before are told of it: a patient's circle changed
     "commented",
     "judged",  # what came of it was said after it was over
     "resolved",

@@ -300,6 +300,17 @@ class Telling(Holding):
         webhooks = tuple(name for name in branch.webhooks if f"{WEBHOOK}:{name}" not in know)
         return self._beside(group, round_, alerts, reason, webhooks)
 
+    def tell_beside(self, group: Group, people: Iterable[str]) -> Group:
+        """Return the group once those of these are told of it who were not; the chain keeps its place and time."""
+        alerts = self.open_alerts(group)
+        if not alerts:
+            return group
+        round_ = Round(group, alerts[0].severity)
+        for person in people:
+            if person not in group.to:
+                self._address(round_, person)
+        return self._beside(group, round_, alerts, "first")
+
     def _tell_handed(self, group: Group, person: str) -> Group:
         """Return the group once somebody is told of what was handed over to them."""
         group = replace(group, handed={each: at for each, at in group.handed.items() if each != person})

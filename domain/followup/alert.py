@@ -28,6 +28,8 @@ Happening = Literal[
     "worsens",  # and then red
     "greener",  # a later answer is less grave
     "silence",  # nothing more is answered
+    "circle",  # others belong to the circle now, and are told of it
+    "left",  # whoever took it belongs to the circle no longer
     "over",  # the follow-up is paused, stopped or at its end
     "expires",  # the instant at which whoever took it wanted to look again has passed
     "seen",  # somebody saw a message of it: that buys one delay
@@ -53,6 +55,7 @@ PATIENT_NEXT: Mapping[tuple[Status | None, Happening], Then] = {
     ("firing", "worsens"): Then("firing", "worsened"),
     ("firing", "greener"): Then("firing"),
     ("firing", "silence"): Then("firing"),
+    ("firing", "circle"): Then("firing", "replanned"),
     ("firing", "over"): Then("firing"),
     ("firing", "seen"): Then("firing"),
     ("firing", "take"): Then("acknowledged", "taken"),
@@ -62,6 +65,8 @@ PATIENT_NEXT: Mapping[tuple[Status | None, Happening], Then] = {
     ("acknowledged", "worsens"): Then("firing", "reopened"),
     ("acknowledged", "greener"): Then("acknowledged"),
     ("acknowledged", "silence"): Then("acknowledged"),
+    ("acknowledged", "circle"): Then("acknowledged", "replanned"),
+    ("acknowledged", "left"): Then("firing", "reopened"),
     ("acknowledged", "over"): Then("acknowledged"),
     ("acknowledged", "seen"): Then("acknowledged"),
     ("acknowledged", "expires"): Then("firing", "reopened"),

@@ -1,21 +1,31 @@
 """Slots as a draft drives them: asked, reminded, not answered, closed; every step at its instant, and once."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
+from domain.alerts.lifecycle import Step as Stage
 from domain.alerts.notice import Reason
 from domain.capacity.fold import HOUR_MS
-from domain.followup.alerting import Alerting
+from domain.followup.alert import told_as
+from domain.followup.alerting import NO_ANSWER, Alerting
 from domain.followup.chart import SlotContent
-from domain.followup.crossing import Count
+from domain.followup.crossing import Count, Stepped
+from domain.followup.ending import notice_id
 from domain.followup.holding import HOUR, Line, circle_of, members, next_hour
 from domain.followup.pathway import Colour
-from domain.followup.patient import Patient, SlotState
+from domain.followup.patient import Channel, Patient, SlotState
+from domain.followup.plan import plan_of
 from domain.followup.schedule import Due, Step, no_answer, steps
-from domain.followup.times import is_asked, next_of_slot, tell_at
+from domain.followup.score import VERSION, Finding
+from domain.followup.times import STEPS, is_asked, next_of_slot, tell_at
 from domain.places import Words
 
+ASKING: tuple[Step, ...] = ("due", "remind", "remind_again")
 MOST_SLOTS = 10  # whose state is kept in clear
 SHARDS = 4  # of a region
+NOT_REACHED = "not-reached"  # the value of a finding that nobody answered, where no question went out
+EVERY_CHANNEL: tuple[Channel, ...] = ("sms", "smtp")
 
 SITTING_WORDS = Words(fr="Des réponses de résidents sont attendues", en="Residents’ answers are awaited")
 MEMO_WORDS = Words(fr="Un mémo est à échéance", en="A memo is due")
@@ -32,7 +42,7 @@ class Asking(Alerting):
             self._count(at)
             return
         if timer in self.outbox:
-            self.withdraw([timer])
+            self._run_out([timer], at)
             return
         patient = self.patients.get(timer)
         if patient is None:
@@ -57,15 +67,32 @@ class Asking(Alerting):
             circle = tuple(member for member in patient.circle if member.until is None or member.until > at)
             there = {member.subject for member in circle}
             read = {subject: upto for subject, upto in patient.read.items() if subject in there}
-            patient = replace(patient, circle=circle, read=read)
+            patient = self.retold(patient, replace(patient, circle=circle, read=read), at)
         told_at = tell_at(patient, self.pathways.get(patient.pathway))
         if told_at is not None and told_at <= at:
             patient = self.tell_of_erasure(patient, at)
         return patient
 
+    def retold(self, before: Patient, patient: Patient, at: int, *, by: str | None = None) -> Patient:
+        """Return the patient whose circle is another than before: an open alert is told to whoever belongs to it now.
+
+        Where whoever has it is there no longer, nobody has it.
+        """
+        held = patient.alert
+        if held is None:
+            return patient
+        if held.taken_by is not None and all(member.subject != held.taken_by for member in patient.circle):
+            return self.happens(patient, "left", at, by=by)
+        pathway = self.pathway_of(patient)
+        plan = plan_of(pathway, patient, held.colour, held.planned_at)
+        if plan != plan_of(pathway, before, held.colour, held.planned_at):
+            told = told_as(patient, held, region=self.region, at=at, plan=plan)
+            self.cross(Stepped(Stage(what="replanned", at=at, alert=told, by=by)))
+        return patient
+
     def _next_step(self, patient: Patient, due: Due, at: int) -> Patient:
         step = steps(due)[patient.asked].step
-        patient = replace(patient, asked=patient.asked + 1)
+        patient = replace(self.reckoned(patient), asked=patient.asked + 1)
         if step == "no_answer":
             return self._miss(patient, due, at)
         if step == "due":
@@ -75,38 +102,62 @@ class Asking(Alerting):
                 to = members(patient, ("ehpad", "nurse")) or circle_of(patient)
                 self.word(patient, f"{due.slot}/remind", at, to, SITTING_WORDS, "warning")
         else:
-            self._send(patient, due, step, at)
+            return self._send(patient, due, step, at)
         return patient
 
     def _ask(self, patient: Patient, due: Due, at: int) -> Patient:
-        if self.pathway_of(patient).answered_by != "staff":
-            self._send(patient, due, "due", at)
-        return keep_slot(patient, due.slot, SlotState("open", due.due_at))
+        patient = keep_slot(patient, due.slot, SlotState("open", due.due_at))
+        if self.pathway_of(patient).answered_by == "staff" or not patient.channels:
+            return patient
+        state = replace(patient.slots[due.slot], reached=False)
+        return self._send(keep_slot(patient, due.slot, state), due, "due", at)
 
-    def _send(self, patient: Patient, due: Due, step: Step, at: int) -> None:
-        """Let a patient be asked on their first channel, or reminded on all of them."""
+    def _send(self, patient: Patient, due: Due, step: Step, at: int) -> Patient:
+        """Let a patient be asked on their first channel, or reminded on all of them: by one message on each.
+
+        What was not sent by then says no more than this one: after an outage nobody gets all of them at once.
+        """
         reason: Reason = "questionnaire" if step == "due" else "reminder"
         channels = patient.channels[:1] if step == "due" else patient.channels
-        number = ("due", "remind", "remind_again").index(step)
-        sent: dict[str, int] = {"at": at, "give_up_at": due.closes_at, "number": number}
-        self.message(patient, reason, due.slot, step, channels=channels, **sent)
+        self.withdraw(self._asking(patient, due, channels))
+        self.message(
+            patient,
+            reason,
+            due.slot,
+            step,
+            channels=channels,
+            at=at,
+            give_up_at=due.closes_at,
+            number=ASKING.index(step),
+        )
+        state = patient.slots.get(due.slot)
+        if state is None or state.reached:
+            return patient
+        asked_by = tuple(dict.fromkeys((*state.asked_by, *channels)))
+        return keep_slot(patient, due.slot, replace(state, asked_by=asked_by))
 
     def _miss(self, patient: Patient, due: Due, at: int) -> Patient:
-        """Let a slot that nobody answered be a finding; a late answer is taken until it closes."""
-        self.hush(patient)
+        """Let a slot that nobody answered be a finding; a late answer is taken until it closes.
+
+        Whom no message reached was never asked: what is on its way to them is left there until then.
+        """
+        reached = is_reached(patient, due)
+        if reached:
+            self.hush(patient)
         chart = self.chart(patient.id)
         symptoms = None if chart is None else chart.file.symptoms_day
         colour = no_answer(self.pathway_of(patient).no_answer, last_answered(patient), due, symptoms)
-        patient = keep_slot(patient, due.slot, SlotState("missed", due.due_at, colour=colour))
+        patient = keep_slot(patient, due.slot, SlotState("missed", due.due_at, colour=colour, reached=reached))
         patient = replace(patient, colour=colour, colour_at=at, incomplete=False)
         if chart is not None:
             self.slots[(patient.id, due.slot)] = SlotContent(slot=due.slot, day=due.day)
         self.tell_story(patient.id, Line(id=due.slot, at=at, what="missed", detail=due.slot))
-        return self.missed(patient, due.slot, colour, at)
+        found = Finding(NO_ANSWER, VERSION, colour, value=None if reached else NOT_REACHED)
+        return self.judge(patient, due.slot, [found], at)
 
     def _close_slot(self, patient: Patient, due: Due, at: int) -> Patient:
         """Close a slot, and wait for the next one; after the last one the follow-up has ended."""
-        self.hush(patient)
+        self._run_out(self._asking(patient, due, EVERY_CHANNEL), at)
         state = patient.slots.get(due.slot)
         if patient.status != "calling" and (state is None or state.state == "open"):
             patient = keep_slot(patient, due.slot, SlotState("skipped", due.due_at))
@@ -115,21 +166,50 @@ class Asking(Alerting):
             return self.over(patient, "ended", at)
         return replace(patient, slot=after, asked=0)
 
+    # -- what is on its way
+
+    def _asking(self, patient: Patient, due: Due, channels: Iterable[Channel]) -> list[str]:
+        """Return the messages that ask for a slot and are still to be sent by these channels."""
+        ids = (notice_id(patient.id, due.slot, step, channel) for channel in channels for step in ASKING)
+        return [id_ for id_ in ids if id_ in self.outbox]
+
+    def _run_out(self, notices: Iterable[str], at: int) -> None:
+        """Let it be too late for messages: nobody was reached by them."""
+        for id_ in notices:
+            notice = self.outbox.get(id_)
+            if notice is not None and notice.group in self.patients:
+                self.tell_story(notice.group, Line(id=id_, at=at, what="not_reached", detail=notice.channel))
+            self.withdraw([id_])
+
+    def reckoned(self, patient: Patient) -> Patient:
+        """Return the patient with whether any message that asks for the open slot is on its way no longer."""
+        due = patient.slot
+        if due is None or is_reached(patient, due):
+            return patient
+        state = patient.slots[due.slot]
+        if all(self._asking(patient, due, (channel,)) for channel in state.asked_by):
+            return patient
+        return keep_slot(patient, due.slot, replace(state, reached=True, asked_by=()))
+
     # -- where it begins, and goes on
 
     def begin_slots(self, patient: Patient, at: int) -> Patient:
         """Return the patient with the slot that can be answered now, else the next one; without any it is over.
 
-        Reminders of before are left out, and so is that nobody answered: nobody had been asked. The question itself is
-        put now.
+        Reminders of before are left out, and so is that nobody answered, where nobody had been asked. The question
+        itself is put now, where it was not or reached nobody. Whoever was asked before a pause and did not answer is
+        given as much time after it as after the last reminder.
         """
         due = next((each for each in self.slots_of(patient) if each.closes_at > at), None)
         if due is None:
             return self.over(patient, "ended", at)
         state = patient.slots.get(due.slot)
         asked = sum(1 for step in steps(due) if step.at <= at)
+        if state is not None and state.state == "open" and asked == STEPS:
+            due = replace(due, no_answer_at=min(at + due.no_answer_at - due.remind_again_at, due.closes_at - 1))
+            asked = STEPS - 1
         patient = replace(patient, slot=due, asked=asked)
-        if asked and state is None and patient.status == "followed":
+        if asked and patient.status == "followed" and (state is None or (state.state == "open" and not state.reached)):
             patient = self._ask(patient, due, at)
         return patient
 
@@ -159,6 +239,12 @@ def keep_slot(patient: Patient, slot: str, state: SlotState) -> Patient:
     while len(slots) > MOST_SLOTS:
         del slots[next(name for name in slots if name != answered)]
     return replace(patient, slots=slots)
+
+
+def is_reached(patient: Patient, due: Due) -> bool:
+    """Return whether a slot was asked for by a message that went out, or otherwise than by messages."""
+    state = patient.slots.get(due.slot)
+    return state is None or state.reached
 
 
 def last_answered_slot(slots: dict[str, SlotState]) -> str | None:

@@ -68,18 +68,19 @@ class Circle(Answering):
             return refused("circle: somebody has to stay")
         if _staying(circle) > MOST_MEMBERS:
             return refused(f"circle: at most {MOST_MEMBERS}")
-        before = {member.subject for member in patient.circle}
+        before = {member.subject: member.role for member in patient.circle}
         for member in event.add:
-            if member.subject not in before | gone:
+            if member.subject not in gone and before.get(member.subject) != member.role:
                 line = Line(id=event.id, at=self.clock, what="joined", by=by, to=member.subject, detail=member.role)
                 self.tell_story(patient.id, line)
-        for subject in sorted(gone & before):
+        for subject in sorted(gone & before.keys()):
             self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="left", by=by, to=subject))
         read = {subject: upto for subject, upto in patient.read.items() if subject not in gone}
         back = {member.subject for member in event.add}
         away = [each for each in patient.sent_away if each not in gone | back]
-        away += sorted((gone & before) - {by})
-        self.put(replace(patient, circle=circle, read=read, sent_away=tuple(away[-MOST_SENT_AWAY:])))
+        away += sorted((gone & before.keys()) - {by})
+        now = replace(patient, circle=circle, read=read, sent_away=tuple(away[-MOST_SENT_AWAY:]))
+        self.put(self.retold(patient, now, self.clock, by=by))
         return APPLIED
 
     def break_glass(self, patient: Patient, event: GlassBroken) -> Said:
@@ -152,7 +153,7 @@ class Circle(Answering):
         if event.move == "pause":
             if patient.status != "followed":
                 return refused("paused" if patient.status == "paused" else "not followed yet")
-            patient = replace(self.hush(patient), status="paused")
+            patient = replace(self.hush(self.reckoned(patient)), status="paused")
         else:
             if patient.status != "paused":
                 return refused("not paused")
@@ -251,7 +252,17 @@ class Circle(Answering):
         if len(codes) >= MOST_CODES:
             return refused("too many codes")
         first = patient.channels[:1]
-        self.message(patient, "code", "code", event.id, channels=first, at=self.clock, give_up_at=event.give_up_at)
+        # Somebody waits for it before a page: it goes before the questionnaires of thousands, which are `info`.
+        self.message(
+            patient,
+            "code",
+            "code",
+            event.id,
+            channels=first,
+            at=self.clock,
+            give_up_at=event.give_up_at,
+            severity="warning",
+        )
         self.put(replace(patient, codes=codes | {event.id: self.clock}))
         return APPLIED
 

@@ -3,7 +3,9 @@
 from msgspec.structs import replace
 
 from domain.alerts.lifecycle import Step
+from domain.alerts.matching import end_of, within
 from domain.alerts.notice import Notice, Reason
+from domain.alerts.routing import Window
 from domain.alerts.rule import Severity
 from domain.capacity.fold import APPLIED, Said
 from domain.events import SummaryGiven
@@ -14,6 +16,8 @@ from domain.followup.patient import OVER, Channel, MemberRole, Patient, Status
 from domain.followup.schedule import DAY_MS
 from domain.places import Words
 
+STOPPED_KEPT_MS = DAY_MS  # ⚠ OWN: the circle hears of a stop before all is erased
+NIGHT = Window(start=20 * 60, end=8 * 60)  # ⚠ OWN: nobody is written to that it is over
 LONGEST_HELD_MS = 72 * 3_600_000  # for as long an open alert keeps content from being erased
 CONFIRM: tuple[MemberRole, ...] = ("physician", "coordinator")  # that a summary was received: nothing is kept then
 TOLD_WITHIN_MS = DAY_MS
@@ -69,13 +73,16 @@ class Ending(Holding):
         self.word(patient, status, at, circle_of(patient), OVER_WORDS[status], severity)
         if kept:
             first = patient.channels[:1]
-            self.message(patient, "end", "end", "end", channels=first, at=at, give_up_at=at + TOLD_WITHIN_MS)
+            due_at = end_of(NIGHT, patient.zone, at) if within(NIGHT, patient.zone, at) else at
+            give_up_at = due_at + TOLD_WITHIN_MS
+            self.message(patient, "end", "end", "end", channels=first, at=at, due_at=due_at, give_up_at=give_up_at)
         return patient
 
     def when_erased(self, patient: Patient, at: int) -> int:
         """Return when all of a patient whose follow-up is over is to be erased.
 
-        An open alert holds that back, and so does a mute, at whose end one may be raised.
+        An open alert holds that back, and so does a mute, at whose end one may be raised. A stop is no erasure: the
+        circle has a day to hear of it.
         """
         over_at = at if patient.over_at is None else patient.over_at
         wanted = over_at
@@ -83,6 +90,8 @@ class Ending(Holding):
             wanted = at
         elif patient.summary:
             wanted = over_at + self.pathway_of(patient).end.keep_days * DAY_MS
+        elif patient.status == "stopped":
+            wanted = over_at + STOPPED_KEPT_MS
         if patient.alert is not None:
             wanted = max(wanted, over_at + LONGEST_HELD_MS)
         if patient.muted_until is not None:
@@ -158,7 +167,9 @@ class Ending(Holding):
         channels: tuple[Channel, ...],
         at: int,
         give_up_at: int,
+        due_at: int | None = None,
         number: int = 0,
+        severity: Severity = "info",
     ) -> None:
         """Put messages to a patient in the outbox: what they say is written when they are sent, and names nothing."""
         for channel in channels:
@@ -169,14 +180,14 @@ class Ending(Holding):
                     alerts=(),
                     person=f"patient:{patient.id}",
                     channel=channel,
-                    severity="info",
+                    severity=severity,
                     reason=reason,
                     title=NOTHING,
                     text=NOTHING,
                     todo=NOTHING,
                     link="",
                     made_at=at,
-                    due_at=at,
+                    due_at=at if due_at is None else due_at,
                     give_up_at=give_up_at,
                     step=number,
                 )

@@ -49,6 +49,8 @@ class SlotState(msgspec.Struct, frozen=True, omit_defaults=True):
     at: int | None = None
     by: AnsweredBy | None = None
     corrections: int = 0
+    reached: bool = True  # False: no message that asks for it went out by now
+    asked_by: tuple[Channel, ...] = ()  # the channels that such a message was put on, while none went out
     alerted: Colour = "green"
 
 

@@ -66,6 +66,7 @@ def test_the_table_speaks_of_every_happening_while_an_alert_is_open() -> None:
         ("firing", "raised"),
         ("firing", "expires"),
         ("firing", "hand_over"),
+        ("firing", "left"),
         ("acknowledged", "raised"),
         ("acknowledged", "take"),
     }

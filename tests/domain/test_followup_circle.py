@@ -22,7 +22,7 @@ from domain.events import (
     SummaryGiven,
     TeleconsultationStarted,
 )
-from domain.followup.crossing import Word
+from domain.followup.crossing import Stepped, Word
 from domain.followup.holding import GONE
 from domain.followup.pathway import End, FirstCall, Pathway
 from domain.followup.patient import Member
@@ -32,6 +32,7 @@ from tests.follow_up_days import (
     DOCTOR,
     HOUR_MS,
     NURSE,
+    ORANGE,
     PATIENT,
     RED,
     WELL,
@@ -141,6 +142,50 @@ def test_who_was_sent_away_does_not_come_back_by_a_night_on_call() -> None:
 def _acts(day: FollowUp, by: str, act: str, **more: Any) -> Said:
     assert day.patient.alert is not None
     return day.event(PatientAlertActed, by=by, alert=day.patient.alert.id, act=act, **more)
+
+
+def last_plan(day: FollowUp) -> tuple[str, list[str]]:
+    """Return the last step of an alert that crossed, and the persons whom its plan names."""
+    step = [each.step for each in day.crossed() if isinstance(each, Stepped)][-1]
+    return step.what, [each.person for each in step.alert.plan if each.person]
+
+
+def test_an_open_alert_is_told_to_whoever_belongs_to_the_circle_now() -> None:
+    day = FollowUp().at("1 9:05")
+    day.answer(RED)
+    day.event(CircleChanged, add=(Member(AGENT, "coordinator"),), remove=(NURSE,))
+    assert last_plan(day) == ("replanned", [DOCTOR, AGENT])
+    assert day.patient.alert is not None
+    assert day.patient.alert.status == "firing"
+    told = day.told()
+    day.event(CircleChanged, add=(Member(AGENT, "coordinator"),))
+    assert day.told() == told, "nobody else is told by this one"
+
+
+def test_whoever_has_an_alert_and_leaves_has_it_no_longer() -> None:
+    day = FollowUp().at("1 9:05")
+    day.answer(RED)
+    assert _acts(day, NURSE, "take", check_at=instant("1 10:00")).outcome == "applied"
+    day.event(CircleChanged, remove=(NURSE,))
+    assert last_plan(day) == ("reopened", [DOCTOR])
+    assert day.patient.alert is not None
+    assert (day.patient.alert.status, day.patient.alert.taken_by) == ("firing", None)
+    day = FollowUp().at("1 9:05")
+    day.answer(ORANGE)
+    day.event(OnCallJoined, by="on-call", until=instant("1 10:00"))
+    _acts(day, "on-call", "take", check_at=instant("1 12:00"))
+    day.at("1 10:00")
+    assert (day.told(), day.patient.alert and day.patient.alert.taken_by) == (["fired", "taken", "reopened"], None)
+
+
+def test_whoever_has_an_alert_keeps_it_while_others_come_and_go() -> None:
+    day = FollowUp().at("1 9:05")
+    day.answer(RED)
+    _acts(day, NURSE, "take", check_at=instant("1 10:00"))
+    day.event(CircleChanged, add=(Member(AGENT, "coordinator"),), remove=(DOCTOR,))
+    assert last_plan(day) == ("replanned", [NURSE, AGENT])
+    assert day.patient.alert is not None
+    assert day.patient.alert.taken_by == NURSE
 
 
 # -- the thread, memos, teleconsultations, codes
@@ -258,7 +303,22 @@ def test_an_open_alert_holds_erasure_back_until_it_is_closed_and_72_hours_at_mos
     assert day.patient.erase_at == day.now + 72 * HOUR_MS
     day.at("1 15:00")
     _acts(day, DOCTOR, "close", outcome="acted")
-    assert day.patient.erase_at == day.now
+    assert day.patient.erase_at == instant("2 9:05"), "a day after the stop, at the soonest"
+
+
+def test_a_stop_is_no_erasure_and_the_circle_has_a_day_to_hear_of_it() -> None:
+    day = FollowUp(ERASED_AT_ITS_END).at("1 9:05")
+    day.answer(WELL)
+    day.event(FollowUpMoved, by=HIMSELF, move="stop")
+    assert day.patient.erase_at == day.now + DAY_MS
+
+
+def test_nobody_is_written_to_at_night_that_it_is_over() -> None:
+    for stopped, due in (("1 3:00", "1 8:00"), ("1 8:00", "1 8:00"), ("1 19:59", "1 19:59"), ("1 20:00", "2 8:00")):
+        day = FollowUp(since=instant("1 0:00")).at(stopped)
+        day.event(FollowUpMoved, by=HIMSELF, move="stop")
+        notice = day.state.outbox[f"{PATIENT}/end/end/sms"]
+        assert (notice.due_at, notice.give_up_at) == (instant(due), instant(due) + DAY_MS)
 
 
 def test_a_summary_keeps_it_until_its_receipt_or_the_end_of_the_delay() -> None:
@@ -283,14 +343,14 @@ def test_a_mute_holds_erasure_back_until_what_it_hid_is_judged() -> None:
     day = FollowUp(ERASED_AT_ITS_END).at("1 9:05")
     day.mute("flag/breath", 2)
     day.answer(RED)
-    day.event(FollowUpMoved, by=HIMSELF, move="stop")
+    day.event(FollowUpMoved, move="end", reason=sealed())
     assert day.patient.erase_at == instant("1 11:05") + 1
     day.at("1 12:00")
     assert day.told() == ["fired"]
     assert day.patient.erase_at == instant("1 9:05") + 72 * HOUR_MS
     day = FollowUp(ERASED_AT_ITS_END).at("1 9:05")
     day.mute("flag/breath", 2)
-    day.event(FollowUpMoved, by=HIMSELF, move="stop")
+    day.event(FollowUpMoved, move="end", reason=sealed())
     day.at("1 12:00")
     assert (day.told(), day.patient.erase_at) == ([], instant("1 11:05") + 1)
 

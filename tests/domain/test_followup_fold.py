@@ -8,6 +8,7 @@ import pytest
 from config.pathways import load
 from domain.events import (
     ChannelChanged,
+    CodeAsked,
     FollowUpMoved,
     NoticeAttempted,
     NoticeDelivered,
@@ -23,6 +24,7 @@ from tests.follow_up_days import (
     CIRCLE,
     DOCTOR,
     HOME,
+    HOUR_MS,
     NURSE,
     ORANGE,
     PATIENT,
@@ -163,9 +165,7 @@ def test_each_step_of_a_slot_is_at_its_instant_and_an_answer_takes_back_what_is_
     assert asked(day.at("1 9:00")) == ["1-0900/due/sms"]
     assert day.patient.slots["1-0900"].state == "open"
     day.at("1 10:00")
-    assert asked(day) == ["1-0900/due/sms", "1-0900/remind/sms", "1-0900/remind/smtp"]
-    day.event(NoticeDelivered, by=None, notice=f"{PATIENT}/1-0900/due/sms")
-    assert asked(day) == ["1-0900/remind/sms", "1-0900/remind/smtp"]
+    assert asked(day) == ["1-0900/remind/sms", "1-0900/remind/smtp"], "the reminder says all that the question would"
     day.answer(WELL)
     assert asked(day) == []
     day.at("2 8:00")
@@ -187,14 +187,57 @@ def test_an_answer_before_it_is_due_is_never_asked_for() -> None:
     assert day.patient.slot.slot == "2-0900"
 
 
+def arrives(day: FollowUp) -> FollowUp:
+    """Return the same, once all that is on its way to patients has been delivered."""
+    for id_ in sorted(day.state.outbox):
+        day.event(NoticeDelivered, by=None, notice=id_)
+    return day
+
+
 def test_no_answer_is_a_finding_orange_by_default() -> None:
-    day = FollowUp(content=file(symptoms_day=file().symptoms_day + 1)).at("1 12:00")  # type: ignore[operator]
+    day = arrives(FollowUp(content=file(symptoms_day=file().symptoms_day + 1)).at("1 9:00"))  # type: ignore[operator]
+    day.at("1 12:00")
     assert day.patient.slots["1-0900"].state == "missed"
     assert (day.patient.colour, day.patient.colour_at) == ("orange", instant("1 12:00"))
     assert asked(day) == [], "nobody is reminded of it any more"
     assert day.told() == ["fired"]
-    assert [finding.rule for finding in day.chart.why] == ["no-answer"]
+    assert [(finding.rule, finding.value) for finding in day.chart.why] == [("no-answer", None)]
     assert day.slots[PATIENT, "1-0900"].result is None
+
+
+def test_after_an_outage_a_patient_gets_one_message_a_channel_and_not_all_at_once() -> None:
+    day = FollowUp().at("1 11:00")
+    assert asked(day) == ["1-0900/remind_again/sms", "1-0900/remind_again/smtp"]
+
+
+def test_whom_no_question_reached_was_never_asked_and_still_is_when_it_goes_again() -> None:
+    day = FollowUp().at("1 12:00")
+    assert day.told() == ["fired"], "that nobody hears of a patient alarms all the same"
+    assert [(finding.rule, finding.value) for finding in day.chart.why] == [("no-answer", "not-reached")]
+    assert not day.patient.slots["1-0900"].reached
+    assert asked(day) == ["1-0900/remind_again/sms", "1-0900/remind_again/smtp"]
+    assert day.answer(WELL).outcome == "applied"
+    assert asked(day) == []
+    day = FollowUp().at("1 20:59:59")
+    assert "not_reached" not in day.lines()
+    day.at("1 21:00")
+    assert (asked(day), day.lines()[-2:]) == ([], ["not_reached", "not_reached"])
+
+
+def test_whom_one_channel_reached_was_asked() -> None:
+    day = FollowUp().at("1 10:30")
+    day.event(NoticeDelivered, by=None, notice=f"{PATIENT}/1-0900/remind/smtp")
+    day.at("1 12:00")
+    assert [finding.value for finding in day.chart.why] == [None]
+    assert asked(day) == []
+
+
+def test_a_code_that_nobody_sends_in_time_is_said() -> None:
+    day = FollowUp()
+    day.event(CodeAsked, by=None, id_="c", give_up_at=day.now + 600_000)
+    assert day.state.outbox[f"{PATIENT}/code/c/sms"].severity == "warning", "it goes before questionnaires"
+    day.at("1 8:10")
+    assert day.lines()[-1] == "not_reached"
 
 
 @pytest.mark.parametrize("first", [ORANGE, RED])
@@ -271,8 +314,29 @@ def test_nothing_is_asked_or_missed_while_it_is_paused_and_then_it_goes_on() -> 
     assert day.at("3 11:00").answer(WELL).outcome == "applied"
 
 
-def test_whoever_goes_on_the_same_day_is_not_asked_twice() -> None:
+def test_a_pause_does_not_hide_that_nobody_answered() -> None:
+    """Whoever was asked has as much time after it as after the last reminder, and is then found silent."""
+    for hours in ("12:01", "19:00", "20:59"):
+        day = arrives(FollowUp().at("1 9:00")).at("1 11:59")
+        day.event(FollowUpMoved, move="pause", reason=sealed())
+        day.at(f"1 {hours}").event(FollowUpMoved, move="resume")
+        assert (day.told(), asked(day)) == ([], [])
+        day.at("1 21:00")
+        assert day.told() == ["fired"]
+        assert day.patient.slots["1-0900"].state == "missed"
+        missed = next(line.at for _, line in day.story if line.what == "missed")
+        assert missed == min(instant(f"1 {hours}") + HOUR_MS, instant("1 21:00") - 1)
+
+
+def test_what_a_pause_kept_from_a_patient_is_asked_after_it() -> None:
     day = FollowUp().at("1 9:30")
+    day.event(FollowUpMoved, move="pause", reason=sealed())
+    day.at("1 9:40").event(FollowUpMoved, move="resume")
+    assert asked(day) == ["1-0900/due/sms"]
+
+
+def test_whoever_goes_on_the_same_day_is_not_asked_twice() -> None:
+    day = arrives(FollowUp().at("1 9:30"))
     day.event(FollowUpMoved, move="pause", reason=sealed())
     day.at("1 9:40").event(FollowUpMoved, move="resume")
     assert asked(day) == []

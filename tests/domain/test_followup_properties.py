@@ -29,10 +29,12 @@ from domain.events import (
     SummaryGiven,
     Tick,
 )
+from domain.followup.crossing import Stepped
 from domain.followup.fold import fold, needs
 from domain.followup.holding import FollowupState
 from domain.followup.pathway import COLOURS, Cluster, End, Limits, Pathway, Reminders, Slots
 from domain.followup.patient import Member
+from domain.followup.plan import plan_of
 from domain.followup.schedule import slots, steps
 from tests.follow_up_days import (
     DAY_MS,
@@ -172,9 +174,16 @@ def holds(day: FollowUp) -> None:
         if patient.alert is not None:
             assert patient.alert.colour in ("orange", "red")
             assert (patient.alert.status == "acknowledged") == (patient.alert.taken_by is not None)
+            assert patient.alert.taken_by in {None, *(member.subject for member in patient.circle)}
+            told = [each.step.alert for each in day.crossed() if isinstance(each, Stepped)]
+            plan = next(alert.plan for alert in reversed(told) if alert.id == patient.alert.id)
+            now = plan_of(day.state.pathways[patient.pathway], patient, patient.alert.colour, patient.alert.planned_at)
+            assert plan == now, "it is told to whoever belongs to the circle now"
         for slot, state in patient.slots.items():
-            asked = [each for each in day.state.outbox if each.startswith(f"{id_}/{slot}/")]
-            assert not asked or (state.state == "open" and patient.status == "followed")
+            asked = [each for name, each in day.state.outbox.items() if name.startswith(f"{id_}/{slot}/")]
+            waits = state.state == "open" or (state.state == "missed" and not state.reached)
+            assert not asked or (waits and patient.status == "followed")
+            assert len({notice.channel for notice in asked}) == len(asked), "one message a channel, whatever was missed"
     for id_ in day.state.outbox:
         assert id_.split("/")[0] in day.state.patients, "nobody who is gone is written to"
 

@@ -8,6 +8,7 @@ from domain.events import (
     AlertSeen,
     AlertStepped,
     CaseFound,
+    CircleChanged,
     Counted,
     PatientAlertActed,
     SilenceMade,
@@ -15,6 +16,7 @@ from domain.events import (
     WordSent,
 )
 from domain.followup.crossing import Case, Count, Crossing, Stepped, Word
+from domain.followup.patient import Member
 from tests.follow_up_days import DOCTOR, NURSE, ORANGE, RED, SHARD, WELL, FollowUp, instant, sealed
 from tests.small_notices import PEOPLE, Timeline, published, routing
 
@@ -148,6 +150,32 @@ def test_an_orange_that_worsens_is_told_by_the_plan_of_the_red() -> None:
     assert region.told[1:] == [(NURSE, "worse", 9 * 60 + 20), (DOCTOR, "worse", 9 * 60 + 20)]
     region.at("1 9:29")
     assert region.told[3:] == [(NIGHT_DOCTOR, "escalated", 9 * 60 + 29)]
+
+
+def test_whoever_comes_into_the_circle_of_an_open_alert_is_told_of_it_at_once_and_who_left_no_more() -> None:
+    region = Region().at("1 9:05")
+    region.answer(RED)
+    region.at("1 9:07")
+    add = (Member("successor", "physician"),)
+    assert region.home.event(CircleChanged, by=DOCTOR, add=add, remove=(NURSE, DOCTOR)).outcome == "applied"
+    region.cross()
+    nine_seven = 9 * 60 + 7
+    assert region.told[2:] == [("successor", "first", nine_seven)]
+    region.at("1 9:14")
+    assert region.told[3:] == [(NIGHT_DOCTOR, "escalated", 9 * 60 + 14)], "the chain keeps its time"
+    region.at("1 9:40")
+    assert {person for person, _, _ in region.told[4:]} == {"successor", NIGHT_DOCTOR}
+
+
+def test_what_somebody_had_who_left_the_circle_is_told_to_those_who_are_there() -> None:
+    region = Region().at("1 9:05")
+    region.answer(RED)
+    region.acts("take", NURSE, check_at=instant("1 11:00"))
+    before = len(region.told)
+    assert region.home.event(CircleChanged, by=DOCTOR, remove=(NURSE,)).outcome == "applied"
+    region.cross()
+    region.at("1 9:06")
+    assert region.told[before:] == [(DOCTOR, "reopened", 9 * 60 + 5)]
 
 
 def test_a_silence_of_everything_in_the_region_changes_nothing_of_it() -> None:

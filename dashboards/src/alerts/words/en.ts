@@ -93,6 +93,7 @@ export const en: AlertWords = {
     reopened: "reopened",
     taken: "taken",
     handed_over: "handed over",
+    replanned: "others are told",
     commented: "comment",
     judged: "outcome given",
     resolved: "over",

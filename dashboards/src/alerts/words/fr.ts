@@ -98,6 +98,7 @@ export const fr = {
     reopened: "rouverte",
     taken: "prise en charge",
     handed_over: "passée",
+    replanned: "d’autres sont prévenus",
     commented: "commentaire",
     judged: "avis donné",
     resolved: "terminée",
