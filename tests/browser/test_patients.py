@@ -416,6 +416,8 @@ def test_names_are_hidden_on_a_phone_until_they_are_asked_for_and_again_after_it
 
 def test_a_regulator_breaks_the_glass_with_a_reason_and_for_an_hour(visit: Visit, followed: StandIn) -> None:
     page = visit(who="demo-regulator", refused=(404,))
+    expect(page.get_by_text("Aucun dossier ouvert en urgence.")).to_be_visible()
+    expect(page.locator("#search")).to_have_count(0)  # there is nobody to be found in it
     page.get_by_label("Nom de naissance").fill("Martin")
     page.get_by_label("Prénom").fill("Odette")
     page.get_by_label("Date de naissance").fill("1944-03-02")

@@ -52,7 +52,7 @@ export function Board() {
           {trouble.value === "keys" ? words.keysAway : words.trailAway}
         </p>
       )}
-      <Patients all={all} />
+      {all.length === 0 && !rights.value.has("circle") ? <p class="sum empty">{words.noneOpened}</p> : <Patients all={all} />}
       <Announcer />
     </>
   );
