@@ -67,13 +67,13 @@ class Asking(Alerting):
             circle = tuple(member for member in patient.circle if member.until is None or member.until > at)
             there = {member.subject for member in circle}
             read = {subject: upto for subject, upto in patient.read.items() if subject in there}
-            patient = self.retold(patient, replace(patient, circle=circle, read=read), at)
+            patient = self.tell_circle(patient, replace(patient, circle=circle, read=read), at)
         told_at = tell_at(patient, self.pathways.get(patient.pathway))
         if told_at is not None and told_at <= at:
             patient = self.tell_of_erasure(patient, at)
         return patient
 
-    def retold(self, before: Patient, patient: Patient, at: int, *, by: str | None = None) -> Patient:
+    def tell_circle(self, before: Patient, patient: Patient, at: int, *, by: str | None = None) -> Patient:
         """Return the patient whose circle is another than before: an open alert is told to whoever belongs to it now.
 
         Where whoever has it is there no longer, nobody has it.

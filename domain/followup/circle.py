@@ -80,7 +80,7 @@ class Circle(Answering):
         away = [each for each in patient.sent_away if each not in gone | back]
         away += sorted((gone & before.keys()) - {by})
         now = replace(patient, circle=circle, read=read, sent_away=tuple(away[-MOST_SENT_AWAY:]))
-        self.put(self.retold(patient, now, self.clock, by=by))
+        self.put(self.tell_circle(patient, now, self.clock, by=by))
         return APPLIED
 
     def break_glass(self, patient: Patient, event: GlassBroken) -> Said:
