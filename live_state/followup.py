@@ -52,6 +52,7 @@ def load(position: Position, held: Mapping[str, Mapping[str, bytes]]) -> Followu
         clock=int(meta.get("clock", 0)),
         shard=bytes(meta.get("shard", b"")).decode(),
         counted_at=int(meta.get("counted_at", 0)),
+        retells_from=int(meta.get("retells_from", -1)),
         settings=dict(held.get("settings", {})),
         sealed={id_: _sealed(value) for id_, value in held.get("charts", {}).items()},
         **values,
@@ -115,7 +116,7 @@ def writes(draft: Draft, done: Packed, *, rebuilding: bool) -> list[Command]:
         *(command for patient, held in done.story.items() for command in hash_commands(f"story:{patient}", held)),
         *(["DEL", f"{name}:{patient}"] for patient in gone for name in ("slots", "story")),
         ["HSET", "meta", "clock", draft.clock, "rebuilding", int(rebuilding), "shard", draft.shard],
-        ["HSET", "meta", "counted_at", draft.counted_at],
+        ["HSET", "meta", "counted_at", draft.counted_at, "retells_from", draft.retells_from],
     ]
 
 

@@ -22,7 +22,7 @@ class Capacity:
     names: Sequence[str] = capacity.NAMES
     forwards = True
 
-    def empty(self) -> CapacityState:
+    def empty(self, end: int = -1) -> CapacityState:
         """Return the state before the first record."""
         return CapacityState()
 

@@ -96,9 +96,9 @@ class Followup:
         self._unreadable: dict[str, str] = {}
         self._lacks: Collection[str] = ()
 
-    def empty(self) -> FollowupState:
-        """Return the state before the first record."""
-        return FollowupState()
+    def empty(self, end: int = -1) -> FollowupState:
+        """Return the state before the first record; once at a log's end, it tells of every open alert once more."""
+        return FollowupState(retells_from=end)
 
     def load(self, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> FollowupState:
         """Return the state that these hashes hold."""

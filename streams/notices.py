@@ -72,7 +72,7 @@ class Notices:
     names: Sequence[str] = notices.NAMES
     forwards = False
 
-    def empty(self) -> NoticesState:
+    def empty(self, end: int = -1) -> NoticesState:
         """Return the state before the first record."""
         return NoticesState()
 

@@ -88,8 +88,8 @@ class Sort(Protocol[S, D]):
     names: Sequence[str]
     forwards: bool
 
-    def empty(self) -> S:
-        """Return the state before the first record."""
+    def empty(self, end: int = -1) -> S:
+        """Return the state before the first record; `end` is where the log ends now that is folded anew."""
         ...
 
     def load(self, position: Position, held: Mapping[str, Mapping[str, bytes]]) -> S:
@@ -410,7 +410,7 @@ class Shard(Generic[S, D]):
         logger.warning(
             "rebuilds", shard=shard, partition=self.partition, build=build.label, instead=current and current.label
         )
-        return build, Position(epoch, -1, version), self.sort.empty(), {}
+        return build, Position(epoch, -1, version), self.sort.empty(self._known_end), {}
 
     def _forward(self, build: Build, outbox: Mapping[str, bytes]) -> None:
         """Have what is in the outbox, and what will be, taken to the region's notices shard meanwhile."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
+from domain.alerts.lifecycle import Step
 from domain.alerts.notice import ChannelState
 from domain.capacity.fold import APPLIED, HOUR_MS, IDS_KEPT_HOURS, Item, Said
 from domain.documents import gather, put_in_force
@@ -47,9 +48,11 @@ from domain.events import (
     Tick,
 )
 from domain.followup import questionnaire
+from domain.followup.alert import told_as
 from domain.followup.alerting import refused
 from domain.followup.chart import Chart, File, Mute
 from domain.followup.circle import MOST_MEMBERS, Circle
+from domain.followup.crossing import Stepped
 from domain.followup.holding import (
     GONE,
     HOUR,
@@ -72,6 +75,7 @@ from domain.followup.holding import (
 )
 from domain.followup.pathway import mistakes
 from domain.followup.patient import OVER, Patient
+from domain.followup.plan import plan_of
 from domain.followup.times import wants_chart
 from domain.places import Words
 
@@ -150,7 +154,27 @@ class Draft(Circle):
             self.shard = event.shard
         elif not isinstance(event, Tick):
             self._take_in(event)
+        if 0 <= self.retells_from <= offset:
+            self._tell_again()
         return True
+
+    def _tell_again(self) -> None:
+        """Tell how each open alert stands, once a log was folded anew, perhaps by a fold that decides otherwise.
+
+        Of the steps until then the region's notices have heard, by their places; what they say now they may not have.
+        """
+        opened = (id_ for id_, patient in self.patients.items() if patient.alert is not None and id_ > self.retold_upto)
+        for id_ in sorted(opened):
+            patient = self.patients.get(id_)
+            if self.full:
+                return  # with the next record
+            assert patient is not None
+            assert patient.alert is not None
+            plan = plan_of(self.pathway_of(patient), patient, patient.alert.colour, patient.alert.planned_at)
+            told = told_as(patient, patient.alert, region=self.region, at=self.clock, plan=plan)
+            self.cross(Stepped(Step(what="replanned", at=self.clock, alert=told)))
+            self.retold_upto = id_
+        self.retells_from, self.retold_upto = -1, ""
 
     def _advance(self, due: list[tuple[int, str]], clock: int) -> None:
         """Run what is due, in order, and let it be then; a clock never goes back."""

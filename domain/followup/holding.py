@@ -84,6 +84,8 @@ class FollowupState:
     outbox: dict[str, Notice] = field(default_factory=dict)
     channels: dict[str, ChannelState] = field(default_factory=dict)
     counted_at: int = 0
+    retells_from: int = -1  # the offset from which on every open alert is told of once more; -1: nothing is
+    retold_upto: str = ""  # up to which patient, in the order of their names
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
     charts: dict[str, Chart | Gone | Shut] = field(default_factory=dict)
@@ -118,6 +120,7 @@ class FollowupState:
         """Become what the draft says, once it has been committed."""
         self.offset, self.clock, self.shard = draft.offset, draft.clock, draft.shard
         self.counted_at, self.pathways = draft.counted_at, draft.pathways
+        self.retells_from, self.retold_upto = draft.retells_from, draft.retold_upto
         for name in STORED:
             absorb(getattr(self, name), getattr(draft, name).changed)
         for id_, patient in draft.patients.changed.items():
@@ -175,6 +178,7 @@ class Holding(Known[Said]):
         self.base, self.opened, self.broken = base, opened, broken
         self.offset, self.clock, self.shard = base.offset, base.clock, base.shard
         self.counted_at, self.pathways = base.counted_at, base.pathways
+        self.retells_from, self.retold_upto = base.retells_from, base.retold_upto
         self.settings: Overlay[str, bytes] = Overlay(base.settings)
         self.patients: Overlay[str, Patient] = Overlay(base.patients)
         self.outbox: Overlay[str, Notice] = Overlay(base.outbox)
