@@ -258,7 +258,16 @@ class SystemMeasured(Event, frozen=True, tag="system.measured"):
 # (of the slot) a mapping of answers, `mute` (of the event's id) a Mute, `note` (of the event's id) a text.
 
 
-class PatientEnrolled(Event, frozen=True, tag="patient.enrolled"):
+class Deed(Event, frozen=True, kw_only=True):
+    """Something that somebody did about a patient at a door.
+
+    `digest` is keyed, and says whose it is and what was sent: under one name of its sender's, something else may come.
+    """
+
+    digest: str = ""
+
+
+class PatientEnrolled(Deed, frozen=True, tag="patient.enrolled"):
     """A patient begins a pathway (`<id>/<version>`), with consent; the pseudonym is of this pathway alone.
 
     `zone` is the patient's local time as data and `first_day` its first local day (since 1970). `departement` and
@@ -277,7 +286,7 @@ class PatientEnrolled(Event, frozen=True, tag="patient.enrolled"):
     facility: str = ""
 
 
-class FileChanged(Event, frozen=True, tag="patient.file_changed"):
+class FileChanged(Deed, frozen=True, tag="patient.file_changed"):
     """A patient's file is another from now on, and why."""
 
     patient: str
@@ -286,7 +295,7 @@ class FileChanged(Event, frozen=True, tag="patient.file_changed"):
     channels: tuple[Channel, ...] = ()
 
 
-class CircleChanged(Event, frozen=True, tag="patient.circle_changed"):
+class CircleChanged(Deed, frozen=True, tag="patient.circle_changed"):
     """Professionals come into a patient's circle, or leave it."""
 
     patient: str
@@ -294,7 +303,7 @@ class CircleChanged(Event, frozen=True, tag="patient.circle_changed"):
     remove: tuple[str, ...] = ()
 
 
-class FollowUpMoved(Event, frozen=True, tag="patient.moved"):
+class FollowUpMoved(Deed, frozen=True, tag="patient.moved"):
     """A follow-up is paused, resumed, stopped (by the patient too, who is the source then) or ended."""
 
     patient: str
@@ -302,7 +311,7 @@ class FollowUpMoved(Event, frozen=True, tag="patient.moved"):
     reason: Sealed | None = None
 
 
-class CallMade(Event, frozen=True, tag="patient.called"):
+class CallMade(Deed, frozen=True, tag="patient.called"):
     """A tracing agent's first call, and what came of it; the next one is at `next_at`."""
 
     patient: str
@@ -320,7 +329,7 @@ class AnswersGiven(Event, frozen=True, tag="patient.answered"):
     by: AnsweredBy = "patient"
 
 
-class PatientAlertActed(Event, frozen=True, tag="patient.alert_acted"):
+class PatientAlertActed(Deed, frozen=True, tag="patient.alert_acted"):
     """What a person of the circle did with a patient's alert; who takes it says when they look again (`check_at`)."""
 
     patient: str
@@ -332,7 +341,7 @@ class PatientAlertActed(Event, frozen=True, tag="patient.alert_acted"):
     text: Sealed | None = None
 
 
-class RuleMuted(Event, frozen=True, tag="patient.rule_muted"):
+class RuleMuted(Deed, frozen=True, tag="patient.rule_muted"):
     """One rule raises no alert of one patient until an instant; which rule and why is sealed."""
 
     patient: str
@@ -340,21 +349,21 @@ class RuleMuted(Event, frozen=True, tag="patient.rule_muted"):
     until: int
 
 
-class MessageWritten(Event, frozen=True, tag="patient.message"):
+class MessageWritten(Deed, frozen=True, tag="patient.message"):
     """Somebody of the circle wrote to the others."""
 
     patient: str
     text: Sealed
 
 
-class MessagesRead(Event, frozen=True, tag="patient.read"):
+class MessagesRead(Deed, frozen=True, tag="patient.read"):
     """Somebody of the circle has read the messages up to an instant (ms)."""
 
     patient: str
     upto: int
 
 
-class MemoWritten(Event, frozen=True, tag="patient.memo"):
+class MemoWritten(Deed, frozen=True, tag="patient.memo"):
     """Something to be thought of at an instant; the event's id is the memo's."""
 
     patient: str
@@ -362,21 +371,21 @@ class MemoWritten(Event, frozen=True, tag="patient.memo"):
     due_at: int
 
 
-class MemoDone(Event, frozen=True, tag="patient.memo_done"):
+class MemoDone(Deed, frozen=True, tag="patient.memo_done"):
     """A memo is done with."""
 
     patient: str
     memo: str
 
 
-class TeleconsultationStarted(Event, frozen=True, tag="patient.teleconsultation"):
+class TeleconsultationStarted(Deed, frozen=True, tag="patient.teleconsultation"):
     """Somebody opened a teleconsultation with a patient at a configured provider."""
 
     patient: str
     provider: str
 
 
-class GlassBroken(Event, frozen=True, tag="patient.glass_broken"):
+class GlassBroken(Deed, frozen=True, tag="patient.glass_broken"):
     """A regulator (the source) opened one file until an instant, and why; the circle and these others are told."""
 
     patient: str
@@ -385,7 +394,7 @@ class GlassBroken(Event, frozen=True, tag="patient.glass_broken"):
     tell: tuple[str, ...] = ()
 
 
-class OnCallJoined(Event, frozen=True, tag="patient.on_call"):
+class OnCallJoined(Deed, frozen=True, tag="patient.on_call"):
     """Somebody (the source) whom a patient's open alert reached as on call comes into the circle until an instant.
 
     The circle and these others are told.
@@ -403,7 +412,7 @@ class CodeAsked(Event, frozen=True, tag="patient.code_asked"):
     give_up_at: int
 
 
-class SummaryGiven(Event, frozen=True, tag="patient.summary"):
+class SummaryGiven(Deed, frozen=True, tag="patient.summary"):
     """The signed summary was handed over to the physician's mailbox, or could not be, or its receipt was confirmed."""
 
     patient: str

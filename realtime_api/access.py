@@ -43,6 +43,7 @@ Need = Literal[
 ]
 Needs = Need | tuple[Need, ...] | None  # of several, one is enough
 
+GLASS = "glass"  # what who broke the glass is in a circle, as far as rights go
 PATIENTS = "patients:me"  # the channels of the patients of whose circle one is: `patients:me:<region>:<n>`
 MINE = "alerts:me"  # the channel of what its reader was told of, or has taken
 
@@ -250,51 +251,83 @@ def may_act(rights: Iterable[Right], held: HeldAlert, subject: str) -> bool:
     return any(role.mine for role in roles) and is_told(held, subject)
 
 
+Places = frozenset[tuple[str, str]]  # as what somebody may be in a circle: a role, and of which facility's residents
+
+
+def places_of(grants: Iterable[Grant], region: str, now: int) -> Places:
+    """Return as what grants let somebody be in circles now; with no facility, of whatever patient."""
+    found: set[tuple[str, str]] = set()
+    for right in rights_of("", grants, region, now):
+        patients = MATRIX.roles[right.role].patients
+        at = right.scope.removeprefix("et:") if patients.sitting else ""
+        found.update((role, at) for role in patients.member)
+        if patients.circle:
+            found.add(("on_call", ""))
+        if patients.break_glass:
+            found.add((GLASS, ""))
+    return frozenset(found)
+
+
+def stands(member: Member, facility: str, places: Places) -> bool:
+    """Return whether somebody still may be what they are in a circle: of staff, only where the patient lives."""
+    role = GLASS if member.broke_glass else member.role
+    return (role, "") in places or (role, facility) in places
+
+
 class PatientsView(NamedTuple):
     """What one person sees of a shard's patients: those of whose circle they are, but for glass that is whole again.
 
-    `over` are the files that they opened by breaking the glass, and whose hour is over by this process's clock: so they
-    go with it, whatever becomes of the shard's.
+    `places` are what they may be in circles now: a membership that their grants allow no more shows nothing. `over` are
+    the files that they opened by breaking the glass, and whose hour is over by this process's clock: so they go with
+    it, whatever becomes of the shard's.
     """
 
     region: str
     channel: str
     subject: str
+    places: Places
     over: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """Return what tells this view from all others, in tokens."""
-        return hashlib.blake2b(repr((DIGEST, self[:3], sorted(self.over))).encode(), digest_size=8).hexdigest()
+        return hashlib.blake2b(
+            repr((DIGEST, self[:3], sorted(self.places), sorted(self.over))).encode(), digest_size=8
+        ).hexdigest()
 
     def shows(self, patient: Patient) -> bool:
         """Return whether a patient is theirs to see."""
-        return patient.id not in self.over and any(member.subject == self.subject for member in patient.circle)
+        return patient.id not in self.over and any(
+            member.subject == self.subject and stands(member, patient.facility, self.places)
+            for member in patient.circle
+        )
 
 
 def patients_view(
-    subject: str, grants: Iterable[Grant], region: str, now: int, channel: str, over: frozenset[str] = frozenset()
+    subject: str, grants: Sequence[Grant], region: str, now: int, channel: str, over: frozenset[str] = frozenset()
 ) -> PatientsView | None:
     """Return what the subject sees of a shard's patients at this moment, None where no role lets them see any."""
     rights = rights_of(subject, grants, region, now)
     if not any(MATRIX.roles[right.role].may(("circle", "break_glass")) for right in rights):
         return None
-    return PatientsView(region, channel, subject, over)
+    return PatientsView(region, channel, subject, places_of(grants, region, now), over)
 
 
-def member_of(patient: Patient, subject: str, now: int) -> Member | None:
-    """Return what somebody is in a patient's circle at an instant, None where they are not in it (any more)."""
-    found = [each for each in patient.circle if each.subject == subject and (each.until is None or now < each.until)]
+def member_of(patient: Patient, subject: str, now: int, places: Places) -> Member | None:
+    """Return what somebody is in a patient's circle at an instant; None where they are not, or may not be any more."""
+    found = [
+        each
+        for each in patient.circle
+        if each.subject == subject
+        and (each.until is None or now < each.until)
+        and stands(each, patient.facility, places)
+    ]
     return min(found, key=lambda each: each.until is not None, default=None)  # who is in it anyhow broke no glass
 
 
 def may_be_member(grants: Iterable[Grant], region: str, now: int, role: MemberRole, facility: str) -> bool:
-    """Return whether grants let somebody be in a circle as this: of staff, only where the patient lives."""
-    for right in rights_of("", grants, region, now):
-        patients = MATRIX.roles[right.role].patients
-        if role in patients.member and (not patients.sitting or right.scope == f"et:{facility}"):
-            return True
-    return False
+    """Return whether grants let somebody be in a circle as this."""
+    return stands(Member("", role), facility, places_of(grants, region, now))
 
 
 def changes_at(grants: Iterable[Grant], now: int) -> int | None:

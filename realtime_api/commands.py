@@ -157,7 +157,7 @@ class Commands:
             elif future.done():
                 said = future.result()
                 other = said.digest and said.digest != getattr(command.event, "digest", "")
-                answers.append(Problem("other-report") if other else said)
+                answers.append(Problem(_other(command.event)) if other else said)
                 self._measures.outcome_seconds.observe(time.monotonic() - started)
             else:
                 answers.append(None)
@@ -173,3 +173,8 @@ class Commands:
     def is_pending(self, id_: str) -> bool:
         """Return whether this process accepted the event, and has answered for it before it knew the outcome."""
         return id_ in self._pending
+
+
+def _other(event: Event) -> str:
+    """Return the kind of problem that something else is which was sent under the same key."""
+    return "other-report" if isinstance(event, BedsReported) else "other-command"

@@ -63,6 +63,7 @@ KINDS: dict[str, Kind] = {
     "wrong-fields": Kind(422, "What was sent is wrong"),
     "wrong-rows": Kind(422, "The report is wrong"),
     "other-report": Kind(422, "Another report was sent under this Idempotency-Key: this one was not taken"),
+    "other-command": Kind(409, "Something else was sent under this Idempotency-Key: this was not done"),
     "refused": Kind(422, "It was read, and refused"),
     "too-many": Kind(429, "Too many requests", 1),
     "bug": Kind(500, "Something is wrong with vigilits itself"),

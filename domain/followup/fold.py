@@ -25,6 +25,7 @@ from domain.events import (
     ChannelChanged,
     CircleChanged,
     CodeAsked,
+    Deed,
     Event,
     FileChanged,
     FollowUpMoved,
@@ -211,7 +212,10 @@ class Draft(Circle):
             self.repeated[event.id] = known
             return
         self._catch_up(event)
-        self._say(event.id, self._apply(event))
+        said = self._apply(event)
+        if isinstance(event, Deed) and event.digest:
+            said = Said(said.outcome, said.reason, event.digest)
+        self._say(event.id, said)
 
     def _catch_up(self, event: Event) -> None:
         """Run what is due of the patient whom a record names, also where the rest waits."""

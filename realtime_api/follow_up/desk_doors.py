@@ -14,8 +14,8 @@ from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, Member, Patient
 from domain.followup.red_flags import red_flags
 from people.directory import People
-from people.trail import Act, Written, who_of
-from realtime_api.access import MATRIX, View, member_of
+from people.trail import Act, Trail, Written, who_of
+from realtime_api.access import MATRIX, View
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import Command, Commands
 from realtime_api.follow_up import answering, reading, shapes
@@ -70,7 +70,7 @@ class DeskDoors:
             name=finess if facility is None else facility.name,
             residents=sorted(
                 (
-                    _resident(each, charts[each.patient.id], now, in_circle=_reads(each.patient, place, now))
+                    _resident(each, charts[each.patient.id], now, in_circle=_reads(each, place, now))
                     for each in found
                     if each.patient.id in charts
                 ),
@@ -89,7 +89,9 @@ class DeskDoors:
             if each.patient.facility == finess
             and each.patient.status not in OVER
             and each.pathway.answered_by == "staff"
-            and may_answer_for(place.view, member_of(each.patient, place.subject, now), each.patient, each.pathway)
+            and may_answer_for(
+                place.view, each.hub.member(each.patient, place.subject, now), each.patient, each.pathway
+            )
         ][:MOST_RESIDENTS]
 
     async def answer_in_sitting(self, request: Request) -> Response:
@@ -150,14 +152,21 @@ class DeskDoors:
             if person not in ("", own):
                 raise Problem("not-allowed", "only what you read yourself is yours to see")
             person = own
-        region = place.capacity.code  # of a file in another one, this one's DPO sees nothing, whatever became of it
-        entries = await self.opening.with_trail(
-            lambda trail: trail.select(MOST_TRAIL, before, file=file, who=person, region=region)
-        )
+        elsewhere = [hub for hub in self.rooms.patients.values() if hub.code != place.capacity.code]
+        read = _reads_of(file, person, before)
+        entries = await self.opening.with_trail(read)
+        # Of a file in another region, this one's DPO sees nothing.
+        seen = [
+            each
+            for each in entries
+            if (not file or each.entry.file == file)
+            and (not person or each.entry.who == person)
+            and not any(each.entry.file in hub.patients for hub in elsewhere)
+        ]
         known = await asyncio.to_thread(self.people.names, place.capacity.code)
         names = {who_of(subject): each.name for subject, each in known.items()}
         shown = shapes.TrailShown(
-            [_line(each, names) for each in entries],
+            [_line(each, names) for each in seen],
             entries[-1].number if len(entries) == MOST_TRAIL else None,
         )
         return json_answer(shown, headers=NEVER)
@@ -185,9 +194,9 @@ def _is_staff(view: View, facility: str) -> bool:
     )
 
 
-def _reads(patient: Patient, place: Place, now: int) -> bool:
+def _reads(resident: Followed, place: Place, now: int) -> bool:
     """Return whether somebody reads what was answered for a resident, and does not only answer."""
-    return place.view.may("circle") and member_of(patient, place.subject, now) is not None
+    return place.view.may("circle") and resident.hub.member(resident.patient, place.subject, now) is not None
 
 
 def _everybody(hubs: Iterable[PatientsHub]) -> Iterable[Followed]:
@@ -240,6 +249,14 @@ def _row_answer(row: SittingRow, judged: Command[AnswersGiven] | Problem, said: 
     assert isinstance(judged, Command)
     at = judged.event.received_at
     return shapes.SittingAnswer(row.patient, row.slot, row.id, 201 if folded else 202, received_at=at)
+
+
+def _reads_of(file: str, person: str, before: int | None) -> Callable[[Trail], list[Written]]:
+    if file:
+        return lambda trail: trail.of_file(file, MOST_TRAIL, before)
+    if person:
+        return lambda trail: trail.of_person(person, MOST_TRAIL, before)
+    return lambda trail: trail.newest(MOST_TRAIL, before)
 
 
 def _line(written: Written, names: Mapping[str, str]) -> shapes.TrailLine:

@@ -12,7 +12,7 @@ from domain.errors import Unreadable
 from domain.events import Source
 from domain.followup import fhir as ours
 from domain.followup.questionnaire import Questionnaire
-from realtime_api.access import member_of, view_of
+from realtime_api.access import view_of
 from realtime_api.answers import ALWAYS_ASK, NEVER, Entry, encode, in_query, read_body
 from realtime_api.follow_up import answering, fhir, reading
 from realtime_api.follow_up.answering import Followed
@@ -127,7 +127,7 @@ class FhirDoors:
                 continue
             view = view_of(subject, capacity.grants.get(subject, ()), code, now)
             pathway = hub.pathways[found.pathway]
-            if view is not None and may_answer_for(view, member_of(found, subject, now), found, pathway):
+            if view is not None and may_answer_for(view, hub.member(found, subject, now), found, pathway):
                 return Followed(hub, found, pathway)
         raise Problem("unknown-patient")
 

@@ -8,7 +8,7 @@ from domain.capacity.fold import Said
 from domain.events import (
     CallMade,
     CircleChanged,
-    Event,
+    Deed,
     FollowUpMoved,
     MemoDone,
     MemoWritten,
@@ -89,7 +89,7 @@ def content_of(act: Act, subject: str, now: int) -> Content | None:
 
 def event_of(
     act: Act, id_: str, patient: str, region: str, subject: str, now: int, sealed: Mapping[str, Sealed]
-) -> Event:
+) -> Deed:
     """Return the event of an act; `sealed` is its content by the event's field."""
     told: dict[str, Any] = {
         "id": id_,

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.alerts.routing import Zone
 from domain.capacity.fold import Said
-from domain.events import Event, FileChanged, GlassBroken, OnCallJoined, PatientEnrolled, Source
+from domain.events import Deed, Event, FileChanged, GlassBroken, OnCallJoined, PatientEnrolled, Source
 from domain.followup.chart import Chart, File
 from domain.followup.ending import CONFIRM
 from domain.followup.pathway import Pathway
@@ -27,7 +28,7 @@ from people.keys import KeysAway
 from people.patient_links import LinksAway, PatientLinks, address
 from people.signing import Signing
 from people.traits import Traits, alike
-from realtime_api.access import MATRIX, Needs, View, may_be_member, member_of, rights_of, view_of
+from realtime_api.access import MATRIX, Needs, View, may_be_member, rights_of, view_of
 from realtime_api.alerts.bucket import Buckets
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import KEY, Command, Commands
@@ -245,15 +246,17 @@ class PatientDoors:
             facility=told.facility,
         )
         try:
-            said = await self._run(place, hub, event)
+            said = await self._run(place, hub, event, told)
         except Problem as problem:
             # Not one that may be on the log all the same, nor one of a request sent again: it may be a patient's.
             if problem.status != 503 and "idempotency-key" not in request.headers:
                 await self.opening.give_up(key)
             raise
+        # Sent again by one who has left the circle since, or may not be in any more, it opens nothing for them.
+        theirs = not supports and (said is None or self._member(place, name, now) is not None)
         links = shapes.EnrolledLinks(
-            page=None if supports else f"/patients/{name}",
-            answer=None if supports or said is None else await self._answer_link(request, hub, name),
+            page=f"/patients/{name}" if theirs else None,
+            answer=await self._answer_link(request, hub, name) if theirs and said is not None else None,
         )
         told_back = shapes.Enrolled(
             id=name,
@@ -452,7 +455,7 @@ class PatientDoors:
             (piece,) = await self.opening.seal(patient.id, patient.key, (content.kind, id_, content.content))
             sealed = {content.field: piece}
         event = acts.event_of(act, id_, patient.id, place.code, subject, now, sealed)
-        said = await self._run(place, own.hub, event)
+        said = await self._run(place, own.hub, event, act)
         return _acted(event, said)
 
     def _allow(self, place: Place, own: Own, act: Act, now: int) -> None:
@@ -473,14 +476,24 @@ class PatientDoors:
                 raise Problem("wrong-fields", mistakes=[Mistake("subject", "has no right here that lets them be this")])
             case asked.Leave() if act.subject not in circle:
                 raise Problem("wrong-fields", mistakes=[Mistake("subject", "is not in the circle")])
-            case asked.Leave() if circle == {act.subject}:
+            case asked.Leave() if not self._stays(place, own.patient, act.subject, now):
                 raise Problem(
-                    "wrong-fields", mistakes=[Mistake("subject", "is the last: bring in somebody else first")]
+                    "wrong-fields",
+                    mistakes=[Mistake("subject", "is the last who can see the patient: bring in somebody else")],
                 )
             case asked.Teleconsultation() if act.provider not in {each.id for each in self.providers}:
                 raise Problem("wrong-fields", mistakes=[Mistake("provider", "there is no such provider")])
             case asked.OfAlert() if not _is_alert_of(own.patient, act.alert):
                 raise Problem("over")  # and it is not for the log: what is no alert's id may be content
+
+    def _stays(self, place: Place, patient: Patient, gone: str, now: int) -> bool:
+        """Return whether a circle has somebody else who stays, and whose grants let them see the patient."""
+        return any(
+            member.until is None
+            and member.subject != gone
+            and self._may_be(place, member.subject, member.role, patient.facility, now)
+            for member in patient.circle
+        )
 
     @staticmethod
     def _is_in(place: Place, own: Own) -> bool:
@@ -520,7 +533,7 @@ class PatientDoors:
         is_moved = _reached(held, channels) != _reached(chart.file, patient.channels)
         if is_moved:  # before, so that nothing changes where it can't be done
             await self._revoke(patient.id)
-        said = await self._run(place, own.hub, event)
+        said = await self._run(place, own.hub, event, told)
         await self.opening.identify(patient.key, traits_of(held))
         if is_moved:  # and once nobody writes to the old address any more, of what it was sent meanwhile
             await self._revoke(patient.id)
@@ -564,7 +577,7 @@ class PatientDoors:
             tell=tuple(sorted(self._overseers(place, now))),
         )
         log.info("glass broken", patient=id_)
-        said = await self._run(place, hub, event)
+        said = await self._run(place, hub, event, told)
         outcome = "pending" if said is None else "applied"
         shown = shapes.GlassShown(id_, outcome, event.until, Links(acts_link(event)))  # type: ignore[arg-type]
         return json_answer(shown, 202 if said is None else 201, headers=NEVER)
@@ -587,7 +600,7 @@ class PatientDoors:
             until=now + ON_CALL_MS,
             tell=tuple(sorted(self._overseers(place, now))),
         )
-        return _acted(event, await self._run(place, hub, event))
+        return _acted(event, await self._run(place, hub, event, None))
 
     def _is_called(self, place: Place, patient: Patient) -> bool:
         """Return whether the asker is on call now by a schedule that a patient's open alert tells.
@@ -623,7 +636,7 @@ class PatientDoors:
     def _member(self, place: Place, id_: str, now: int) -> Own | None:
         hub = self.rooms.hub_of(place.code, id_[: asked.MOST_ID])
         patient = None if hub is None else hub.patients.get(id_)
-        member = None if patient is None else member_of(patient, place.who.subject, now)
+        member = None if hub is None or patient is None else hub.member(patient, place.who.subject, now)
         return None if hub is None or patient is None or member is None else Own(hub, patient, member)
 
     def _own(self, place: Place, id_: str) -> Own:
@@ -637,8 +650,9 @@ class PatientDoors:
         """Return what the trail says of the asker: the first of their grants that opens files."""
         return Access(place.subject, place.grant(("circle", "break_glass", "enrol", "open")), act, screen)
 
-    async def _run(self, place: Place, hub: PatientsHub, event: Event) -> Said | None:
-        """Return the outcome of an event, None where it is not known yet; raise Problem for what was refused."""
+    async def _run(self, place: Place, hub: PatientsHub, event: Deed, sent: object) -> Said | None:
+        """Return the outcome of what was sent, None where it is not known yet; raise Problem for what was refused."""
+        event = replace(event, digest=await self.opening.digest_of(place.subject, sent))
         (said,) = await self.commands.run([Command(event, hub)])
         word = "pending" if said is None else said.kind if isinstance(said, Problem) else said.outcome
         self.measures.acts.labels(str(event.__struct_config__.tag), word).inc()

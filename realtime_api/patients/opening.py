@@ -270,6 +270,14 @@ class Opening:
         must_be_key(key)
         return str(uuid.uuid5(OURS, (await self.named("deed", subject, key, *what)).hex()))
 
+    async def digest_of(self, subject: str, sent: object) -> str:
+        """Return what tells a deed from another that was sent under the same name, beginning with whose it is."""
+        return await self.tag_of(subject) + (await self.named("sent", subject, sent))[:8].hex()
+
+    async def tag_of(self, subject: str) -> str:
+        """Return what somebody's deeds can be known by, and nobody's but by who has the key."""
+        return (await self.named("whose", subject))[:8].hex()
+
     async def pseudonym_of(self, id_: str) -> str:
         """Return the pseudonym that goes with an enrolment sent under a name: sent again, it is the same one."""
         digest = await self.named("pathway", id_)

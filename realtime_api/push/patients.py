@@ -13,7 +13,7 @@ from domain.followup.schedule import Due
 from domain.grants import Grant
 from live_state import followup
 from live_state.state import Build, Position
-from realtime_api.access import PatientsView, member_of, patients_view
+from realtime_api.access import PatientsView, Places, member_of, patients_view, places_of
 from realtime_api.push.hub import Hub
 from realtime_api.push.mirror import Change, Effect, Message, Reading
 from realtime_api.push.shown import Drawing, DrawnMirror
@@ -113,7 +113,7 @@ class PatientsHub(DrawnMirror[PatientsView]):
 
     def view(self, subject: str, grants: Iterable[Grant], now: int, channel: str) -> PatientsView | None:
         """Return what these grants let the subject see on a channel at this moment, None where they see nothing."""
-        return patients_view(subject, grants, self.code, now, channel, self._over(subject, now))
+        return patients_view(subject, tuple(grants), self.code, now, channel, self._over(subject, now))
 
     def holds(self, view: PatientsView, now: int) -> bool:
         """Return whether a view still shows what it should: the hour of a broken glass ends by the clock alone."""
@@ -123,7 +123,8 @@ class PatientsHub(DrawnMirror[PatientsView]):
         opened = self._glass.get(subject)
         if not opened:
             return NONE
-        return frozenset(id_ for id_ in opened if member_of(self.patients[id_], subject, now) is None)
+        places = self.places_of(subject, now)
+        return frozenset(id_ for id_ in opened if member_of(self.patients[id_], subject, now, places) is None)
 
     # -- changed by the relay
 
@@ -191,10 +192,19 @@ class PatientsHub(DrawnMirror[PatientsView]):
 
     def of(self, subject: str, now: int) -> Iterator[Patient]:
         """Yield the patients of whose circle somebody is at an instant."""
+        places = self.places_of(subject, now)
         for id_ in self._of.get(subject, ()):
             patient = self.patients[id_]
-            if member_of(patient, subject, now) is not None:
+            if member_of(patient, subject, now, places) is not None:
                 yield patient
+
+    def member(self, patient: Patient, subject: str, now: int) -> Member | None:
+        """Return what somebody is in a patient's circle, as far as their grants let them be it now."""
+        return member_of(patient, subject, now, self.places_of(subject, now))
+
+    def places_of(self, subject: str, now: int) -> Places:
+        """Return as what somebody's grants let them be in circles now."""
+        return places_of(self._rights.grants.get(subject, ()), self.code, now)
 
     def ids_of(self, subject: str) -> Iterable[str]:
         """Return the ids of the patients in whose circle somebody stands, be it over or not."""

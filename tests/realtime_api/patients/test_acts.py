@@ -113,6 +113,13 @@ async def test_a_circle_changes_and_somebody_stays(ward: House) -> None:
     assert wrong_in(await act(ward, "nurse", patient, "leave", subject="colleague")) == {"subject"}
 
 
+async def test_somebody_stays_who_can_see_the_patient(ward: House) -> None:
+    patient = await enrol(ward)
+    await ward.revoke("nurse", "nurse", "ici")
+    await ward.settled()
+    assert wrong_in(await act(ward, "physician", patient, "leave", subject="physician")) == {"subject"}
+
+
 async def test_a_samu_that_is_in_the_circle_acts_as_others_do(ward: House) -> None:
     patient, alert = await red(ward)
     await done(ward, "nurse", patient, "join", subject="samu", role="samu")
@@ -177,8 +184,10 @@ async def test_an_act_that_can_t_be_is_refused_by_field_and_without_its_values(w
 
 async def test_the_same_act_under_the_same_key_is_done_once(ward: House) -> None:
     patient = await enrol(ward)
-    for text in ("un", "un", "deux"):  # under one key the text may differ: an id on the log tells nothing of it
+    for text in ("un", "un"):
         assert (await act(ward, "nurse", patient, "message", key="k", text=text)).status_code == 200
+    other = await act(ward, "nurse", patient, "message", key="k", text="deux")
+    assert kind_of(other) == (409, "other-command"), "it is not written, and not said to be"
     story = (await page(ward, "nurse", patient)).json()["story"]
     assert [line["text"] for line in story if line["what"] == "message"] == ["un"]
     assert (await act(ward, "nurse", patient, "pause", key="k", reason="x")).status_code == 200  # is another act

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from domain.events import PatientEnrolled
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Patient
 from event_log.codec import decode
@@ -97,6 +98,25 @@ async def test_the_same_key_opens_one_file_however_often_it_is_sent(ward: House)
     assert len((await board(ward, "physician"))["patients"]) == 1
 
 
+async def test_under_one_key_no_second_person_is_taken_for_the_first(ward: House) -> None:
+    headers = {"idempotency-key": "a-form"}
+    first = await ask(ward, "POST", "/patients", "physician", body_of(), **headers)
+    assert first.status_code == 201
+    another = body_of(file=file_of(birth_name="AUTRE", first_names=["Paul"], birth_date="1940-01-01"))
+    answer = await ask(ward, "POST", "/patients", "physician", another, **headers)
+    assert kind_of(answer) == (409, "other-command")
+    assert first.json()["id"] not in answer.text
+
+
+async def test_who_was_taken_out_gets_no_link_by_sending_their_form_again(ward: House) -> None:
+    headers = {"idempotency-key": "a-form"}
+    patient = (await ask(ward, "POST", "/patients", "physician", body_of(), **headers)).json()["id"]
+    assert (await act(ward, "nurse", patient, "leave", subject="physician")).status_code == 200
+    await ward.settled()
+    again = (await ask(ward, "POST", "/patients", "physician", body_of(), **headers)).json()
+    assert again["links"] == {"page": None, "answer": None}
+
+
 async def test_a_key_sent_again_after_days_is_refused_and_takes_nothing_from_the_patient(ward: House) -> None:
     first = await ask(ward, "POST", "/patients", "physician", body_of(), **{"idempotency-key": "a-form"})
     patient = first.json()["id"]
@@ -126,12 +146,16 @@ def unheard_of() -> Pathway:
 
 async def test_the_id_on_the_log_does_not_follow_from_what_was_sent(ward: House) -> None:
     """A hash of a name, under whatever namespace, is a name to whoever has a list of names."""
-    ids = set()
+    ids, digests = set(), set()
     for name in (CANARY, f"{CANARY}-autre"):
         body = body_of(file=file_of(birth_name=name))
-        answer = await ask(ward, "POST", "/patients", "physician", body, **{"idempotency-key": "a-form"})
-        ids.add(answer.json()["id"])
-    assert len(ids) == 1
+        await ask(ward, "POST", "/patients", "physician", body, **{"idempotency-key": "a-form"})
+    for shard in ward.patients.values():
+        async for record in ward.log.read(shard.sort.topic, shard.partition, 0):
+            if isinstance(event := decode(record.value or b""), PatientEnrolled):
+                ids.add(event.id)
+                digests.add(event.digest)
+    assert (len(ids), len(digests)) == (1, 2)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

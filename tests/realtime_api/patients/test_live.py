@@ -12,7 +12,19 @@ from realtime_api.app import now
 from realtime_api.push.codecs import CODECS
 from realtime_api.push.patients import SHOWN, RowShown
 from tests.realtime_api.house import House, Socket, open_house
-from tests.realtime_api.patients.followed import CANARY, RED, act, answered, ask, enrol, erase, hub_of, page, set_up
+from tests.realtime_api.patients.followed import (
+    CANARY,
+    RED,
+    act,
+    answered,
+    ask,
+    board,
+    enrol,
+    erase,
+    hub_of,
+    page,
+    set_up,
+)
 
 HOLDS_WITHIN_S = 5.0
 
@@ -84,6 +96,20 @@ async def shut_by_revoking(ward: House) -> None:
         await ward.revoke("nurse", "nurse", "ici")
         async with asyncio.timeout(HOLDS_WITHIN_S):
             assert (await socket.until_closed())[0] == 4403
+
+
+async def test_a_membership_that_the_grants_allow_no_more_opens_nothing(ward: House) -> None:
+    """Once a nurse of the circle, then the emergency call centre's: the file wants its glass broken as anybody's."""
+    patient = await enrol(ward)
+    channel = hub_of(ward, patient).channel
+    async with ward.socket("nurse") as socket:
+        assert set((await socket.subscribe(channel=channel))["data"]["patients"]) == {patient}
+        await ward.grant("nurse", "regulator", "ici")
+        await ward.revoke("nurse", "nurse", "ici")
+        await ward.settled()
+        assert (await socket.hear_a("snapshot"))["data"]["patients"] == {}
+    assert (await page(ward, "nurse", patient)).status_code == 404
+    assert (await board(ward, "nurse"))["patients"] == []
 
 
 async def test_who_keeps_another_right_loses_this_channel_alone(ward: House) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.followup.patient import Member, Patient
+from domain.grants import Grant
 from live_state.capacity import Change
 from live_state.state import Build, Position
 from realtime_api.access import PatientsView
@@ -15,6 +16,8 @@ from realtime_api.push.patients import PatientsHub, row_of
 from tests.small_followup import PARIS
 
 SUBJECTS = ("anne", "paul", "zoe")
+PLACES = frozenset({("nurse", ""), ("glass", "")})
+GRANTS = {subject: (Grant("nurse", "ici", 0), Grant("regulator", "ici", 0)) for subject in SUBJECTS}
 IDS = tuple(letter * 26 for letter in "abc")
 BUILD = Build("followup:ici:0", "e1", 1)
 
@@ -81,9 +84,11 @@ class Reader:
 def test_whoever_takes_in_what_when_holds_the_rows_of_their_circle_alone(
     happened: list[tuple[str, tuple[Member, ...] | None, str | None, bool]],
 ) -> None:
-    hub = PatientsHub(Hub("ici"), 0)
+    rights = Hub("ici")
+    rights.grants = GRANTS
+    hub = PatientsHub(rights, 0)
     hub.replace(BUILD, Position("e1", 0, 1), {"meta": {"clock": b"1"}})
-    readers = {subject: Reader(hub, PatientsView("ici", hub.channel, subject)) for subject in SUBJECTS}
+    readers = {subject: Reader(hub, PatientsView("ici", hub.channel, subject, PLACES)) for subject in SUBJECTS}
     held: dict[str, Patient] = {}
     for offset, (id_, circle, taker, away) in enumerate(happened, 1):
         change: msgspec.Raw | None = None
@@ -102,7 +107,7 @@ def test_whoever_takes_in_what_when_holds_the_rows_of_their_circle_alone(
         assert {patient.id for patient in hub.of(subject, 10)} == set(own)
         glass = {id_ for id_ in own if all(m.until is not None for m in held[id_].circle if m.subject == subject)}
         assert {patient.id for patient in hub.of(subject, 100)} == set(own) - glass
-        view = PatientsView("ici", hub.channel, subject, frozenset(glass))
+        view = PatientsView("ici", hub.channel, subject, PLACES, frozenset(glass))
         assert hub.holds(view, 100)
         assert set(hub.picture(view)["patients"]) == set(own) - glass
         assert hub.holds(reader.view, 100) == (not glass)
