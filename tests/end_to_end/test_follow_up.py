@@ -22,14 +22,13 @@ from launch import alerting, regions
 from launch.demo_patients import CONTACTS, RESIDENCE, RESIDENTS, Invented
 from launch.pathways import settings_of
 from launch.publish import Held
-from people.keys import AlreadyErased, Keys
-from people.masters import named
 from tests import recount
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.test_answer import answer_all, kept_for_offline, pick, question, write
 from tests.browser.test_desks import cell, line
 from tests.browser.test_patients import card
 from tests.browser.test_screens import overflow, serious
+from tests.end_to_end.at_home import AtHome
 from tests.end_to_end.peers import Message, Peers
 from tests.end_to_end.system import OCCITANIE, System, beside, right, running
 from tests.engines.chosen import EngineSet
@@ -49,18 +48,13 @@ T = TypeVar("T")
 Visit = Callable[..., Page]
 
 
-class Home:
+class Home(AtHome):
     """A whole vigilits that follows patients, the mail server that it writes to, and what people do there."""
 
     def __init__(self, system: System, peers: Peers, pathways: tuple[Pathway, ...]) -> None:
-        self.system, self.peers, self.pathways = system, peers, {each.id: each for each in pathways}
-        self.keys = Keys(system.home, named(system.home))
+        super().__init__(system, OCCITANIE)
+        self.peers, self.pathways = peers, {each.id: each for each in pathways}
         self.contact: tuple[str, str, int] | None = None  # who was called: the file, the link, when the slot closes
-
-    def ask(self, method: str, path: str, subject: str = "", **body: Any) -> Any:
-        """Return what a door answers."""
-        told = self.system.bearer(subject) if subject else {}
-        return self.system.http.request(method, f"/api/v1{path}", json=body or None, headers=told)
 
     def enrol(self, name: str, *, by: str = DOCTOR, **more: Any) -> tuple[str, str]:
         """Return the pseudonym of somebody who is enrolled, and the secret of their link."""
@@ -73,8 +67,8 @@ class Home:
         return told["id"], (told["links"]["answer"] or "").partition("#")[2]
 
     def page(self, patient: str, by: str = DOCTOR) -> Any:
-        """Return a patient's page as somebody sees it."""
-        return self.ask("GET", f"{REGION}/patients/{patient}", by)
+        """Return a patient's page."""
+        return super().page(patient, by)
 
     def publish(self, pathway: Pathway) -> None:
         """Return once a pathway can be begun: of a running system, which goes on meanwhile."""
@@ -111,14 +105,6 @@ class Home:
         """Return who was told something of a patient beside alerts."""
         words = [item.event.word for item in self.system.log_of(OCCITANIE, NOTICES) if isinstance(item.event, WordSent)]
         return {to for word in words if patient in word.link for to in word.to}
-
-    def is_erased(self, patient: str) -> bool:
-        """Return whether the patient's key is destroyed."""
-        try:
-            self.keys.create(patient)
-        except AlreadyErased:
-            return True
-        return False
 
     def until(self, holds: Callable[[], object], what: str, within_s: float = 30.0) -> None:
         """Return once something holds."""

@@ -19,10 +19,9 @@ from redis import Redis
 from event_log.kafka import KafkaLog
 from event_log.topics import DEAD_LETTERS, FOLLOWUP, NOTICES
 from people.directory import Contact, People
-from people.keys import AlreadyErased, Keys
-from people.masters import named
 from people.signing import Signing
 from people.trail import Act, Trail
+from tests.end_to_end.at_home import AtHome
 from tests.end_to_end.system import System, beside, right, running, small
 from tests.engines.chosen import EngineSet
 from tests.engines.test_erasure import Invented, ciphertexts, keys_of, opened, restored
@@ -71,17 +70,12 @@ def mailboxes(directory: Path) -> Iterator[tuple[MailServer, dict[str, str]]]:
         loop.close()
 
 
-class House:
+class House(AtHome):
     """A whole vigilits, its mailboxes, and what people do there."""
 
     def __init__(self, system: System, mail: MailServer) -> None:
-        self.system, self.mail = system, mail
-        self.keys = Keys(system.home, named(system.home))
-
-    def ask(self, method: str, path: str, subject: str = "", **body: Any) -> Any:
-        """Return what a door answers."""
-        told = self.system.bearer(subject) if subject else {}
-        return self.system.http.request(method, f"/api/v1{path}", json=body or None, headers=told)
+        super().__init__(system, ICI)
+        self.mail = mail
 
     def enrol(self, **more: Any) -> tuple[str, str]:
         """Return the pseudonym of a patient whom the physician enrolled, and the secret of their link."""
@@ -102,15 +96,7 @@ class House:
 
     def page(self, patient: str, by: str = DOCTOR) -> Any:
         """Return a patient's page."""
-        return self.ask("GET", f"/regions/{ICI}/patients/{patient}", by)
-
-    def is_erased(self, patient: str) -> bool:
-        """Return whether the patient's key is destroyed."""
-        try:
-            self.keys.create(patient)
-        except AlreadyErased:
-            return True
-        return False
+        return super().page(patient, by)
 
     def until(self, holds: Callable[[], T], what: str) -> T:
         """Return what comes to hold."""
