@@ -64,7 +64,10 @@ class Act(StrEnum):
 
 
 class Entry(NamedTuple):
-    """One access. `file` is a pseudonym, empty where a search showed none; what was searched for is not written."""
+    """One access. `file` is a pseudonym, empty where a search showed none; what was searched for is not written.
+
+    `grant` ends in @ and the region: `physician@occitanie`, `ehpad@et:310000001@occitanie`, `link@occitanie`.
+    """
 
     at: int
     who: str
@@ -158,21 +161,42 @@ class Trail:
 
     def of_file(self, file: str, most: int = MOST_READ, before: int | None = None) -> list[Written]:
         """Return who saw a file, newest first; `before` is the number of the last entry of the page above."""
-        return self._read("file = ?", (file,), most, before)
+        return self.select(most, before, file=file)
 
     def of_person(self, who: str, most: int = MOST_READ, before: int | None = None) -> list[Written]:
         """Return what a person saw, newest first."""
-        return self._read("who = ?", (who,), most, before)
+        return self.select(most, before, who=who)
 
     def newest(self, most: int = MOST_READ, before: int | None = None) -> list[Written]:
         """Return what anybody saw, newest first."""
-        return self._read("who IS NOT NULL", (), most, before)
+        return self.select(most, before)
 
-    def _read(self, which: str, values: tuple[object, ...], most: int, before: int | None) -> list[Written]:
+    def select(
+        self, most: int = MOST_READ, before: int | None = None, *, file: str = "", who: str = "", region: str = ""
+    ) -> list[Written]:
+        """Return the newest entries of a file, a person and a region, as far as they are named, newest first.
+
+        Of which region an entry is its grant says, also of files that are erased; what was forgotten is every region's.
+        """
+        clauses = {
+            "file = :file": file,
+            "who = :who": who,
+            "(substr(granted, -length(:of)) = :of OR act = :forget)": region,
+        }
+        which = " AND ".join(["who IS NOT NULL", *(clause for clause, wanted in clauses.items() if wanted)])
+        upto = (1 << 62) if before is None else before
         with self._file.open() as database:
             rows = database.execute(
-                f"SELECT number, {_FIELDS} FROM entries WHERE {which} AND number < ? ORDER BY number DESC LIMIT ?",
-                (*values, (1 << 62) if before is None else before, min(most, MOST_READ)),
+                f"SELECT number, {_FIELDS} FROM entries WHERE {which} AND number < :upto"
+                " ORDER BY number DESC LIMIT :most",
+                {
+                    "file": file,
+                    "who": who,
+                    "of": f"@{region}",
+                    "forget": Act.FORGET,
+                    "upto": upto,
+                    "most": min(most, MOST_READ),
+                },
             ).fetchall()
         return [Written(row[0], _entry(row[1:])) for row in rows]
 

@@ -206,6 +206,7 @@ describe("a finding in words", () => {
     expect(say({ rule: "news2/spo2", item: "sat", value: 91, points: 3 }).what).toBe("NEWS2\u00a0: saturation");
     expect(plain(say({ rule: "trend/falls", item: "sat", value: 91, threshold: 95, whose: "own" }).limit)).toBe("habituel 95 %");
     expect(say({ rule: "no-answer" }).what).toBe("Pas de réponse");
+    expect(say({ rule: "no-answer", value: "not-reached" }).what).toBe("Pas de réponse : question non envoyée");
     expect(say({ rule: "something/new" }).what).toBe("something/new");
   });
 

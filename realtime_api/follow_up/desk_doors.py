@@ -14,7 +14,7 @@ from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, Member, Patient
 from domain.followup.red_flags import red_flags
 from people.directory import People
-from people.trail import Act, Trail, Written, who_of
+from people.trail import Act, Written, who_of
 from realtime_api.access import MATRIX, View
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import Command, Commands
@@ -152,21 +152,14 @@ class DeskDoors:
             if person not in ("", own):
                 raise Problem("not-allowed", "only what you read yourself is yours to see")
             person = own
-        elsewhere = [hub for hub in self.rooms.patients.values() if hub.code != place.capacity.code]
-        read = _reads_of(file, person, before)
-        entries = await self.opening.with_trail(read)
-        # Of a file in another region, this one's DPO sees nothing.
-        seen = [
-            each
-            for each in entries
-            if (not file or each.entry.file == file)
-            and (not person or each.entry.who == person)
-            and not any(each.entry.file in hub.patients for hub in elsewhere)
-        ]
+        region = place.capacity.code  # of a file in another one, this one's DPO sees nothing, whatever became of it
+        entries = await self.opening.with_trail(
+            lambda trail: trail.select(MOST_TRAIL, before, file=file, who=person, region=region)
+        )
         known = await asyncio.to_thread(self.people.names, place.capacity.code)
         names = {who_of(subject): each.name for subject, each in known.items()}
         shown = shapes.TrailShown(
-            [_line(each, names) for each in seen],
+            [_line(each, names) for each in entries],
             entries[-1].number if len(entries) == MOST_TRAIL else None,
         )
         return json_answer(shown, headers=NEVER)
@@ -249,14 +242,6 @@ def _row_answer(row: SittingRow, judged: Command[AnswersGiven] | Problem, said: 
     assert isinstance(judged, Command)
     at = judged.event.received_at
     return shapes.SittingAnswer(row.patient, row.slot, row.id, 201 if folded else 202, received_at=at)
-
-
-def _reads_of(file: str, person: str, before: int | None) -> Callable[[Trail], list[Written]]:
-    if file:
-        return lambda trail: trail.of_file(file, MOST_TRAIL, before)
-    if person:
-        return lambda trail: trail.of_person(person, MOST_TRAIL, before)
-    return lambda trail: trail.newest(MOST_TRAIL, before)
 
 
 def _line(written: Written, names: Mapping[str, str]) -> shapes.TrailLine:

@@ -208,11 +208,11 @@ class LinkDoors:
         where = _where(hub, patient)
         try:
             # Both are looked at whatever the other is: that one of the two was right is not to be told from the time.
-            file = (await self.opening.chart(where, self._access(patient, "answer-code"))).file
+            file = (await self.opening.chart(where, self._access(place, "answer-code"))).file
             right_date = hmac.compare_digest(file.birth_date.encode(), asked.birth_date.encode())
             if not (right_code & right_date):
                 raise Problem("wrong-code")
-            opened = await self.opening.page(where, self._access(patient, "answer-read"))
+            opened = await self.opening.page(where, self._access(place, "answer-read"))
         except Problem as problem:
             raise self._gone(request, problem) from None
         written = await self.opening.with_trail(lambda trail: trail.of_file(patient.id, MOST_TRAIL))
@@ -249,8 +249,8 @@ class LinkDoors:
         return Source(id=f"patient:{patient.id}", door=DOOR)
 
     @staticmethod
-    def _access(patient: Patient, screen: str) -> Access:
-        return Access(f"patient:{patient.id}", DOOR, Act.READ, screen)
+    def _access(place: Followed, screen: str) -> Access:
+        return Access(f"patient:{place.patient.id}", f"{DOOR}@{place.hub.code}", Act.READ, screen)
 
     def _gone(self, request: Request, problem: Problem) -> Problem:
         """Return a problem as the patient's own doors tell it: a file that is no more is a link that opens nothing."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from domain.alerts.routing import Zone
 from domain.followup.alerting import NO_ANSWER
 from domain.followup.answering import age_on
+from domain.followup.asking import NOT_REACHED
 from domain.followup.chart import Chart, File
 from domain.followup.pathway import COLOURS, Pathway
 from domain.followup.patient import Patient
@@ -17,6 +18,7 @@ from realtime_api.push.patients import SHOWN, row_of
 
 MOST_REASONS = 2
 DAY_MS = 86_400_000
+NOT_SENT = Words("Pas de réponse : question non envoyée", "No answer: no question was sent")
 OWN_WORDS = {
     **WORDS,
     NO_ANSWER: Words("Pas de réponse", "No answer"),
@@ -59,7 +61,7 @@ def reasons(findings: Iterable[Finding], pathway: Pathway | None, most: int = MO
         item = items.get(each.item)
         told = Reason(
             rule=each.rule,
-            words=words_of(each.rule, pathway),
+            words=NOT_SENT if (each.rule, each.value) == (NO_ANSWER, NOT_REACHED) else words_of(each.rule, pathway),
             colour=each.colour,
             item=each.item,
             value=each.value,

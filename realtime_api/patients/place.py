@@ -37,11 +37,14 @@ class Place(NamedTuple):
         return self.who.subject
 
     def grant(self, needs: Needs) -> str:
-        """Return by which of their grants they do something, as the trail has it: the first that lets them."""
+        """Return by which of their grants they do something, as the trail has it: the first that lets them, and where.
+
+        The region is always told: of a file that is erased nothing else says whose trail it is in.
+        """
         rights = self.view.rights
         lets = [right for right in rights if MATRIX.roles[right.role].may(needs)]
         right = (lets or rights)[0]
-        return f"{right.role}@{right.scope}"
+        return f"{right.role}@{right.scope}" + ("" if right.scope == self.code else f"@{self.code}")
 
 
 async def place_of(request: Request, door: str, desk: Desk, rooms: Rooms, now: Callable[[], int]) -> Place:

@@ -249,7 +249,8 @@ class Summaries:
 
     def _record(self, patient: Patient, readers: list[str], now: int) -> None:
         roles = {member.subject: member.role for member in patient.circle}
-        who = [(who_of(subject), f"circle:{roles[subject]}") for subject in readers]
+        region = region_of(self._view.shard)
+        who = [(who_of(subject), f"circle:{roles[subject]}@{region}") for subject in readers]
         self._trail.write(*(Entry(now, name, grant, Act.EXPORT, patient.id, "summary") for name, grant in who))
 
     def _message(

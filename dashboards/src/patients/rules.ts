@@ -124,6 +124,8 @@ export interface RuleWords {
   bands: Record<string, string>;
   news2: string;
   noAnswer: string;
+  /** Nobody answered, and no question had gone out. */
+  notSent: string;
   points(n: number): string;
 }
 
@@ -196,7 +198,7 @@ export function told(finding: Finding, pathway: Pathway, words: RuleWords): Told
         ? words.usual(figure)
         : `${test ? words.tests[test](figure) : figure} (${words.whose[finding.whose ?? "default"]})`;
   return {
-    what: ruleText(finding.rule, pathway, words),
+    what: finding.rule === "no-answer" && finding.value === "not-reached" ? words.notSent : ruleText(finding.rule, pathway, words),
     answer: finding.item && finding.value !== undefined ? valueText(finding.value, item, words) : "",
     limit,
     points: finding.points == null ? "" : words.points(finding.points),

@@ -57,7 +57,7 @@ async def test_staff_see_whom_to_ask_and_no_answer(home: FollowedHouse) -> None:
     assert not any("answers" in each for each in sitting["residents"])
     seen = [each.entry for each in home.trail.of_person(STAFF)]
     assert {each.file for each in seen} == {first, second}
-    assert {(each.act, each.grant, each.screen) for each in seen} == {(Act.READ, f"ehpad@et:{EHPAD}", "sitting")}
+    assert {(each.act, each.grant, each.screen) for each in seen} == {(Act.READ, f"ehpad@et:{EHPAD}@ici", "sitting")}
 
 
 async def test_who_is_in_the_circle_sees_what_was_answered(home: FollowedHouse) -> None:
@@ -310,6 +310,27 @@ async def test_others_see_what_they_read_themselves(home: FollowedHouse) -> None
     assert kind_of(await home.get("nurse", TRAIL, person="physician")) == (403, "not-allowed")
     for subject in ("support", "crisis", "ward"):
         assert (await home.get(subject, TRAIL)).status_code == 403
+
+
+async def test_a_page_of_one_s_own_says_nothing_of_what_others_read(home: FollowedHouse) -> None:
+    file = "a" * 26
+    home.trail.write(*[Entry(n + 1, "physician", "physician@ici", Act.READ, file, "board") for n in range(450)])
+    for params in ({"file": file}, {}):
+        told = (await home.get("nurse", TRAIL, **params)).json()
+        assert told == {"entries": [], "next": None}
+    told = (await home.get("dpo", TRAIL, file=file, person="nurse")).json()
+    assert told == {"entries": [], "next": None}
+
+
+async def test_of_what_was_read_in_another_region_this_one_s_dpo_sees_nothing_though_it_is_erased(
+    home: FollowedHouse,
+) -> None:
+    grants = ("physician@ailleurs", "ehpad@et:310000002@ailleurs", "link@ailleurs", "circle:nurse@pas-ici")
+    ours = Entry(9, "nurse", f"ehpad@et:{EHPAD}@ici", Act.READ, "b" * 26, "sitting")
+    home.trail.write(ours, *[Entry(n + 1, "who", grant, Act.READ, "a" * 26, "x") for n, grant in enumerate(grants)])
+    told = (await home.get("dpo", TRAIL)).json()
+    assert [each["file"] for each in told["entries"]] == ["b" * 26]
+    assert (await home.get("dpo", TRAIL, file="a" * 26)).json() == {"entries": [], "next": None}
 
 
 async def test_the_trail_is_read_page_by_page(home: FollowedHouse) -> None:

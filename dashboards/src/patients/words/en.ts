@@ -194,6 +194,7 @@ export const en: PatientWords = {
     },
     news2: "NEWS2",
     noAnswer: "No answer",
+    notSent: "No answer: no question was sent",
     points: (n) => `${n} point${s(n)}`,
   },
   news2WhyNot: {

@@ -200,6 +200,7 @@ export const fr = {
     } as Record<string, string>,
     news2: "NEWS2",
     noAnswer: "Pas de réponse",
+    notSent: "Pas de réponse : question non envoyée",
     points: (n: number) => `${n} point${s(n)}`,
   },
   news2WhyNot: {
