@@ -10,8 +10,10 @@ def stopping(end: End) -> Words:
     waits_en = "If an answer worries your team, erasure waits until a person has seen to it, for 72 hours at most."
     if end.how == "erase":
         return Words(
-            fr=f"Plus rien ne vous sera demandé. Vos réponses et vos coordonnées seront effacées. {waits_fr}",
-            en=f"Nothing more will be asked. Your answers and your contact details will be erased. {waits_en}",
+            fr="Plus rien ne vous sera demandé. Vos réponses et vos coordonnées seront effacées un jour après. "
+            f"{waits_fr}",
+            en="Nothing more will be asked. Your answers and your contact details will be erased a day later. "
+            f"{waits_en}",
         )
     days = end.keep_days
     return Words(
