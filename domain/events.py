@@ -10,7 +10,7 @@ import msgspec
 
 from domain.alerts.lifecycle import Step
 from domain.alerts.routing import Matchers, Zone
-from domain.followup.crossing import Case, Count, Word
+from domain.followup.crossing import Case, Count, Standing, Word
 from domain.followup.patient import AnsweredBy, Channel, Member
 from domain.followup.sealed import Sealed
 from domain.places import NATURE_BED
@@ -458,6 +458,16 @@ class WordSent(Event, frozen=True, tag="followup.word"):
     word: Word
 
 
+class AlertsStood(Event, frozen=True, tag="followup.standing"):
+    """Which alerts are open of a followup shard that was folded anew: what it told of others is over."""
+
+    shard: str
+    epoch: str
+    offset: int
+    n: int
+    standing: Standing
+
+
 KINDS: tuple[type[Event], ...] = (
     Genesis,
     Tick,
@@ -500,6 +510,7 @@ KINDS: tuple[type[Event], ...] = (
     CaseFound,
     Counted,
     WordSent,
+    AlertsStood,
 )
 VERSIONS: dict[str, int] = {str(kind.__struct_config__.tag): 1 for kind in KINDS}
 
@@ -545,6 +556,7 @@ AnyEvent = (
     | CaseFound
     | Counted
     | WordSent
+    | AlertsStood
 )
 
 Outcome = Literal["applied", "history", "refused", "dead"]

@@ -12,8 +12,8 @@ import structlog
 
 from domain.alerts.lifecycle import Step
 from domain.alerts.notice import Mark
-from domain.events import AlertStepped, CaseFound, Counted, EpochBegan, Event, WordSent
-from domain.followup.crossing import Case, Count, Crossing, Stepped, Word
+from domain.events import AlertsStood, AlertStepped, CaseFound, Counted, EpochBegan, Event, WordSent
+from domain.followup.crossing import Case, Count, Crossing, Standing, Stepped, Word
 from event_log.codec import encode
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
 from event_log.topics import NOTICES, region_of, shards, sort_of
@@ -245,6 +245,8 @@ class Forwarder:
                 return Counted(**told, count=count)
             case Word() as word:
                 return WordSent(**told, word=word)
+            case Standing() as standing:
+                return AlertsStood(**told, standing=standing)
 
     async def _destination(self) -> Destination:
         """Return where the region's notices shard is; raise NoNotices where it is nowhere."""

@@ -48,6 +48,7 @@ from domain.errors import Unreadable
 from domain.events import (
     AlertActed,
     AlertSeen,
+    AlertsStood,
     AlertStepped,
     CaseFound,
     ChannelChanged,
@@ -72,6 +73,7 @@ from domain.followup import counts
 from domain.followup.counts import Counting
 
 NOTICES_FOLD_VERSION = 1
+Crossed = AlertStepped | CaseFound | Counted | WordSent | AlertsStood  # what another shard tells, in its order
 MOST_CHANGED = 1_000  # alerts that one feed entry tells of
 MOST_BYTES_TOLD = 6 << 20  # or so much, once it is written and told
 MOST_SILENCES = 500
@@ -226,7 +228,7 @@ class Draft(Grouping):
                 return self._step(event)
             case EpochBegan():
                 return self._begin_epoch(event)
-            case CaseFound() | Counted() | WordSent():
+            case CaseFound() | Counted() | WordSent() | AlertsStood():
                 return self._hear_from_patients(event)
             case NoticeAttempted() | NoticeDelivered() | NoticeFailed():
                 return self._receive(event)
@@ -263,7 +265,7 @@ class Draft(Grouping):
             self.take_in(event.step, event.shard, event.epoch)
         return known or APPLIED
 
-    def _know(self, event: AlertStepped | CaseFound | Counted | WordSent) -> Said | None:
+    def _know(self, event: Crossed) -> Said | None:
         """Return why what another shard told is not taken in, None where it is; at or below its mark it is known."""
         refused = self._begin_epoch(event)
         if refused.outcome == "refused":
@@ -275,7 +277,7 @@ class Draft(Grouping):
         self.upto.put(event.shard, Mark(event.epoch, event.offset, event.n, over))
         return None
 
-    def _begin_epoch(self, event: AlertStepped | CaseFound | Counted | WordSent | EpochBegan) -> Said:
+    def _begin_epoch(self, event: Crossed | EpochBegan) -> Said:
         """Take note of the life of a shard's log: what an earlier one told of is over, and it does not come back."""
         mark = self.upto.get(event.shard)
         if mark is not None and event.epoch == mark.epoch:
@@ -305,7 +307,7 @@ class Draft(Grouping):
 
     # -- what followup shards tell beside alerts
 
-    def _hear_from_patients(self, event: CaseFound | Counted | WordSent) -> Said:
+    def _hear_from_patients(self, event: CaseFound | Counted | WordSent | AlertsStood) -> Said:
         """Take in what a followup shard told, once."""
         known = self._know(event)
         if known is not None:
@@ -321,6 +323,8 @@ class Draft(Grouping):
                 self._count_patients(event)
             case WordSent():
                 self.tell_word(event.word)
+            case AlertsStood():
+                self.end_all_but(event.shard, event.standing.alerts)
         return APPLIED
 
     def _judge_cases(self, facility: str) -> None:

@@ -1,5 +1,6 @@
 """Alerts come into groups, are held back, taken in and end: what each change means for the telling."""
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Literal
 
@@ -62,6 +63,13 @@ class Grouping(Telling):
             if held.shard == shard:
                 self.mark(held.alert.id, "over")
 
+    def end_all_but(self, shard: str, alerts: Iterable[str]) -> None:
+        """End the alerts of a shard that are not among those that it says are open."""
+        opened = frozenset(alerts)
+        for held in self._active():
+            if held.shard == shard and held.alert.id not in opened:
+                self.mark(held.alert.id, "gone")
+
     def look_again(self) -> None:
         """Look at the alerts that something else changed, as many as this record may still change."""
         while self.marked and not self.full:
@@ -78,7 +86,7 @@ class Grouping(Telling):
 
     def _look(self, held: HeldAlert, what: Again) -> None:
         mark = self.upto.get(held.shard)
-        if what == "over" and mark is not None and held.epoch != mark.epoch:
+        if what == "gone" or (what == "over" and mark is not None and held.epoch != mark.epoch):
             over = replace(held.alert, status="resolved", why="gone", resolved_at=self.clock, changed_at=self.clock)
             self.take_in(Step("resolved", self.clock, over), held.shard, held.epoch)
         elif what == "route":

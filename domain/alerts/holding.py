@@ -47,12 +47,12 @@ BYTES_OF_A_NAME = 32
 BYTES_OF_A_LINE = 120  # of a timeline
 BYTES_OF_A_GROUP = 3_000  # on average, and twice
 MOST_BYTES_AT_ONCE = 6 << 20  # or a little more, that one record changes, lest its commit be too large
-MARKS = ("look", "route", "over")
+MARKS = ("look", "route", "over", "gone")
 TOLD_ON_TIMELINES_MS = 24 * 3_600_000
 IN_AN_INSTANT = 1_000  # entries of a timeline, in order
 
 Choice = dict[str, tuple[str, ...]]  # severity → channels
-Again = Literal["look", "route", "over"]  # at what holds an alert back; at that and its routes; or it is over
+Again = Literal["look", "route", "over", "gone"]  # at what holds it back; at that and its routes; whether it is over
 Standing = Literal["open", "muted", "taken"]  # of an alert that is not over: to be told of, held back, somebody has it
 Tally = dict[tuple[Severity, Standing], int]
 

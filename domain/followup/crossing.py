@@ -52,4 +52,11 @@ class Stepped(msgspec.Struct, frozen=True, tag="step"):
         return self.step.at
 
 
-Crossing = Case | Count | Word | Stepped
+class Standing(msgspec.Struct, frozen=True, tag="standing"):
+    """The alerts that are open, by id, and no others: told once a log was folded anew, at an instant (ms)."""
+
+    at: int
+    alerts: tuple[str, ...]
+
+
+Crossing = Case | Count | Word | Stepped | Standing

@@ -53,7 +53,7 @@ from domain.followup.alert import told_as
 from domain.followup.alerting import refused
 from domain.followup.chart import Chart, File, Mute
 from domain.followup.circle import MOST_MEMBERS, Circle
-from domain.followup.crossing import Stepped
+from domain.followup.crossing import Standing, Stepped
 from domain.followup.holding import (
     GONE,
     HOUR,
@@ -175,6 +175,8 @@ class Draft(Circle):
             told = told_as(patient, patient.alert, region=self.region, at=self.clock, plan=plan)
             self.cross(Stepped(Step(what="replanned", at=self.clock, alert=told)))
             self.retold_upto = id_
+        stand = sorted(patient.alert.id for _, patient in self.patients.items() if patient.alert is not None)
+        self.cross(Standing(self.clock, tuple(stand)))
         self.retells_from, self.retold_upto = -1, ""
 
     def _advance(self, due: list[tuple[int, str]], clock: int) -> None:

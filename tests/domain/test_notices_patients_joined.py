@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from domain.alerts.lifecycle import Step
 from domain.alerts.notice import Group
 from domain.alerts.routing import OnCall, People, Person, Shift
 from domain.events import (
     AlertSeen,
+    AlertsStood,
     AlertStepped,
     CaseFound,
     CircleChanged,
@@ -15,7 +17,7 @@ from domain.events import (
     Tick,
     WordSent,
 )
-from domain.followup.crossing import Case, Count, Crossing, Stepped, Word
+from domain.followup.crossing import Case, Count, Crossing, Standing, Stepped, Word
 from domain.followup.patient import Member
 from tests.follow_up_days import DOCTOR, NURSE, ORANGE, RED, SHARD, WELL, FollowUp, instant, sealed
 from tests.small_notices import PEOPLE, Timeline, published, routing
@@ -54,9 +56,10 @@ class Region:
         fresh, self._taken_over = self.home.steps[self._taken_over :], len(self.home.steps)
         for _ in range(2):
             for offset, n, crossing in fresh:
-                self._take_over(offset, n, crossing)
+                self.take_over(offset, n, crossing)
 
-    def _take_over(self, offset: int, n: int, crossing: Crossing) -> None:
+    def take_over(self, offset: int, n: int, crossing: Crossing) -> None:
+        """Take over one thing that crosses."""
         place: dict[str, Any] = {"shard": SHARD, "epoch": "e1", "offset": offset, "n": n}
         place["id_"] = f"{SHARD}/e1/{offset}/{n}"
         match crossing:
@@ -68,6 +71,8 @@ class Region:
                 self.notices.event(Counted, count=crossing, **place)
             case Word():
                 self.notices.event(WordSent, word=crossing, **place)
+            case Standing():
+                self.notices.event(AlertsStood, standing=crossing, **place)
 
     def answer(self, told: Any) -> None:
         """Let the patient answer."""
@@ -189,3 +194,22 @@ def test_a_silence_of_everything_in_the_region_changes_nothing_of_it() -> None:
         region.answer(RED)
         region.at("1 10:00")
     assert silenced.told == free.told
+
+
+def test_of_a_shard_that_was_folded_anew_what_is_open_is_told_once_and_what_is_not_is_over() -> None:
+    before, after = Region().at("1 9:05"), Region().at("1 9:05")
+    before.answer(RED)
+    [fired] = [crossing for _, _, crossing in before.home.steps if isinstance(crossing, Stepped)]
+    alert = fired.step.alert
+    stands = Stepped(Step(what="replanned", at=before.now, alert=alert))
+    told = list(before.told)
+    for region in (before, after):  # one knows the alert, to the other it was never told
+        region.take_over(10_000, 0, stands)
+        region.take_over(10_000, 1, Standing(region.now, (alert.id,)))
+        region.at("1 9:06")
+        assert region.told == told
+        assert region.notices.state.alerts[alert.id].alert.status == "firing"
+        region.take_over(10_001, 0, Standing(region.now, ()))
+        assert region.notices.state.alerts[alert.id].alert.status == "resolved"
+        region.at("1 10:00")
+        assert region.told == told

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.notice import Mark
-from domain.events import AlertStepped, CaseFound, Counted, EpochBegan, Event, Genesis, WordSent
-from domain.followup.crossing import Case, Count, Crossing, Stepped, Word
+from domain.events import AlertsStood, AlertStepped, CaseFound, Counted, EpochBegan, Event, Genesis, WordSent
+from domain.followup.crossing import Case, Count, Crossing, Standing, Stepped, Word
 from domain.followup.pathway import Cluster
 from domain.places import Words
 from event_log.codec import decode, encode
@@ -60,6 +60,7 @@ CROSSINGS: dict[type[Event], Crossing] = {
     AlertStepped: Stepped(msgspec.msgpack.decode(step(3), type=Step)),
     CaseFound: Case(START + 4, "310000001", Cluster(cases=3, days=4), ("anne",)),
     Counted: Count(START + 5, 2, 4, {"31/red": 1}),
+    AlertsStood: Standing(START + 7, ("a1", "a2")),
     WordSent: Word(START + 6, "w1", ("anne",), "info", WORDS, WORDS, "/patients/x"),
 }
 
@@ -434,6 +435,8 @@ async def test_a_followup_shard_tells_of_cases_counts_and_words_in_their_order_a
     assert isinstance(began, EpochBegan)
     assert (began.shard, began.epoch, began.region) == ("followup:ici:2", "f1", "ici")
     assert [type(event) for event in told] == list(CROSSINGS)
-    assert [event.id for event in told] == [f"followup:ici:2/f1/{offset}/0" for offset in range(7, 11)]
-    found = [getattr(event, name) for event, name in zip(told, ("step", "case", "count", "word"), strict=True)]
+    assert [event.id for event in told] == [f"followup:ici:2/f1/{offset}/0" for offset in range(7, 7 + len(CROSSINGS))]
+    found = [
+        getattr(event, name) for event, name in zip(told, ("step", "case", "count", "standing", "word"), strict=True)
+    ]
     assert found == [CROSSINGS[AlertStepped].step, *list(CROSSINGS.values())[1:]]  # type: ignore[union-attr]
