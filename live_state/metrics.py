@@ -75,7 +75,7 @@ TABLE: tuple[Metric, ...] = (
         "vigilits_followed_patients",
         "gauge",
         ("shard",),
-        "Patients that a followup shard has, erased ones not.",
+        "Patients that a followup shard has, erased ones not, rounded up to tens: an exact one tells of single people.",
     ),
     Metric(
         "worker",
@@ -100,7 +100,13 @@ TABLE: tuple[Metric, ...] = (
         ("shard",),
         "Patients whose file can't be read: their key is lost or their chart is broken. Anything but 0 needs somebody.",
     ),
-    Metric("worker", "vigilits_charts_open", "gauge", ("shard",), "Charts that are open in the worker's memory."),
+    Metric(
+        "worker",
+        "vigilits_charts_open",
+        "gauge",
+        ("shard",),
+        "Charts that are open in the worker's memory, rounded up to tens.",
+    ),
     Metric("worker", "vigilits_shard_ready", "gauge", ("shard",), "1 while the shard is folded up to the log's end."),
     Metric(
         "worker",
@@ -158,7 +164,7 @@ TABLE: tuple[Metric, ...] = (
         "vigilits_acts_total",
         "counter",
         ("act", "outcome"),
-        "What people did about alerts, and what became of it.",
+        "What people did about alerts, and what became of it; all that is sent about followed patients is `follow-up`.",
     ),
     Metric("api", "vigilits_problems_total", "counter", ("kind",), "Requests that were answered with a problem."),
     Metric("api", "vigilits_feed_entries_total", "counter", ("shard",), "Feed entries taken in."),

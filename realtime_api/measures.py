@@ -43,3 +43,11 @@ class Measures:
         self.resets = counter("vigilits_resets_total")
         self.fallen_behind = counter("vigilits_slow_clients_total")
         self.closed_slow = counter("vigilits_slow_clients_closed_total")
+
+    def follow_up(self, outcome: str) -> None:
+        """Count what was sent about followed patients: not what, nor why it was refused, as anybody reads counts.
+
+        Of somebody who broke a glass, or agreed, there are so few that one more says who it was.
+        """
+        told = {"applied": "applied", "history": "applied", "pending": "pending"}.get(outcome, "refused")
+        self.acts.labels("follow-up", told).inc()

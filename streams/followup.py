@@ -267,10 +267,17 @@ class Followup:
         return state.next_due <= state.clock
 
     def measure(self, shard: str, state: FollowupState, measures: Measures, now: int) -> None:
-        """Set how many patients the shard has, and how many charts of theirs are open in memory."""
-        measures.patients.labels(shard).set(len(state.patients))
+        """Set how many patients the shard has, and how many charts of theirs are open in memory, both in tens.
+
+        Anybody may read metrics: an exact count tells when one person comes or goes.
+        """
+        measures.patients.labels(shard).set(_tens(len(state.patients)))
         measures.patients_unreadable.labels(shard).set(len(state.unreadable))
-        measures.charts_open.labels(shard).set(len(state.charts))
+        measures.charts_open.labels(shard).set(_tens(len(state.charts)))
+
+
+def _tens(count: int) -> int:
+    return -(-count // 10) * 10
 
 
 def _pieces(state: FollowupState, items: Sequence[Item]) -> Iterable[Piece]:

@@ -100,7 +100,7 @@ class CallDoors:
             for row, each in zip(rows, judged, strict=True)
         ]
         for each in told:
-            self.measures.acts.labels(PatientEnrolled.__struct_config__.tag, each.kind or "applied").inc()
+            self.measures.follow_up(each.kind or "applied")
         status = 200 if all(each.kind is None for each in told) else 207
         return json_answer(shapes.ImportedRows(told), status, headers=NEVER)
 

@@ -130,7 +130,7 @@ class DeskDoors:
             for row, each in zip(asked.rows, judged, strict=True)
         ]
         for each in told:
-            self.measures.acts.labels("answer", each.kind or "applied").inc()
+            self.measures.follow_up(each.kind or "applied")
         away = [each for each in told if each.status == 503]
         if away and len(away) == len(told):
             raise Problem(away[0].kind or "busy")

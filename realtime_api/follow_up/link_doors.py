@@ -125,7 +125,7 @@ class LinkDoors:
                 (said,) = await self.commands.run([Command(event, hub)])
             else:
                 said = await queries.outcome(self.state, [hub], event.id) or why_not
-            self._count("answer", said)
+            self._count(said)
             folded = answering.settle(said)
         except Problem as problem:
             if problem.kind != "too-many-corrections" or source != self.source(patient):
@@ -153,7 +153,7 @@ class LinkDoors:
                 id=id_, received_at=now, region=hub.code, source=source, patient=patient.id, move="stop"
             )
             (said,) = await self.commands.run([Command[Event](event, hub)])
-            self._count("stop", said)
+            self._count(said)
             try:
                 if not answering.settle(said):
                     return json_answer(shapes.Stopped(None, None, waits=False), 202, headers=NEVER)
@@ -192,7 +192,7 @@ class LinkDoors:
             return told
         self.gate.asked_anew(patient.id)
         (said,) = await self.commands.run([Command[Event](event, hub)])
-        self._count("code", said)
+        self._count(said)
         if isinstance(said, Problem):  # it will not be sent: who waits for it should know
             raise said
         return told
@@ -256,9 +256,8 @@ class LinkDoors:
         """Return a problem as the patient's own doors tell it: a file that is no more is a link that opens nothing."""
         return self.gate.refusal(request) if problem.kind == "unknown-patient" else problem
 
-    def _count(self, act: str, said: Any) -> None:
-        outcome = "pending" if said is None else said.kind if isinstance(said, Problem) else said.outcome
-        self.measures.acts.labels(act, outcome).inc()
+    def _count(self, said: Any) -> None:
+        self.measures.follow_up("pending" if said is None else said.kind if isinstance(said, Problem) else said.outcome)
 
 
 def _where(hub: PatientsHub, patient: Patient) -> Where:

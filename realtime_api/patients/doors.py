@@ -655,7 +655,7 @@ class PatientDoors:
         event = replace(event, digest=await self.opening.digest_of(place.subject, sent))
         (said,) = await self.commands.run([Command(event, hub)])
         word = "pending" if said is None else said.kind if isinstance(said, Problem) else said.outcome
-        self.measures.acts.labels(str(event.__struct_config__.tag), word).inc()
+        self.measures.follow_up(word)
         if isinstance(said, Problem):
             raise said
         if said is not None and said.outcome not in ("applied", "history"):
