@@ -11,6 +11,7 @@ import msgspec
 from domain.alerts.lifecycle import Step
 from domain.alerts.routing import Matchers, Zone
 from domain.followup.crossing import Case, Count, Standing, Word
+from domain.followup.pathway import Colour
 from domain.followup.patient import AnsweredBy, Channel, Member
 from domain.followup.sealed import Sealed
 from domain.places import NATURE_BED
@@ -330,11 +331,15 @@ class AnswersGiven(Event, frozen=True, tag="patient.answered"):
 
 
 class PatientAlertActed(Deed, frozen=True, tag="patient.alert_acted"):
-    """What a person of the circle did with a patient's alert; who takes it says when they look again (`check_at`)."""
+    """What a person of the circle did with a patient's alert; who takes it says when they look again (`check_at`).
+
+    `seen_colour` is of which colour it was when they decided: nobody takes or closes a graver one than they saw.
+    """
 
     patient: str
     alert: str
     act: Literal["take", "hand_over", "close", "comment"]
+    seen_colour: Colour | None = None
     check_at: int | None = None
     to: str | None = None
     outcome: Literal["acted", "no_action_needed", "wrong"] | None = None

@@ -1,6 +1,6 @@
 """A patient's alert as a draft drives it: raised by findings that nobody muted, and closed by people alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from domain.alerts.lifecycle import Step
 from domain.capacity.fold import APPLIED, Said
 from domain.events import PatientAlertActed, RuleMuted
-from domain.followup.alert import PATIENT_NEXT, End, Happening, alert_id, told_as
-from domain.followup.chart import Mute
+from domain.followup.alert import PATIENT_NEXT, SEVERITY, End, Happening, alert_id, told_as
+from domain.followup.chart import Chart, Heard, Mute
 from domain.followup.crossing import Stepped
 from domain.followup.ending import Ending
 from domain.followup.holding import Line, circle_of, whose
@@ -17,6 +17,7 @@ from domain.followup.pathway import COLOURS, GRAVE, Colour, worst
 from domain.followup.patient import Closed, Patient, PatientAlert
 from domain.followup.plan import plan_of
 from domain.followup.score import VERSION, Finding
+from domain.places import Words
 
 HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 LONGEST_CHECK_MS = 12 * HOUR_MS
@@ -26,6 +27,10 @@ SLACK_MS = MINUTE_MS  # for a page's clock
 MOST_MUTES = 20
 MOST_CLOSED = 20
 NO_ANSWER = "no-answer"  # the rule that speaks when nobody answers
+MORE_WORDS = Words(
+    fr="Il y a du nouveau chez un patient que vous prenez en charge",
+    en="There is news of a patient whom you have taken on",
+)
 
 
 def refused(why: str) -> Said:
@@ -38,30 +43,70 @@ def graver(one: Colour, than: Colour) -> bool:
     return COLOURS.index(one) > COLOURS.index(than)
 
 
+def gravest(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Return of each rule the gravest finding, the last of those that are alike."""
+    found: dict[str, Finding] = {}
+    for each in findings:
+        before = found.get(each.rule)
+        if before is None or not graver(before.colour, each.colour):
+            found[each.rule] = each
+    return found
+
+
+def grave_of(findings: Iterable[Finding]) -> dict[str, Finding]:
+    """Return of each rule the gravest finding that somebody has to answer for."""
+    return gravest(found for found in findings if found.colour in GRAVE)
+
+
+def news(grave: Mapping[str, Finding], known: Mapping[str, Colour]) -> dict[str, Finding]:
+    """Return what of findings is not known: of another rule, or graver than what is known of it."""
+    return {rule: each for rule, each in grave.items() if rule not in known or graver(each.colour, known[rule])}
+
+
 class Alerting(Ending):
     """A draft, and the alerts of its patients."""
 
     # -- what raises an alert
 
     def judge(self, patient: Patient, slot: str, findings: Iterable[Finding], at: int) -> Patient:
-        """Let somebody be made to answer for what was found of a slot, unless they were, or it is muted."""
-        chart, state = self.chart(patient.id), patient.slots.get(slot)
-        if state is None:
-            return patient
+        """Let somebody be made to answer for what is grave in a slot, unless they were, or it is muted.
+
+        `findings` are all that there are of the slot now: what is not among them any more is new when it comes again,
+        also after a person closed the alert that it raised.
+        """
+        chart = self.chart(patient.id)
+        grave = grave_of(findings)
+        before = Heard() if chart is None else chart.heard.get(slot, Heard())
         muted = {mute.rule for mute in chart.mutes if mute.until > at} if chart else set()
-        grave = [found for found in findings if found.colour in GRAVE and found.rule not in muted]
-        colour = worst(tuple(found.colour for found in grave))
-        if graver(colour, state.alerted):
-            patient = replace(patient, slots=patient.slots | {slot: replace(state, alerted=colour)})
-            patient = self._raise(patient, slot, colour, at)
-        if chart is not None and grave and patient.alert is not None:
-            why = {found.rule: found for found in chart.why}
-            for found in grave:
-                before = why.get(found.rule)
-                if before is None or not graver(before.colour, found.colour):
-                    why[found.rule] = found
+        new = {rule: found for rule, found in news(grave, before.told).items() if rule not in muted}
+        if chart is not None:
+            told = {rule: found.colour for rule, found in grave.items() if rule in new}
+            for rule, colour in before.told.items():
+                if rule in grave and rule not in new:
+                    told[rule] = min(colour, grave[rule].colour, key=COLOURS.index)
+            heard = Heard(grave=tuple(grave.values()), told=told)
+            if heard != before:
+                chart = self._hear(patient, chart, slot, heard)
+        if not new:
+            return patient
+        colour = worst(tuple(found.colour for found in new.values()))
+        patient = self._raise(patient, slot, colour, at)
+        if chart is not None:
+            why = gravest((*chart.why, *new.values()))
             self.put_chart(patient.id, replace(chart, why=tuple(why.values())))
         return patient
+
+    def _hear(self, patient: Patient, chart: Chart, slot: str, heard: Heard) -> Chart:
+        """Keep what is grave in a slot; of others only while answers may still come, or something is muted."""
+        present = "" if patient.slot is None else patient.slot.slot
+        kept = {
+            name: each
+            for name, each in (chart.heard | {slot: heard}).items()
+            if (name == present and each.grave) or news(gravest(each.grave), each.told)
+        }
+        chart = replace(chart, heard=kept)
+        self.put_chart(patient.id, chart)
+        return chart
 
     def _raise(self, patient: Patient, slot: str, colour: Colour, at: int) -> Patient:
         held = patient.alert
@@ -69,9 +114,12 @@ class Alerting(Ending):
             id_ = alert_id(patient.id, slot, colour, at)
             held = PatientAlert(id=id_, colour=colour, status="firing", opened_at=at, slot=slot, planned_at=at)
             return self.released(self.happens(replace(patient, alert=held), "raised", at), at)
-        if not graver(colour, held.colour):
-            return patient
-        return self.happens(patient, "worsens", at, colour=colour, worsened_at=at, planned_at=at)
+        if graver(colour, held.colour):
+            return self.happens(patient, "worsens", at, colour=colour, worsened_at=at, planned_at=at)
+        if held.taken_by is not None:
+            # Nobody else is told of it: they answer for the patient, and may know of another reason alone.
+            self.word(patient, self.nth("more"), at, [held.taken_by], MORE_WORDS, SEVERITY[colour])
+        return patient
 
     def missed(self, patient: Patient, slot: str, colour: Colour, at: int) -> Patient:
         """Let it be found that nobody answered a slot."""
@@ -122,6 +170,8 @@ class Alerting(Ending):
             return refused("unknown alert")
         if (held.status, event.act) not in PATIENT_NEXT:
             return refused(f"taken by {held.taken_by} at {held.taken_at}" if held.taken_by else "not taken")
+        if event.act in ("take", "close") and event.seen_colour is not None and graver(held.colour, event.seen_colour):
+            return refused("worsened meanwhile")  # what they decided on is not what is there
         wrong = self._why_no_act(patient, held, event)
         if wrong is not None:
             return refused(wrong)
@@ -195,17 +245,14 @@ class Alerting(Ending):
         return APPLIED
 
     def unmute(self, patient: Patient, at: int) -> Patient:
-        """Let mutes end, and judge the last answers again, as well as that there were none."""
+        """Let mutes end, and judge again what is grave in the present slot, and in those before that they hid."""
         chart = self.chart(patient.id)
         ends = tuple(end for end in patient.mute_ends if end > at)
         patient = replace(patient, mute_ends=ends, muted_until=ends[-1] if ends else None)
         if chart is None:
             return patient
-        if chart.current is not None and chart.current.result is not None:
-            patient = self.judge(patient, chart.current.slot, chart.current.result.findings, at)
-        for slot, state in patient.slots.items():
-            if state.state == "missed" and graver(state.colour, state.alerted):
-                patient = self.missed(patient, slot, state.colour, at)
+        for slot, heard in chart.heard.items():
+            patient = self.judge(patient, slot, heard.grave, at)
         chart = self.chart(patient.id)
         if chart is not None:
             self.put_chart(patient.id, replace(chart, mutes=tuple(each for each in chart.mutes if each.until > at)))

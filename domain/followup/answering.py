@@ -1,24 +1,30 @@
 """Answers as a draft takes them in: to the slot that is open, scored at once, and judged."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from msgspec.structs import replace
 
 from domain.capacity.fold import APPLIED, Said
 from domain.events import AnswersGiven
-from domain.followup.alerting import graver, refused
+from domain.followup.alert import SEVERITY
+from domain.followup.alerting import HOUR_MS, grave_of, graver, news, refused
 from domain.followup.asking import Asking, keep_slot
-from domain.followup.chart import Chart, Earlier, File, Sending, SlotContent
+from domain.followup.chart import Chart, Earlier, File, Heard, Sending, SlotContent
 from domain.followup.crossing import Case
-from domain.followup.holding import Answers, Line, members, whose
+from domain.followup.holding import Answers, Line, circle_of, members, whose
 from domain.followup.pathway import GRAVE, Colour
-from domain.followup.patient import Patient, SlotState
+from domain.followup.patient import OVER, Patient, SlotState
 from domain.followup.plan import told
 from domain.followup.schedule import DAY_MS, Due
-from domain.followup.score import Day, Facts, Given, Result, score, settle
+from domain.followup.score import Day, Facts, Finding, Given, score, settle
 from domain.places import Words
 
 MOST_EARLIER = 100  # answers of earlier days that trends look at
+REFUSED_AGAIN_MS = HOUR_MS  # ⚠ OWN
+REFUSED_WORDS = Words(
+    fr="Une réponse n’a pas été prise : appeler le patient", en="An answer was not taken: call the patient"
+)
 ANSWER_WORDS = Words(fr="Une réponse est à lire", en="An answer is to be read")
 ONE_DAY = timedelta(days=1)
 BEGAN = date(1970, 1, 1)
@@ -30,11 +36,12 @@ class Answering(Asking):
     def answer(self, patient: Patient, event: AnswersGiven, answers: Answers) -> Said:
         """Take answers to a slot in, or refuse them; one slot has one result, whatever is sent how often."""
         due = patient.slot
-        why = self._why_no_answer(patient, event.slot)
+        why = "over" if patient.status in OVER else self._why_no_answer(patient, event.slot)
         chart = self.chart(patient.id)
         if chart is None:
             return refused("erased")
         if why is not None or due is None:
+            self._tell_of_refused(patient, chart, event, answers)
             return refused(why or "over")
         chart = _turned(chart, due, max((trend.days for trend in self.pathway_of(patient).scoring.trends), default=0))
         assert chart.current is not None
@@ -43,16 +50,33 @@ class Answering(Asking):
         at = min(event.received_at if event.happened_at is None else event.happened_at, self.clock)
         sending = Sending(id=event.id, at=at, by=event.by, answers=answers)
         before = chart.current
-        current = self._judged(patient, chart, replace(before, sent=(*before.sent, sending)), due)
+        content = replace(before, sent=(*before.sent, sending))
+        current = self._judged(patient, chart, content, due)
         assert current.result is not None
-        limit = self.pathway_of(patient).limits.corrections
-        colour = current.result.colour
-        if len(current.sent) - 1 > limit and before.result is not None and not graver(colour, before.result.colour):
-            return refused("too many corrections")
+        findings = (*current.result.findings, *self._as_it_came(patient, chart, content, due))
+        if len(current.sent) - 1 > self.pathway_of(patient).limits.corrections and before.result is not None:
+            heard = chart.heard.get(due.slot, Heard())
+            new = news(grave_of(findings), {found.rule: found.colour for found in heard.grave})
+            if not new and not graver(current.result.colour, before.result.colour):
+                return refused("too many corrections")
         self.put_chart(patient.id, replace(chart, current=current))
         self.slots[(patient.id, due.slot)] = current
-        self._keep(patient, event, due, current, current.result)
+        self._keep(patient, event, due, current, findings)
         return APPLIED
+
+    def _tell_of_refused(self, patient: Patient, chart: Chart, event: AnswersGiven, answers: Answers) -> None:
+        """Tell the circle that something grave was answered that is not taken, once an hour of each colour.
+
+        Nobody reads it, but somebody calls: the patient was told by the page alone to call 15.
+        """
+        facts = facts_of(chart.file, self.clock // DAY_MS)
+        colour = score(self.pathway_of(patient), facts, answers).colour
+        if colour not in GRAVE or self.clock < patient.refused_at.get(colour, -REFUSED_AGAIN_MS) + REFUSED_AGAIN_MS:
+            return
+        line = Line(id=event.id, at=self.clock, what="not_taken", by=whose(event), detail=event.slot)
+        self.tell_story(patient.id, line)
+        self.word(patient, f"refused/{event.id}", self.clock, circle_of(patient), REFUSED_WORDS, SEVERITY[colour])
+        self.put(replace(patient, refused_at=patient.refused_at | {colour: self.clock}))
 
     def _why_no_answer(self, patient: Patient, slot: str) -> str | None:
         if patient.status == "paused":
@@ -74,10 +98,25 @@ class Answering(Asking):
         result = score(self.pathway_of(patient), facts_of(chart.file, due.local_day), counted.answers, earlier, due.day)
         return replace(content, answers=counted.answers, first=counted.first, result=result)
 
-    def _keep(self, patient: Patient, event: AnswersGiven, due: Due, content: SlotContent, result: Result) -> None:
-        at, held = self.clock, patient.slots.get(due.slot)
+    def _as_it_came(self, patient: Patient, chart: Chart, content: SlotContent, due: Due) -> tuple[Finding, ...]:
+        """Return what would be found if the last to come were the last that was said.
+
+        Which answer counts follows from stamps, lest the order of the log matter. But stamps are of many clocks: what
+        is grave is heard when it comes, and takes nobody's word that it was corrected before.
+        """
+        sent = tuple(replace(sending, at=place) for place, sending in enumerate(content.sent))
+        if [each.id for each in sorted(content.sent, key=_order)] == [each.id for each in sent]:
+            return ()
+        result = self._judged(patient, chart, replace(content, sent=sent), due).result
+        return () if result is None else result.findings
+
+    def _keep(
+        self, patient: Patient, event: AnswersGiven, due: Due, content: SlotContent, findings: Iterable[Finding]
+    ) -> None:
+        at, held, result = self.clock, patient.slots.get(due.slot), content.result
+        assert result is not None
         corrections = len(content.sent) - 1
-        last = max(content.sent, key=lambda sending: (sending.at, sending.id))
+        last = max(content.sent, key=_order)
         state = SlotState(
             "answered",
             due.due_at,
@@ -86,7 +125,6 @@ class Answering(Asking):
             at=last.at,
             by=last.by,
             corrections=corrections,
-            alerted="green" if held is None else held.alerted,
         )
         self.hush(patient)
         by = whose(event)
@@ -94,11 +132,11 @@ class Answering(Asking):
         self.tell_story(patient.id, Line(id=event.id, at=at, what=what, by=by, detail=due.slot))
         patient = keep_slot(patient, due.slot, state)
         patient = replace(patient, colour=result.colour, colour_at=at, incomplete=result.incomplete, answered_at=at)
-        patient = self.judge(patient, due.slot, result.findings, at)
+        patient = self.judge(patient, due.slot, findings, at)
         if result.colour == "yellow" and (held is None or held.state != "answered" or held.colour == "green"):
             to = told(self.pathway_of(patient), patient, "yellow")
             if self.pathway_of(patient).told.get("yellow"):
-                self.word(patient, f"{due.slot}/yellow", at, to, ANSWER_WORDS)
+                self.word(patient, f"yellow/{event.id}", at, to, ANSWER_WORDS)
         self.put(self._count_case(patient, result.colour, at))
 
     def _count_case(self, patient: Patient, colour: Colour, at: int) -> Patient:
@@ -111,6 +149,10 @@ class Answering(Asking):
         tell = tuple(members(patient, ("ehpad", "coordinator", "tracing_agent")))
         self.cross(Case(at, patient.facility, rule, tell))
         return replace(patient, case_at=at)
+
+
+def _order(sending: Sending) -> tuple[int, str]:
+    return sending.at, sending.id
 
 
 def _turned(chart: Chart, due: Due, days: int) -> Chart:

@@ -2,10 +2,9 @@
 
 import msgspec
 
-from domain.alerts.rule import Severity
 from domain.followup.ins import Ins, Sex
 from domain.followup.news2 import Scale
-from domain.followup.pathway import Care
+from domain.followup.pathway import Care, Colour
 from domain.followup.patient import AnsweredBy
 from domain.followup.questionnaire import Value
 from domain.followup.score import Finding, Result
@@ -125,8 +124,20 @@ class Earlier(Content, frozen=True):
     answers: dict[str, Value]
 
 
+class Heard(Content, frozen=True):
+    """What is grave in a slot, and what of it somebody was made to answer for: by rule, of which colour.
+
+    What is muted is grave and not told. What an answer takes back is neither any more: should it come again, it is new.
+    """
+
+    grave: tuple[Finding, ...] = ()
+    told: dict[str, Colour] = msgspec.field(default_factory=dict)
+
+
 class Chart(Content, frozen=True):
     """What the fold reads of a patient: the file, the open slot, the days before it, mutes, and why the alert is open.
+
+    `heard` is by slot: of the present one, and of those in which something is muted still.
 
     One sealed piece; the slots that are past, and the story, are pieces of their own that the fold never reads back.
     """
@@ -136,6 +147,4 @@ class Chart(Content, frozen=True):
     before: tuple[Earlier, ...] = ()
     mutes: tuple[Mute, ...] = ()
     why: tuple[Finding, ...] = ()
-
-
-SEVERITY: dict[str, Severity] = {"green": "info", "yellow": "info", "orange": "warning", "red": "critical"}
+    heard: dict[str, Heard] = msgspec.field(default_factory=dict)

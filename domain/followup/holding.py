@@ -54,7 +54,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `what` is the kind of thing: enrolled, file_changed, joined, left, paused, resumed, stopped, ended, called,
     answered, corrected, missed, fired, worsened, taken, handed_over, reopened, commented, closed, muted, message, memo,
-    memo_done, teleconsultation, glass_broken, summary…
+    memo_done, teleconsultation, glass_broken, summary, not_taken…
     """
 
     id: str
@@ -277,6 +277,10 @@ class Holding(Known[Said]):
         if told:
             link = f"/patients/{patient.id}"
             self.cross(Word(at, f"{patient.id}/{id_}", told, severity, title, NO_MORE_WORDS, link))
+
+    def nth(self, what: str) -> str:
+        """Return an id for the next thing that crosses: of what may be told of more than once."""
+        return f"{what}/{self.offset}-{self._crossed}"
 
     # -- messages to the patient
 

@@ -36,11 +36,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SlotState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one slot: of which colour its answers are, when and by whom they were given, or that none were.
-
-    `alerted` is the gravest colour of it that somebody was made to answer: a correction that says no more does not do
-    so again.
-    """
+    """What became of one slot: of which colour its answers are, when and by whom they were given, or that none were."""
 
     state: Literal["open", "answered", "missed", "skipped"]
     due_at: int
@@ -51,7 +47,6 @@ class SlotState(msgspec.Struct, frozen=True, omit_defaults=True):
     corrections: int = 0
     reached: bool = True  # False: no message that asks for it went out by now
     asked_by: tuple[Channel, ...] = ()  # the channels that such a message was put on, while none went out
-    alerted: Colour = "green"
 
 
 class PatientAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -132,4 +127,5 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     sent_away: tuple[str, ...] = ()  # the last whom others took out of the circle: no night on call brings them back
     codes: dict[str, int] = {}  # when a code was asked for of late, by the event that asked
     unreadable: bool = False  # the file can't be read: what is answered can't be either, until it can
+    refused_at: dict[Colour, int] = {}  # when the circle was last told of an answer of that colour that was not taken
     ran_at: int = 0  # up to when whatever happens by time alone has happened

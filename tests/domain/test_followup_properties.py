@@ -1,6 +1,7 @@
 """What must hold of a followup shard, whatever happens and however its log was cut and its memory lost."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -32,10 +33,11 @@ from domain.events import (
 from domain.followup.crossing import Stepped
 from domain.followup.fold import fold, needs
 from domain.followup.holding import FollowupState
-from domain.followup.pathway import COLOURS, Cluster, End, Limits, Pathway, Reminders, Slots
+from domain.followup.pathway import COLOURS, GRAVE, Cluster, Colour, End, Limits, Pathway, Reminders, Slots
 from domain.followup.patient import Member
 from domain.followup.plan import plan_of
 from domain.followup.schedule import slots, steps
+from domain.followup.score import Facts, score
 from tests.follow_up_days import (
     DAY_MS,
     DOCTOR,
@@ -63,6 +65,11 @@ from tests.follow_up_days import (
 PERSONS = (DOCTOR, NURSE, DOCTOR, NURSE, "stranger", f"patient:{PATIENT}")
 TOLD = (WELL, YELLOW, ORANGE, RED, answers(breathless=None), answers(pain=True, breathless=None))
 QUICK = pathway(cluster=Cluster(2, 1), end=End("summary", 3, 1), slots=Slots(tuple(range(1, 11)), (540,)))
+OFTEN = pathway(
+    slots=Slots((1, 2, 3), (540, 660, 780, 900)),
+    reminders=Reminders(600.0, 1200.0, 1500.0),
+    limits=Limits(1200.0, 1800.0, 2),
+)
 BRIEF = pathway(id="brief", slots=Slots((1, 2), (540,)), end=End("erase"))
 
 Action = tuple[float, str, int, int]  # hours after the one before, what, and two choices
@@ -149,6 +156,76 @@ def do(day: FollowUp, action: Action) -> None:
             day.fold(Tick(id=f"tick-{len(day.items)}", received_at=day.now))
         case _:
             day.fold(Tick(id=f"tick-{len(day.items)}", received_at=day.now))
+
+
+@dataclass
+class Ears:
+    """What somebody was made to answer for in each slot, as the tests keep it: by rule, of which colour."""
+
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)  # by slot, what was said last of each item
+    told: dict[str, dict[str, Colour]] = field(default_factory=dict)
+
+    def grave(self, day: FollowUp, slot: str) -> dict[str, Colour]:
+        """Return what is grave in a slot, by what counts of it or by what was said last, but for what is muted."""
+        patient, content = day.patient, day.slots.get((PATIENT, slot))
+        found: list[tuple[str, Colour]] = []
+        if patient.slots[slot].state == "missed":
+            found.append(("no-answer", patient.slots[slot].colour))
+        elif content is not None and content.result is not None:
+            spoken = *content.result.findings, *score(OFTEN, Facts(), self.said[slot]).findings
+            found += [(finding.rule, finding.colour) for finding in spoken]
+        muted = {mute.rule for mute in day.chart.mutes if mute.until > day.state.clock}
+        worst = {rule: max((c for r, c in found if r == rule), key=COLOURS.index) for rule, _ in found}
+        for rule in [rule for rule in self.told.get(slot, ()) if rule not in worst]:
+            del self.told[slot][rule]  # it was taken back: should it come again, it is new
+        return {rule: colour for rule, colour in worst.items() if colour in GRAVE and rule not in muted}
+
+    def listen(self, day: FollowUp) -> None:
+        """Assert that somebody answers, or did, for all that is grave."""
+        alert = day.patient.alert
+        for slot in day.patient.slots:
+            told = self.told.setdefault(slot, {})
+            for rule, colour in self.grave(day, slot).items():
+                if rule not in told or COLOURS.index(told[rule]) < COLOURS.index(colour):
+                    assert alert is not None, (slot, rule, colour)
+                    assert COLOURS.index(alert.colour) >= COLOURS.index(colour), (slot, rule, colour)
+                told[rule] = colour
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["answer"] * 4 + ["close"] * 2 + ["mute"] * 2),
+            st.sampled_from([0, 1, 10, 110, 110]),
+            st.sampled_from([WELL, WELL, ORANGE, RED, answers(pain=True, breathless=True), answers(breathless=None)]),
+            st.integers(0, 3),
+        ),
+        min_size=8,
+        max_size=25,
+    )
+)
+def test_whatever_is_grave_has_somebody_who_answers_for_it_or_did(
+    actions: list[tuple[str, int, dict[str, Any], int]],
+) -> None:
+    """After closes, behind mutes that end, and by clocks that differ: an answer's stamp is some minutes before it."""
+    day, ears = FollowUp(OFTEN).at("1 8:45"), Ears()
+    for what, minutes, told, some in actions:
+        day.now += minutes * 60_000
+        day.fold(Tick(id=f"tick-{len(day.items)}", received_at=day.now))
+        slot = day.patient.slot
+        alert = day.patient.alert
+        ears.listen(day)
+        if what == "answer" and slot is not None:
+            if day.answer(told, received_at=day.now - some * 60_000).outcome == "applied":
+                ears.said[slot.slot] = ears.said.get(slot.slot, {}) | told
+        elif what == "mute":
+            day.mute(("flag/breath", "flag/pain", "no-answer")[some % 3], some + 1)
+        elif what == "close" and alert is not None:
+            close = {"act": "close", "outcome": "acted", "seen_colour": alert.colour}
+            assert day.event(PatientAlertActed, alert=alert.id, **close).outcome == "applied"
+        ears.listen(day)
+        holds(day)
 
 
 def lived(actions: list[Action], *, reload: bool = False) -> FollowUp:

@@ -1,0 +1,245 @@
+"""Whatever is grave is heard: after a close, in a late answer, behind a mute, out of order, and where it is refused."""
+
+from typing import Any
+
+import pytest
+
+from domain.events import FollowUpMoved, PatientAlertActed
+from domain.followup.pathway import Limits, NoAnswer, Reminders, Slots
+from domain.followup.patient import PatientAlert
+from tests.follow_up_days import (
+    DOCTOR,
+    NURSE,
+    ORANGE,
+    PATIENT,
+    RED,
+    WELL,
+    YELLOW,
+    FollowUp,
+    answers,
+    instant,
+    pathway,
+    sealed,
+)
+
+BOTH = answers(pain=True, breathless=True)
+
+
+def close(day: FollowUp, **more: Any) -> Any:
+    """Return what became of closing the alert that is open, as somebody sees it now."""
+    held = open_alert(day)
+    told: dict[str, Any] = {"alert": held.id, "act": "close", "outcome": "wrong", "seen_colour": held.colour}
+    return day.event(PatientAlertActed, **(told | more))
+
+
+def take(day: FollowUp, until: str, **more: Any) -> Any:
+    """Return what became of taking the alert that is open."""
+    held = open_alert(day)
+    told: dict[str, Any] = {"alert": held.id, "act": "take", "check_at": instant(until), "seen_colour": held.colour}
+    return day.event(PatientAlertActed, **(told | more))
+
+
+def open_alert(day: FollowUp) -> PatientAlert:
+    """Return the alert that is open."""
+    assert day.patient.alert is not None
+    return day.patient.alert
+
+
+def why(day: FollowUp) -> set[str]:
+    """Return the rules that the open alert is there for."""
+    return {finding.rule for finding in day.chart.why}
+
+
+# -- after a close
+
+
+def test_what_was_corrected_after_a_close_and_is_red_again_raises_again() -> None:
+    day = FollowUp().at("1 9:00")
+    day.answer(RED)
+    close(day)
+    day.at("1 10:00").answer(WELL)
+    assert day.told() == ["fired", "resolved"]
+    day.at("1 11:00").answer(answers(breathless=True, pain=True, temperature=40.5))
+    assert open_alert(day).colour == "red"
+    assert why(day) == {"flag/breath", "flag/pain", "flag/high-fever"}
+
+
+def test_another_red_or_orange_of_the_same_slot_raises_another_alert_after_a_close() -> None:
+    day = FollowUp().at("1 9:00")
+    day.answer(ORANGE)
+    close(day)
+    day.at("1 10:00").answer(answers(pain=True, temperature=40.5))
+    assert open_alert(day).colour == "orange"
+    assert why(day) == {"flag/high-fever"}, "what was closed is no reason any more"
+
+
+@pytest.mark.parametrize(
+    ("missed", "told", "colour"),
+    [("red", RED, "red"), ("orange", ORANGE, "orange"), ("red", ORANGE, "orange"), ("orange", RED, "red")],
+)
+def test_a_late_answer_is_heard_after_the_alert_that_there_was_none_was_closed(
+    missed: Any, told: dict[str, Any], colour: str
+) -> None:
+    day = FollowUp(pathway(no_answer=NoAnswer(missed))).at("1 13:00")
+    assert open_alert(day).colour == missed
+    close(day, outcome="acted")
+    day.at("1 18:00").answer(told)
+    assert open_alert(day).colour == colour
+    assert day.told() == ["fired", "resolved", "fired"]
+
+
+def test_what_says_no_more_than_what_was_closed_raises_nothing() -> None:
+    day = FollowUp().at("1 9:00")
+    day.answer(RED)
+    close(day)
+    day.at("1 10:00").answer(answers(breathless=True, temperature=37.4))
+    assert day.patient.alert is None
+
+
+def test_a_correction_beyond_the_limit_is_taken_where_it_says_something_grave_that_is_new() -> None:
+    day = FollowUp().at("1 9:00")
+    for temperature in (37.0, 37.1, 37.2):
+        day.answer(answers(breathless=True, temperature=temperature))
+    close(day)
+    assert day.answer(answers(breathless=True, temperature=37.3)).reason == "too many corrections"
+    assert day.answer(BOTH).outcome == "applied", "no graver, and another reason"
+    assert open_alert(day).colour == "orange"
+    assert day.answer(BOTH).reason == "too many corrections"
+
+
+# -- a close that was decided on something less grave
+
+
+def test_nobody_closes_or_takes_a_red_of_which_they_saw_the_orange() -> None:
+    day = FollowUp().at("1 9:00")
+    day.answer(ORANGE)
+    day.at("1 9:10").answer(BOTH)
+    said = close(day, by=NURSE, seen_colour="orange")
+    assert (said.outcome, said.reason) == ("refused", "worsened meanwhile")
+    assert take(day, "1 10:00", seen_colour="orange").reason == "worsened meanwhile"
+    assert open_alert(day).colour == "red"
+    assert take(day, "1 10:00").outcome == "applied"
+    assert close(day).outcome == "applied"
+
+
+def test_an_act_on_what_was_graver_when_it_was_seen_is_no_mistake() -> None:
+    day = FollowUp().at("1 9:00")
+    day.answer(ORANGE)
+    assert take(day, "1 10:00", seen_colour="red").outcome == "applied"
+
+
+# -- behind a mute
+
+
+OFTEN: dict[str, Any] = {
+    "slots": Slots((1, 2), (540, 660, 780, 900)),
+    "reminders": Reminders(600.0, 1200.0, 1500.0),
+    "limits": Limits(1200.0, 1800.0, 2),
+}
+
+
+def test_a_red_behind_a_mute_is_found_at_its_end_also_when_another_slot_was_answered_since() -> None:
+    day = FollowUp(pathway(**OFTEN)).at("1 8:45")
+    day.mute("flag/breath", 3)
+    day.answer(RED)
+    day.at("1 10:45").answer(WELL)
+    assert day.told() == []
+    day.at("1 11:45")
+    assert (open_alert(day).colour, open_alert(day).slot, why(day)) == ("red", "1-0900", {"flag/breath"})
+
+
+def test_what_was_told_before_it_was_muted_is_told_no_second_time_at_the_end_of_the_mute() -> None:
+    day = FollowUp().at("1 9:00")
+    day.answer(RED)
+    day.mute("flag/breath", 1)
+    close(day)
+    day.answer(answers(breathless=True, temperature=37.2))
+    day.at("1 11:00")
+    assert day.told() == ["fired", "resolved"]
+
+
+# -- out of order
+
+
+def test_a_red_that_another_clock_stamped_earlier_is_heard_all_the_same() -> None:
+    day = FollowUp().at("1 10:00")
+    day.answer(WELL)
+    day.at("1 10:01")
+    assert day.answer(RED, received_at=day.now - 120_000).outcome == "applied"
+    assert open_alert(day).colour == "red"
+    assert why(day) == {"flag/breath"}
+
+
+def test_a_red_that_was_kept_offline_is_heard_though_another_answered_since() -> None:
+    day = FollowUp().at("1 10:00")
+    for _ in range(3):
+        day.answer(WELL)
+    assert day.answer(RED, happened_at=instant("1 9:00")).outcome == "applied"
+    assert open_alert(day).colour == "red"
+
+
+# -- while somebody has it
+
+
+def test_a_new_red_while_somebody_has_one_is_told_to_them() -> None:
+    day = FollowUp(pathway(no_answer=NoAnswer("red"))).at("1 13:00")
+    take(day, "1 14:00", by=NURSE)
+    day.at("1 13:30").answer(RED)
+    day.answer(answers(breathless=True, temperature=40.2))
+    assert open_alert(day).status == "acknowledged"
+    assert [(word.to, word.severity) for word in day.words()] == [((NURSE,), "critical"), ((NURSE,), "warning")]
+    assert why(day) == {"no-answer", "flag/breath", "flag/high-fever"}
+    assert len({word.id for word in day.words()}) == 2
+    day.answer(answers(breathless=True, temperature=40.3))
+    assert len(day.words()) == 2
+
+
+def test_each_yellow_that_is_told_has_a_name_of_its_own() -> None:
+    day = FollowUp().at("1 9:00")
+    for told in (YELLOW, WELL, YELLOW):
+        day.answer(told)
+    assert len({word.id for word in day.words()}) == len(day.words()) == 2
+
+
+# -- what is refused
+
+
+def refused_words(day: FollowUp) -> list[tuple[tuple[str, ...], str]]:
+    """Return whom words of refused answers told, and how grave they were."""
+    return [(word.to, word.severity) for word in day.words() if "/refused/" in word.id]
+
+
+def test_a_grave_answer_to_a_follow_up_that_is_paused_is_told_to_the_circle() -> None:
+    day = FollowUp().at("1 9:00")
+    day.event(FollowUpMoved, move="pause", reason=sealed())
+    slot = "1-0900"
+    assert day.answer(WELL, slot=slot).reason == "paused"
+    assert refused_words(day) == []
+    assert day.answer(ORANGE, slot=slot).reason == "paused"
+    assert day.answer(RED, slot=slot).reason == "paused"
+    assert day.answer(RED, slot=slot).reason == "paused"
+    assert refused_words(day) == [((DOCTOR, NURSE), "warning"), ((DOCTOR, NURSE), "critical")], "not each time"
+    assert day.lines()[-2:] == ["not_taken", "not_taken"]
+    day.at("1 10:01").answer(RED, slot=slot)
+    assert len(refused_words(day)) == 3, "an hour later again"
+    assert (day.patient.alert, day.patient.colour) == (None, None)
+
+
+def test_a_grave_answer_after_its_slot_or_after_the_end_is_told_to_the_circle() -> None:
+    day = FollowUp().at("1 21:00:05")
+    assert day.answer(RED, slot="1-0900").reason == "slot closed"
+    assert refused_words(day) == [((DOCTOR, NURSE), "critical")]
+    day.at("3 21:00:05")
+    assert day.patient.status == "ended"
+    assert day.answer(RED, slot="3-0900").reason == "over"
+    assert len(refused_words(day)) == 2
+    assert len({word.id for word in day.words()}) == len(day.words())
+
+
+def test_what_is_told_of_a_refused_answer_says_nothing_of_it() -> None:
+    day = FollowUp().at("1 21:00:05")
+    day.answer(RED, slot="1-0900")
+    (word,) = (each for each in day.words() if "/refused/" in each.id)
+    assert word.link == f"/patients/{PATIENT}"
+    for content in ("rouge", "red ", "breath", "COVID"):
+        assert content not in f"{word.title.fr} {word.title.en} {word.text.fr} {word.text.en} {word.id}"
