@@ -18,6 +18,18 @@ export function remember(name: string, value: string): void {
   }
 }
 
+/** What somebody saw of whom, which ends with their session. */
+export const VISITS = "visits";
+
+/** Keeps a choice no longer. */
+export function forget(name: string): void {
+  try {
+    localStorage.removeItem(`vigilits.${name}`);
+  } catch {
+    // as above
+  }
+}
+
 const UNSENT = "vigilits-answers"; // a patient's own answers on their way, sealed: no sign-in, and not ours to lose
 
 /** Empties all else that this origin keeps in the browser: whoever signs in next finds nothing of whoever signed out. */

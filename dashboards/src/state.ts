@@ -7,7 +7,7 @@ import { api, Problem } from "./http";
 import { Mirror, type Delta } from "./mirror";
 import { homeOf, rightsOf } from "./patients/rights";
 import { mono, Pulse } from "./pulse";
-import { emptyStorage, remember, remembered } from "./remember";
+import { emptyStorage, forget, remember, remembered, VISITS } from "./remember";
 import { page, query } from "./route";
 import type { SortBy } from "./order";
 import type { BedKind, Directory, Facility, Frame, RegionName, Scenario, Session, TotalPicture, WardPicture } from "./wire";
@@ -235,6 +235,7 @@ function refused(error: unknown): boolean {
     const url = error instanceof Problem ? error.body.sign_in : null;
     // Only a door of this origin: where it sends people is the server's to say.
     signInUrl.value = typeof url === "string" && /^\/[^/]/.test(url) ? url : null;
+    forget(VISITS); // a session that ended by itself leaves as little as one that was signed out
     phase.value = "sign-in";
   } else if (status === 403) phase.value = "forbidden";
   else return false;

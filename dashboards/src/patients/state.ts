@@ -10,7 +10,7 @@ import { doors } from "./http";
 import { followPrivacy } from "./privacy";
 import { rightsOf, sittingsOf } from "./rights";
 import { inOrder, isPressing, newsOf, type BoardRow, type Content } from "./rows";
-import { forgetVisits, visited, visits } from "./visits";
+import { forgetVisits, recallVisits, visited, visits } from "./visits";
 import type { Act, BoardPatient, PatientPage, Row, RowsFrame } from "./wire";
 
 // --- who looks --------------------------------------------------------------------------------------------------------------
@@ -92,6 +92,7 @@ function taken(line: Line, told: Record<string, Row | null>, whole: boolean): vo
   }
   for (const id of gone) next.delete(id);
   held.value = next;
+  if (gone.includes(openedId)) closePatient();
   arrived.value = true;
   dropContents();
   askBoard();
@@ -312,6 +313,13 @@ export function leavePatient(): void {
   });
 }
 
+/** Puts a file out of sight at once, as the right to it is gone; whatever is still on its way of it is let go. */
+function closePatient(): void {
+  opening += 1;
+  opened.value = null;
+  closedWhy.value = "unknown";
+}
+
 let again: ReturnType<typeof setTimeout> | undefined;
 
 /** A row moved: the file that is open is read again if it was that one's. */
@@ -397,6 +405,7 @@ export function start(): void {
   }
   if (started) return;
   started = true;
+  recallVisits(me.peek());
   if (hasBoard.peek()) void readBoard();
   if (page.peek() === "patient") void openPatient(of.peek());
 }
