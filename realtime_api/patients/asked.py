@@ -20,7 +20,7 @@ from domain.followup.chart import Caregiver as CaregiverHeld
 from domain.followup.chart import Contact as ContactHeld
 from domain.followup.ins import LONGEST_NAME, Ins, Sex
 from domain.followup.news2 import Scale
-from domain.followup.pathway import Care, Pathway, mistakes_of_own
+from domain.followup.pathway import Care, Colour, Pathway, mistakes_of_own
 from domain.followup.patient import Channel, MemberRole
 from realtime_api.problems import Mistake, Problem
 
@@ -415,7 +415,18 @@ class OfAlert(Act, frozen=True):
         return (self.__struct_config__.tag, self.alert)
 
 
-class Take(OfAlert, frozen=True, tag="take"):
+class Deciding(OfAlert, frozen=True):
+    """An act that was decided on by what the alert was: of `seen_colour`, and not of a graver one."""
+
+    seen_colour: Colour
+
+    @property
+    def kept(self) -> tuple[object, ...]:
+        """Return what tells it from other acts: decided anew on something graver, it is another."""
+        return (self.__struct_config__.tag, self.alert, self.seen_colour)
+
+
+class Take(Deciding, frozen=True, tag="take"):
     """To have the alert, and look again at an instant (ms)."""
 
     check_at: int
@@ -428,7 +439,7 @@ class HandOver(OfAlert, frozen=True, tag="hand_over"):
     check_at: int | None = None
 
 
-class Close(OfAlert, frozen=True, tag="close"):
+class Close(Deciding, frozen=True, tag="close"):
     """To end the alert, and what came of it."""
 
     outcome: Literal["acted", "no_action_needed", "wrong"]

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from domain.alerts.routing import Zone
+from domain.followup.alerting import graver
 from domain.followup.answering import facts_of
 from domain.followup.chart import Chart, Consent, Contact, File, Mute, Sending, SlotContent
 from domain.followup.pathway import COLOURS, Colour, Pathway
@@ -81,6 +82,7 @@ class StandInPatients:
         self.followed: dict[str, Followed] = {}
         self.acts: list[dict[str, Any]] = []
         self.files: list[dict[str, Any]] = []
+        self.revoked: list[str] = []  # whose links
         self.enrolled: list[dict[str, Any]] = []
         self.opened: list[tuple[str, str]] = []  # who opened whose file: what the trail would hold
         self.away = ""  # the kind of problem that content is refused with
@@ -352,6 +354,7 @@ class StandInPatients:
             (f"{code}/patients/{{id}}", self._patient, "GET"),
             (f"{code}/patients/{{id}}/acts", self._act, "POST"),
             (f"{code}/patients/{{id}}/file", self._file, "PUT"),
+            (f"{code}/patients/{{id}}/revoke-links", self._revoke, "POST"),
             (f"{code}/patients/{{id}}/break-glass", self._glass, "POST"),
         ]
         return [Route(path, guarded(_with_problems(door)), methods=[method]) for path, door, method in doors]
@@ -426,6 +429,9 @@ class StandInPatients:
     def _do(self, found: Followed, asked: dict[str, Any], by: str) -> Response | None:
         patient, now = found.patient, self.now()
         alert = patient.alert
+        if alert is not None and asked["act"] in ("take", "close") and graver(alert.colour, asked["seen_colour"]):
+            document = {"type": "urn:vigilits:problem:worsened", "title": "It is graver than it was", "status": 409}
+            return JSONResponse(document, 409, media_type="application/problem+json")
         match asked["act"]:
             case "take":
                 assert alert is not None
@@ -493,6 +499,10 @@ class StandInPatients:
         self._say(found, "file_changed", by, text=told.reason)
         await self.tell()
         return JSONResponse({"id": "e2", "outcome": "applied", "links": {"self": "/"}})
+
+    async def _revoke(self, request: Request) -> Response:
+        self.revoked.append(request.path_params["id"])
+        return JSONResponse({"revoked": 1})
 
     async def _glass(self, request: Request) -> Response:
         found, by = self.followed[request.path_params["id"]], self.who(request)

@@ -275,9 +275,9 @@ export interface PatientPage {
 }
 
 export type Act =
-  | { act: "take"; alert: string; check_at: Instant }
+  | { act: "take"; alert: string; seen_colour: Colour; check_at: Instant }
   | { act: "hand_over"; alert: string; to: string; check_at?: Instant }
-  | { act: "close"; alert: string; outcome: Outcome; text?: string }
+  | { act: "close"; alert: string; seen_colour: Colour; outcome: Outcome; text?: string }
   | { act: "comment"; alert: string; text: string }
   | { act: "mute"; rule: string; minutes: number; reason: string }
   | { act: "message"; text: string }

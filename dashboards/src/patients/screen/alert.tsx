@@ -8,7 +8,7 @@ import { map } from "../../alerts/state";
 import { keysShown } from "../../screen/keys";
 import { oneKey, region } from "../../state";
 import { brokeGlass } from "../rows";
-import { act, busy, doing, me, now } from "../state";
+import { act, busy, came, doing, me, now } from "../state";
 import type { Outcome, PatientAlert, PatientPage, Row } from "../wire";
 import { tp } from "../words";
 import { Chip, Choice, Field, Outcome as Came, Person, Shell, sinceText, Ticking, timeText, who } from "./parts";
@@ -104,7 +104,7 @@ function Thumbs({ alert }: { alert: PatientAlert }) {
   const chosen = useSignal(first);
   const wanted = minutes.includes(chosen.value) ? chosen.value : first;
   const seen = map("alerts").get(alert.id)?.seen_by?.[me.value] !== undefined;
-  const take = () => void act({ act: "take", alert: alert.id, check_at: checkAt(wanted, alert) });
+  const take = () => void act({ act: "take", alert: alert.id, seen_colour: alert.colour, check_at: checkAt(wanted, alert) });
   // With the button, not a frame after it: whoever sees the one may use the other.
   useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
@@ -220,9 +220,12 @@ function CloseForm({ alert }: { alert: PatientAlert }) {
   const words = tp.value;
   const outcome = useSignal<Outcome | null>(null);
   const text = useSignal("");
+  // Of which colour it was when this was opened: what came while somebody typed was not decided on.
+  const seen = useSignal<typeof alert.colour | null>(alert.colour);
   const send = async () => {
     const word = text.value.trim();
-    if (await act({ act: "close", alert: alert.id, outcome: outcome.value!, ...(word ? { text: word } : {}) })) shut();
+    if (await act({ act: "close", alert: alert.id, seen_colour: seen.value ?? alert.colour, outcome: outcome.value!, ...(word ? { text: word } : {}) })) shut();
+    else if (String(came.peek()?.refusal?.body.type ?? "").endsWith("worsened")) seen.value = null; // they are told: what was typed stays
   };
   return (
     <Shell act="close" onSend={() => void send()} onClose={shut} ready={outcome.value !== null} label={words.close}>

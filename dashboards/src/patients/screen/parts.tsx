@@ -143,6 +143,7 @@ export function refusalText({ refusal }: { refusal: Problem }): string {
   const type = String(body.type ?? "");
   if (type.endsWith("key-store-away")) return words.keysAway;
   if (type.endsWith("trail-away")) return words.trailAway;
+  if (type.endsWith("worsened")) return words.worsenedMeanwhile;
   if (typeof body.taken_by === "string") return words.takenFirst(String(body.taken_by_name ?? who(body.taken_by)));
   if (!status || status >= 500) return words.notDone;
   if (status === 403) return words.forbidden;
