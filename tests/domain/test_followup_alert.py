@@ -6,17 +6,19 @@ from typing import Any, get_args
 
 import pytest
 
+from config.pathways import load
 from domain.alerts.lifecycle import Alert, Status
 from domain.alerts.routing import ChainStep, Window
 from domain.events import AlertSeen, FollowUpMoved, PatientAlertActed, PatientErased
 from domain.followup.alert import PATIENT_NEXT, Happening, drawing
 from domain.followup.crossing import Stepped
-from domain.followup.pathway import Limits, NoAnswer, Outside, Reminders, Slots
+from domain.followup.pathway import Colour, Limits, NoAnswer, Outside, Pathway, Reminders, Slots
 from domain.followup.patient import Member, PatientAlert
 from domain.followup.plan import plan_of
 from tests.follow_up_days import (
     CIRCLE,
     DOCTOR,
+    HOUR_MS,
     NURSE,
     ORANGE,
     PATIENT,
@@ -30,6 +32,7 @@ from tests.follow_up_days import (
     sealed,
 )
 
+SHIPPED = Path(__file__).resolve().parents[2] / "config" / "regions" / "occitanie"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "patient-alert-lifecycle.md"
 
 
@@ -243,6 +246,21 @@ def test_where_the_patient_is_told_to_call_15_whoever_is_on_call_and_the_circle_
     assert plan_of(told, day.patient, "red", instant("1 9:00")) == (*people, wait, night, wait, loop)
     alone = pathway(told={"red": ("circle",)}, outside={"red": Outside(call_15=True)})
     assert plan_of(alone, day.patient, "red", instant("1 23:00")) == (*people, wait, loop), "nobody is on call"
+
+
+@pytest.mark.parametrize("told", load(SHIPPED), ids=lambda told: str(told.id))
+def test_of_no_shipped_pathway_a_red_reaches_whoever_is_on_call_later_than_an_orange(told: Pathway) -> None:
+    patient = FollowUp().patient
+
+    def before_on_call(colour: Colour, at: int) -> float:
+        plan = plan_of(told, patient, colour, at)
+        place = next((place for place, step in enumerate(plan) if step.on_call), None)
+        return float("inf") if place is None else sum(step.wait_s or 0.0 for step in plan[:place])
+
+    for hour in range(7 * 24):
+        at = instant("1 0:30") + hour * HOUR_MS
+        if "on_call" in told.told["red"]:
+            assert before_on_call("red", at) <= before_on_call("orange", at), hour
 
 
 def test_where_nobody_has_the_role_everybody_is_told() -> None:
