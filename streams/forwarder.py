@@ -22,6 +22,7 @@ from live_state.state import Build, State, StateAway
 from streams.measures import Measures
 
 NOTHING = (-1, -1)  # before the first step of the first record
+WAITS_SINCE = "waits_since"  # in the hash `meta`: of when the oldest of it is, where that is long ago
 OUTBOX = "outbox"  # the hash: `<offset, 20 digits>/<n>` → the step, packed
 AT_ONCE = 100  # steps that are appended before any of them is struck out
 MOST_HELD = 1_000  # steps in memory; of those that wait behind them only their names are

@@ -12,6 +12,7 @@ from event_log.ids import new_id
 from event_log.log import Log, LogAway, NotAGenesis, UnknownTopic
 from event_log.topics import region_of, shards, shards_of
 from live_state.state import State, StateAway
+from streams.forwarder import WAITS_SINCE
 
 LOOKS_EVERY_S = 10.0
 AT_ONCE_S = 2.0  # behind by less is on its way
@@ -22,12 +23,16 @@ logger = structlog.get_logger("streams.lag")
 
 
 class Sight(NamedTuple):
-    """How far a shard is folded, and where its log ends; `clock` (ms) is 0 before anything is folded of this log."""
+    """How far a shard is folded, and where its log ends; `clock` (ms) is 0 before anything is folded of this log.
+
+    `waits_since` (ms) is of when the oldest is of what it tells the notices and could not get there, 0 without any.
+    """
 
     epoch: str
     offset: int
     clock: int
     end: int
+    waits_since: int = 0
 
 
 @dataclass(slots=True)
@@ -42,6 +47,8 @@ class Lag:
     def seconds(self, sight: Sight, now: int) -> float:
         """Return how far it stands behind: by its clock, or for as long as it stood still; 0 at the log's end.
 
+        And by what it has to tell of alerts and can't: whoever is to be told of them hears nothing either way.
+
         Its clock alone could hide that it stands: one record of a machine whose clock is ahead is enough. And the end
         is no excuse for long: where even the time is told no more, its worker is not at work.
         """
@@ -51,7 +58,8 @@ class Lag:
             self._stands_at, self._stands_since = at, now
         self._ended = ended
         behind_s = max(now - (sight.clock or now), now - self._stands_since) / 1000
-        return round(behind_s, 1) if (untold if ended else behind_s >= AT_ONCE_S) else 0.0
+        unheard_s = (now - sight.waits_since) / 1000 if sight.waits_since else 0.0
+        return round(max(behind_s if (untold if ended else behind_s >= AT_ONCE_S) else 0.0, unheard_s), 1)
 
     def is_news(self, seconds: float) -> bool:
         """Return whether this is to be told: nothing was yet, it began or ended, or changed by more than a little."""
@@ -75,8 +83,8 @@ async def sight_of(log: Log, state: State, shard: str, topic: str, partition: in
     position = await state.position(build) if build is not None and build.epoch == genesis.epoch else None
     if build is None or position is None:
         return Sight(genesis.epoch, -1, 0, end)
-    [clock] = await state.fields(build, "meta", ["clock"])
-    return Sight(genesis.epoch, position.offset, int(clock or 0), end)
+    clock, waits_since = await state.fields(build, "meta", ["clock", WAITS_SINCE])
+    return Sight(genesis.epoch, position.offset, int(clock or 0), end, int(waits_since or 0))
 
 
 def measured(shard: str, seconds: float, now: int) -> SystemMeasured:

@@ -30,7 +30,7 @@ from live_state.state import (
     most_bytes,
 )
 from streams.dead_letters import DeadLetter, bury, letter_id
-from streams.forwarder import OUTBOX, Forwarder, Waits
+from streams.forwarder import OUTBOX, WAITS_SINCE, Forwarder, Waits
 from streams.inlet import Astray, Batch, Inlet, NoAnswer, Reader
 from streams.measures import Measures
 from streams.ticks import OwnClock, tick
@@ -41,6 +41,7 @@ MOST_UNPREPARED = 3  # drafts in a row that hold nothing, before their first rec
 SENDING_TURNS = 10  # of the loop, in which a commit of many hundred kB is handed to the network
 FAILS_OFTEN = 3
 STOOD_STILL_S = 0.25  # later than asked by so much, it was we who stood still
+UNHEARD_MS = 10_000  # what has not got to the notices by then is told of: its forwarder may be stuck
 REBUILDING_MS = 10_000  # further than this behind the log's end nothing is shown as live
 
 logger = structlog.get_logger("streams.shard")
@@ -214,6 +215,7 @@ class Shard(Generic[S, D]):
         self._changed = asyncio.Event()
         self._most = MOST_ITEMS
         self._unprepared = 0
+        self._waits_since = 0  # as it is in the live state
         self._buried: set[int] = set()  # offsets of this epoch that are with the dead letters already
         self._clock = OwnClock()
         self._stamped = False
@@ -383,6 +385,7 @@ class Shard(Generic[S, D]):
         self.shard, self.epoch = genesis.shard, genesis.epoch
         self._known_end = await self._log.end(self.topic, self.partition)
         self._folds_from = self._known_end
+        self._waits_since = 0
         self._build, self._position, self.held, outbox = await self._loaded(genesis.shard, genesis.epoch)
         self._folded_to_there = self.offset + 1 >= self._folds_from
         if self.sort.forwards:
@@ -403,6 +406,7 @@ class Shard(Generic[S, D]):
             if loaded is not None and loaded[0].fold_version > version:
                 raise Stopped(f"folded by version {loaded[0].fold_version}, this is version {version}")
             if loaded is not None and loaded[0].fold_version == version and await self._on_the_log(loaded[0].offset):
+                self._waits_since = int(loaded[1].get("meta", {}).get(WAITS_SINCE, 0))
                 return current, loaded[0], self.sort.load(*loaded), loaded[1].get(OUTBOX, {})
         build = await self._state.begin(shard, epoch, version, current)
         if build is None:
@@ -607,6 +611,11 @@ class Shard(Generic[S, D]):
                 commit = cleared
             else:
                 forgot = ()
+        waits_since = self._unheard_since()
+        if waits_since != self._waits_since:
+            told = commit._replace(writes=[*commit.writes, ["HSET", "meta", WAITS_SINCE, waits_since]])
+            if bytes_at_most(told) <= most_bytes(commit):
+                commit, self._waits_since = told, waits_since  # loaded anew, should the commit fail
         answer = asyncio.create_task(self._state.commit(self._build, commit))
         folded = commit.to.offset - commit.at.offset
         rebuilding = self._is_rebuilding(draft)
@@ -616,6 +625,15 @@ class Shard(Generic[S, D]):
         self.sort.absorb(self.held, draft)
         for _ in range(SENDING_TURNS):
             await asyncio.sleep(0)
+
+    def _unheard_since(self) -> int:
+        """Return of when the oldest is of what could not get to the notices for long, 0 without any such."""
+        if self.forwarder is None or not self.forwarder.waiting or self.rebuilding:
+            return 0
+        oldest_at = self.forwarder.oldest_at
+        if oldest_at is None:
+            return self._waits_since
+        return oldest_at if self.told_now - oldest_at >= UNHEARD_MS else 0
 
     async def _answered(self) -> None:
         """Return once what is on its way is in the live state; raise for any other answer."""

@@ -3,9 +3,17 @@
 import msgspec
 import pytest
 
+from domain.events import Genesis
 from domain.followup.crossing import Crossing, Stepped
+from event_log.codec import encode
+from event_log.topics import FOLLOWUP, NOTICES
 from live_state.memory import MemoryState
+from streams.followup import Followup
+from streams.forwarder import WAITS_SINCE
+from streams.measures import Measures
+from streams.shard import Shard
 from tests.small_followup import MINUTE, RED, SHARD, START, WELL, Patients, Store, pseudonym, tick
+from tests.streams.beside import AT_ONCE, AnyShard, Consumer, until, working
 from tests.streams.test_followup_shard import DUE, log_of, put, worker
 
 
@@ -41,7 +49,7 @@ async def test_folded_anew_a_shard_tells_once_and_beyond_all_it_told_before_how_
             tick(DUE + MINUTE),
         ]
     )
-    last = await log.end("vigilits.followup", 0) - 1
+    last = await log.end(FOLLOWUP, 0) - 1
     if breaks_off:  # in the midst of it another worker takes the shard
         async with worker(log, state, store, sizes=iter([1] * 100)) as reaches:
             await reaches(lambda shard: shard.offset == last - 2)
@@ -60,3 +68,36 @@ async def test_folded_anew_a_shard_tells_once_and_beyond_all_it_told_before_how_
         await put(log, tick(START + 90 * MINUTE))
         await reaches(lambda shard: shard.offset == last + 3)
     assert [step for step in await steps_of(state) if step[1] != "fired"] == told
+
+
+async def test_what_does_not_get_to_the_notices_for_long_is_seen_in_the_live_state_until_it_does() -> None:
+    """A stuck forwarder must be heard of well before an alert's chain would have gone on."""
+    store, state = Store(), MemoryState()
+    patients = Patients(store)
+    log = await log_of([patients.enrolled(0), patients.answered(0, DUE, RED)])
+    consumer, clock = Consumer(log, topic=FOLLOWUP), [DUE]
+    shard: AnyShard = Shard(Followup(store), 0, log, state, consumer, Measures(), now=lambda: clock[0], limits=AT_ONCE)
+
+    async def seen() -> int:
+        build = await state.current(SHARD)
+        assert build is not None
+        [since] = await state.fields(build, "meta", [WAITS_SINCE])
+        return int(since or 0)
+
+    async def folds(at: int) -> None:
+        clock[0] = at
+        last = await put(log, tick(at))
+        await until(lambda: shard.offset >= last, shard, consumer)
+
+    async with working(shard):
+        await folds(DUE + MINUTE)
+        await folds(DUE + MINUTE + 1)
+        assert await seen() == START, "that of the hour's count, the first that crosses"
+        await log.create(NOTICES, 1)
+        genesis = Genesis(id="notices", received_at=START, epoch="n1", shard="notices:ici")
+        await log.append(NOTICES, 0, b"ici", encode(genesis))
+        assert shard.forwarder is not None
+        forwarder = shard.forwarder
+        await until(lambda: forwarder.waiting == 0, shard, consumer)
+        await folds(DUE + MINUTE + 2)
+        assert await seen() == 0

@@ -46,6 +46,12 @@ def test_where_the_clock_tells_nothing_it_is_how_long_it_stood(clock: int) -> No
     assert lag.seconds(at(3, 12, clock, epoch="e2"), START + 80 * SECOND) == 0, "another log"
 
 
+def test_a_shard_whose_steps_do_not_arrive_stands_behind_however_well_it_folds() -> None:
+    told = at(9, 10)._replace(waits_since=START - 45 * SECOND)
+    assert Lag().seconds(told, START) == 45
+    assert Lag().seconds(at(7, 10, clock=START - 90 * SECOND)._replace(waits_since=START), START) == 90
+
+
 def test_a_stand_begins_when_it_fell_behind() -> None:
     lag, future = Lag(), START + 3_600 * SECOND
     assert lag.seconds(at(9, 10, future), START) == 0
