@@ -73,7 +73,7 @@ OFTEN = pathway(
 BRIEF = pathway(id="brief", slots=Slots((1, 2), (540,)), end=End("erase"))
 
 Action = tuple[float, str, int, int]  # hours after the one before, what, and two choices
-_WHAT = ["answer"] * 8 + ["take", "hand_over", "close", "comment", "mute"] * 2 + ["tick"] * 4
+_WHAT = ["answer"] * 8 + ["take", "hand_over", "close", "comment", "mute"] * 2 + ["tick"] * 4 + ["circle"] * 5
 _WHAT += ["pause", "resume", "stop", "end", "enrol", "again", "memo", "done", "message", "read", "glass", "circle"]
 _WHAT += ["code", "summary", "erase", "delivered", "failed", "attempted", "file", "jump"]
 ACTIONS = st.lists(
