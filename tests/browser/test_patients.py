@@ -177,6 +177,24 @@ def test_whoever_leaves_a_circle_sees_no_more_of_the_patient(visit: Visit, follo
     assert "Roche" not in page.content()
 
 
+def test_an_open_file_is_out_of_sight_at_once_also_while_a_store_is_away(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-roche", refused=(503,))
+    expect(page.locator(".patient-who h2")).to_have_text("Jean Roche")
+    followed.patients.away = "trail-away"
+    followed.with_patients(lambda patients: patients.remove("p-roche", "demo-physician"))
+    expect(page.get_by_text("Le registre des accès ne répond pas")).to_be_visible(timeout=5_000)
+    assert "Roche" not in page.content()
+
+
+def test_a_lost_telephone_s_links_are_revoked_from_the_file(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-roche")
+    page.get_by_role("button", name="Téléphone perdu").click()
+    expect(page.get_by_text("n’ouvriront plus rien")).to_be_visible()
+    page.get_by_role("button", name="Annuler ses liens").click()
+    expect(page.get_by_role("button", name="Téléphone perdu")).to_be_visible()
+    assert followed.patients.revoked == ["p-roche"]
+
+
 def test_without_the_key_store_or_the_trail_nothing_is_shown_and_it_is_said_why(
     visit: Visit, followed: StandIn
 ) -> None:

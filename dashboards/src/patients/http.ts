@@ -38,6 +38,7 @@ export const doors = {
   patient: (code: string, id: string) => ask<PatientPage>(patient(code, id), now),
   act: (code: string, id: string, act: Act) => ask<{ outcome?: string }>(`${patient(code, id)}/acts`, say("POST", act)),
   changeFile: (code: string, id: string, file: unknown, reason: string) => ask<unknown>(`${patient(code, id)}/file`, say("PUT", { file, reason })),
+  revokeLinks: (code: string, id: string) => ask<unknown>(`${patient(code, id)}/revoke-links`, say("POST", {})),
   breakGlass: (code: string, id: string, reason: string) => ask<unknown>(`${patient(code, id)}/break-glass`, say("POST", { reason })),
   joinOnCall: (code: string, id: string) => ask<unknown>(`${patient(code, id)}/on-call`, { method: "POST" }),
   /** Under the same key the same patient, however often it is sent: an answer may be lost on its way. */

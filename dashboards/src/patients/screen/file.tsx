@@ -1,6 +1,6 @@
 /** Who shares the follow-up, what is on file, and how the follow-up goes on or ends. */
 import { useSignal } from "@preact/signals";
-import { LogOut as Leave, Pencil, UserPlus } from "lucide-preact";
+import { LogOut as Leave, Pencil, Smartphone, UserPlus } from "lucide-preact";
 import { go } from "../../route";
 import { longDate } from "../../format";
 import { region } from "../../state";
@@ -127,7 +127,8 @@ export function FilePanel({ page }: { page: PatientPage }) {
           );
         })}
       </dl>
-      <Outcome of={["file"]} />
+      <Outcome of={["file", "lost"]} />
+      {isFull(page.row) && !OVER.includes(page.row.status) && <LostPhone page={page} />}
       {isFull(page.row) &&
         !hidden &&
         (isOpen.value ? (
@@ -139,6 +140,25 @@ export function FilePanel({ page }: { page: PatientPage }) {
           </button>
         ))}
     </section>
+  );
+}
+
+/** Where a telephone is lost, what it was sent must open nothing any more. */
+function LostPhone({ page }: { page: PatientPage }) {
+  const words = tp.value;
+  const isOpen = useSignal(false);
+  const send = async () => {
+    if (await doing("lost", () => doors.revokeLinks(region.peek(), page.row.id))) isOpen.value = false;
+  };
+  return isOpen.value ? (
+    <Shell act="lost" onSend={() => void send()} onClose={() => (isOpen.value = false)} ready label={words.revokeLinks} danger>
+      <p class="sum">{words.lostPhoneWhy}</p>
+    </Shell>
+  ) : (
+    <button type="button" class="act" onClick={() => (isOpen.value = true)}>
+      <Smartphone size={18} aria-hidden="true" />
+      {words.lostPhone}
+    </button>
   );
 }
 
