@@ -59,7 +59,7 @@ PEOPLE = (
     Person("demo-geriatrician", "physician", REGION, "geriatrician: on call for EHPAD residents", "/patients"),
     Person("demo-ehpad", "ehpad", f"et:{RESIDENCE}", "EHPAD: answers for its residents", f"/sitting/{RESIDENCE}"),
     Person("demo-tracing", "tracing_agent", REGION, "tracing agent of the ARS: cases and contacts", "/calls"),
-    Person("demo-support", "support", REGION, "support: opens files for professionals, reads none", "/patients/new"),
+    Person("demo-support", "support", REGION, "support: opens files for demo-physician, reads none", "/patients/new"),
     Person("demo-dpo", "dpo", REGION, "data protection officer: who read what", "/trail"),
     Person("demo-on-call", "crisis_cell", REGION, "on call from 8 h to 20 h: told first of alerts"),
     Person("demo-on-call-night", "crisis_cell", REGION, "on call from 20 h to 8 h"),

@@ -37,7 +37,7 @@ from tests.realtime_api.patients.followed import body_of, file_of
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180), pytest.mark.usefixtures("built")]
 
 DOCTOR, NURSE, STAFF, AGENT, DPO = "demo-physician", "demo-nurse", "demo-ehpad", "demo-tracing", "demo-dpo"
-REGULATOR = "demo-regulator"
+REGULATOR, REGULATOR_S_NAME = "demo-regulator", "Robin Delpech"
 DOCTOR_S_NAME = "Jeanne Rivière"
 GONE_WITHIN_S = 5.0  # from a board that is live, once its reader left the circle
 ZONE = "Europe/Paris"
@@ -504,7 +504,7 @@ def test_a_regulator_opens_one_file_for_an_hour_before_everybody_s_eyes(visit: V
     assert home.page(other, REGULATOR).status_code == 404
     home.until(lambda: home.told_of(patient) >= {DOCTOR, NURSE, DPO}, "word to the circle and the DPO")
     trail = visit(f"/trail?file={patient}", who=DPO)
-    expect(trail.locator('tr[data-act="break-glass"]')).to_contain_text(REGULATOR)
+    expect(trail.locator('tr[data-act="break-glass"]')).to_contain_text(REGULATOR_S_NAME)
     its = visit(f"/patients/{patient}", who=DOCTOR)
     expect(its.locator(".story")).to_contain_text("« Patient en ligne »")
 

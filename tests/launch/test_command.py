@@ -145,7 +145,7 @@ def test_a_directory_is_checked_as_a_whole(vigilits: Vigilits, tmp_path: Path) -
 
 
 def test_rules_are_checked_with_the_directory_they_are_for(vigilits: Vigilits, tmp_path: Path) -> None:
-    assert "Occitanie: 11 rules, 4 chains, 14 people, 5 calendars, nothing wrong" in vigilits("rules", "check").out
+    assert "Occitanie: 11 rules, 4 chains, 17 people, 5 calendars, nothing wrong" in vigilits("rules", "check").out
     directory = tiny_directory.write(tmp_path / "ici")
     assert "Ici: nothing is said of alerts" in vigilits("rules", "check", str(directory)).out
     (directory / "routing.yaml").write_text("chains: [{id: cell, steps: [{wait: 5m}]}]\nroute: {id: all}\n")

@@ -50,7 +50,7 @@ def test_everyone_to_sign_in_as_who_is_told_of_alerts_is_among_the_contacts() ->
     on_call = {shift.person for schedule in told.on_call.values() for shift in schedule.shifts}
     assert {"demo-crisis-cell", "demo-facility", "demo-on-call", "demo-on-call-night", "demo-ops"} <= subjects
     assert on_call - subjects <= {"demo-ops-second"}
-    assert subjects - set(told.people.people) == {"demo-regulator", "demo-support", "demo-dpo"}
+    assert subjects <= set(told.people.people)  # in the trail and in circles all of them have names
 
 
 @pytest.mark.parametrize(("first", "last"), [("2020-03-17", DAY), (DAY, "2020-07-01"), (DAY, "2020-03-18"), ("x", DAY)])
