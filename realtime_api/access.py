@@ -31,6 +31,8 @@ Need = Literal[
     "commands",
     # of patients
     "enrol",
+    "clinical",
+    "prescribe",
     "open",
     "circle",
     "search",
@@ -71,6 +73,8 @@ class PatientRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What of patients a role may (`access_matrix.yaml` says each in a sentence), and as what it may be in a circle."""
 
     enrol: bool = False
+    clinical: bool = False
+    prescribe: bool = False
     open: bool = False
     circle: bool = False
     search: bool = False

@@ -126,7 +126,7 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
     gate = Gate(home, opening.derive, now)
     links = LinkDoors(desk, rooms, commands, opening, gate, people, measures, state, now)
     doors: tuple[object, ...] = (
-        Doors(desk, rooms, sessions, commands, state, documents, measures, now, page),
+        Doors(desk, rooms, sessions, commands, state, documents, measures, now, opening.tag_of, page),
         AlertDoors(desk, rooms, commands, state, people, measures, now),
         own,
         PatientDoors(

@@ -1,6 +1,6 @@
 """Every HTTP door: receive, ask who it is and what they may, hand over, answer. Routes and OpenAPI read its table."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,7 @@ from realtime_api.oidc import FLOW_MINUTES, SignInPage
 from realtime_api.patients.doors import PATIENT_DOORS
 from realtime_api.problems import Mistake, Problem, ProblemDocument
 from realtime_api.push.hub import Hub
+from realtime_api.push.patients import PatientsHub
 from realtime_api.push.rooms import Rooms
 from realtime_api.push.session import Sessions, Who
 from realtime_api.queries import Asked, Document, Documents, Place
@@ -64,6 +65,7 @@ class Doors:
     documents: Documents
     measures: Measures
     now: Callable[[], int]
+    tag_of: Callable[[str], Awaitable[str]]  # by which somebody's deeds about patients are known
     page: SignInPage | None = None
 
     # -- reports
@@ -139,7 +141,10 @@ class Doors:
         if len(id_) > commands.MOST_KEY:
             raise Problem("unknown", "no command of the last 48 h has this id")
         mirrors = [mirror for _, mirror in self.rooms.mirrors]
-        said = await queries.outcome(self.state, mirrors, id_)
+        patients = list(self.rooms.patients.values())
+        said = await queries.outcome(self.state, [each for each in mirrors if each not in patients], id_)
+        if said is None:
+            said = await self._deed(patients, who, id_)
         if said is not None:
             return json_answer(shapes.Outcome(id=id_, outcome=said.outcome, reason=said.reason), headers=NEVER)
         if self.commands.is_pending(id_):
@@ -148,6 +153,12 @@ class Doors:
             if hub.why_not() or hub.trouble:  # it may be one of what is not read yet
                 raise Problem(hub.why_not() or "not-ready", "not every region's outcomes are known right now")
         raise Problem("unknown", "no command of the last 48 h has this id")
+
+    async def _deed(self, patients: Sequence[PatientsHub], who: Who, id_: str) -> Said | None:
+        """Return what became of something done about a patient, None to anybody but who did it."""
+        said = await queries.outcome(self.state, patients, id_)
+        theirs = said is not None and said.digest and said.digest.startswith(await self.tag_of(who.subject))
+        return said if theirs else None
 
     # -- the picture
 

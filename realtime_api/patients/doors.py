@@ -62,6 +62,9 @@ MOST_SEARCHED = 5_000
 GLASS_MS = 60 * 60_000
 ON_CALL_MS = 12 * 60 * 60_000  # ⚠ OWN: a night
 SEARCHES_AT_ONCE, SEARCHES_A_SECOND = 10, 0.2  # of one person
+# ⚠ OWN: whether somebody is followed at all is told a few times a minute, and some dozen a day.
+IDENTIFIED_AT_ONCE, IDENTIFIED_A_SECOND = 5, 1 / 20
+IDENTIFIED_A_DAY = 50
 SEES: Needs = ("circle", "break_glass")
 PSEUDONYM = re.compile(r"[a-z2-7]{26}")
 
@@ -100,6 +103,8 @@ class PatientDoors:
     providers: tuple[shapes.Provider, ...] = ()
     public_url: str = ""
     search_buckets: Buckets = field(default_factory=lambda: Buckets(SEARCHES_AT_ONCE, SEARCHES_A_SECOND))
+    identity_buckets: Buckets = field(default_factory=lambda: Buckets(IDENTIFIED_AT_ONCE, IDENTIFIED_A_SECOND))
+    day_buckets: Buckets = field(default_factory=lambda: Buckets(IDENTIFIED_A_DAY, IDENTIFIED_A_DAY / 86_400))
 
     # -- what is there
 
@@ -169,15 +174,18 @@ class PatientDoors:
         now = self.now()
         told = asked.read(await read_body(request, asked.MOST_BYTES), SearchAsked, now)
         found: list[str] = []
-        elsewhere: list[Patient] = []
+        elsewhere: list[str] = []
         if place.view.may("search"):
             found = await self._named(place, told, now)
         if place.view.may("break_glass"):
             elsewhere = await self._identified(place, told, needed=not place.view.may("search"))
-        ids = [*found, *(patient.id for patient in elsewhere)]
+        ids = [*found, *elsewhere]
         await self.opening.record(self._access(place, trail.Act.SEARCH, "search"), ids or [""])
-        shown = [shapes.FoundElsewhere(each.id, each.pathway, each.status, each.enrolled_at) for each in elsewhere]
-        return json_answer(shapes.FoundShown(found, shown), headers=NEVER)
+        return json_answer(shapes.FoundShown(found, elsewhere), headers=NEVER)
+
+    def _may_identify(self, subject: str) -> bool:
+        """Return whether somebody may be told once more whether a person is followed, and count it."""
+        return self.identity_buckets.take(subject) and self.day_buckets.take(subject)
 
     async def _named(self, place: Place, told: SearchAsked, now: int) -> list[str]:
         own = [(hub, patient) for hub in place.hubs for patient in hub.of(place.who.subject, now)]
@@ -196,17 +204,22 @@ class PatientDoors:
 
         return await self.opening.find(wheres, fits)
 
-    async def _identified(self, place: Place, told: SearchAsked, *, needed: bool) -> list[Patient]:
-        """Return the patients of the region who are exactly this person."""
+    async def _identified(self, place: Place, told: SearchAsked, *, needed: bool) -> list[str]:
+        """Return the pseudonyms of the patients of the region who are exactly this person, and nothing of them."""
         born = asked.day_of(told.birth_date)
         if not told.first_name.strip() or born is None:
             if not needed:
                 return []
             missing = [name for name in ("first_name", "birth_date") if not getattr(told, name)]
             raise Problem("wrong-fields", mistakes=[Mistake(name, "is needed, whole") for name in missing])
-        similar = await self.opening.similar(Traits(told.name, told.first_name, born))
-        found = [hub.patients.get(id_) for id_ in similar if (hub := self.rooms.hub_of(place.code, id_)) is not None]
-        return [patient for patient in found if patient is not None]
+        if not self._may_identify(place.subject):
+            raise Problem("too-many", "whether somebody is followed is told a few times a minute and a day")
+        return self._here(place, await self.opening.similar(Traits(told.name, told.first_name, born)))
+
+    def _here(self, place: Place, ids: Iterable[str]) -> list[str]:
+        """Return those of the pseudonyms that are the region's: of another's nothing is told, and nothing noted."""
+        hubs = ((id_, self.rooms.hub_of(place.code, id_)) for id_ in ids)
+        return [id_ for id_, hub in hubs if hub is not None and id_ in hub.patients]
 
     # -- a file begins
 
@@ -218,13 +231,18 @@ class PatientDoors:
         supports = not place.view.may("enrol")
         pathway = self._pathway(place, told.pathway)
         circle, wrong = self._circle(place, told, now, supports=supports)
-        wrong += self._wrong_here(place, told, pathway)
+        wrong += self._wrong_here(place, told, pathway, now)
+        owner = told.professional if supports else subject
+        opens = owner is not None and self._own_role(place, owner, now) is not None
+        clinician = owner is not None and self._is_clinician(place, owner, now)
+        if pathway is not None and opens and not clinician and not is_for_tracing(pathway):
+            wrong.append(Mistake("pathway", "is a clinician's to begin"))
         if wrong or pathway is None:
             raise Problem("wrong-fields", mistakes=wrong[: asked.MOST_MISTAKES])
         held = told.file.held(subject, now)
         traits = traits_of(held)
         id_, name = await self._new(request, subject, now)
-        similar, elsewhere = ([], False) if supports else await self._similar(place, traits, name, now)
+        similar, elsewhere = (None, None) if supports else await self._similar(place, traits, name, now)
         name, key = await self.opening.create(place.code, traits, name)
         hub = self._hub_of(place, name)
         sealed = (await self.opening.seal(name, key, ("file", "", held)))[0]
@@ -263,8 +281,8 @@ class PatientDoors:
             outcome="pending" if said is None else "applied",
             links=links,
             command=Links(acts_link(event)),
-            similar=None if supports else similar,
-            similar_elsewhere=None if supports else elsewhere,
+            similar=similar,
+            similar_elsewhere=elsewhere,
         )
         headers = NEVER | {"location": f"/api/v1/regions/{place.code}/patients/{name}"}
         return json_answer(told_back, 202 if said is None else 201, headers=headers)
@@ -326,7 +344,23 @@ class PatientDoors:
         return None
 
     @staticmethod
-    def _wrong_here(place: Place, told: EnrolAsked, pathway: Pathway | None) -> list[Mistake]:
+    def _is_clinician(place: Place, subject: str, now: int) -> bool:
+        rights = rights_of(subject, place.capacity.grants.get(subject, ()), place.code, now)
+        return any(MATRIX.roles[right.role].may("clinical") for right in rights)
+
+    @staticmethod
+    def _is_facility(place: Place, finess: str, now: int) -> bool:
+        """Return whether a facility is the region's: of its directory, or one whose staff hold a grant."""
+        region = place.capacity.region
+        if region is None or finess in region.facility_of:
+            return True
+        return any(
+            right.scope == f"et:{finess}" and MATRIX.roles[right.role].may("sitting")
+            for subject, grants in place.capacity.grants.items()
+            for right in rights_of(subject, grants, place.code, now)
+        )
+
+    def _wrong_here(self, place: Place, told: EnrolAsked, pathway: Pathway | None, now: int) -> list[Mistake]:
         """Return what the region and the pathway say against a new file."""
         region, wrong = place.capacity.region, list[Mistake]()
         if (
@@ -335,6 +369,8 @@ class PatientDoors:
             and told.departement not in {each.code for each in region.departements}
         ):
             wrong.append(Mistake("departement", "is none of this region's"))
+        if told.facility and not self._is_facility(place, told.facility, now):
+            wrong.append(Mistake("facility", "is none of this region's"))
         if pathway is None:
             return [*wrong, Mistake("pathway", "there is no such pathway")]
         wrong += told.file.wrong_for(pathway, told.channels)
@@ -347,11 +383,17 @@ class PatientDoors:
             wrong.append(Mistake("facility", "is needed where staff answer"))
         return wrong
 
-    async def _similar(self, place: Place, traits: Traits, name: str, now: int) -> tuple[list[str], bool]:
-        """Return who may be the same person: those that the asker sees, and whether there are others."""
-        found = [id_ for id_ in await self.opening.similar(traits) if id_ != name]
+    async def _similar(self, place: Place, traits: Traits, name: str, now: int) -> tuple[list[str] | None, bool | None]:
+        """Return who of the region may be the same person: those that the asker sees, and whether there are others.
+
+        Whoever enrols faster than people are met is told neither: files could be opened to learn who has one. The trail
+        has every file that was found, seen or not.
+        """
+        if not self._may_identify(place.subject):
+            return None, None
+        found = [id_ for id_ in self._here(place, await self.opening.similar(traits)) if id_ != name]
         seen = [id_ for id_ in found if self._member(place, id_, now) is not None]
-        await self.opening.record(self._access(place, trail.Act.SEARCH, "enrol"), seen or [""])
+        await self.opening.record(self._access(place, trail.Act.SEARCH, "enrol"), found or [""])
         return seen, len(seen) < len(found)
 
     async def _answer_link(self, request: Request, hub: PatientsHub, name: str) -> str | None:
@@ -673,6 +715,11 @@ class PatientDoors:
 def _reached(file: File, channels: tuple[Channel, ...]) -> object:
     """Return where a patient, or whoever is near them, is written to."""
     return file.contact, [each.contact for each in file.caregivers], channels
+
+
+def is_for_tracing(pathway: Pathway) -> bool:
+    """Return whether a pathway is the tracing team's too: it begins with their call, or they are told."""
+    return pathway.first_call is not None or any("tracing_team" in roles for roles in pathway.told.values())
 
 
 def _is_alert_of(patient: Patient, alert: str) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 
 from domain.followup.chart import File, Mute, Sending
 from domain.followup.pathway import Colour, Pathway
-from domain.followup.patient import SlotState, Status
+from domain.followup.patient import SlotState
 from domain.followup.questionnaire import Value
 from domain.followup.score import Finding, Result, Source, Suggestion
 from domain.places import Words
@@ -64,20 +64,14 @@ class BoardShown(msgspec.Struct, frozen=True):
     left_off: int
 
 
-class FoundElsewhere(msgspec.Struct, frozen=True):
-    """A patient whose glass may be broken: a pseudonym, and no content."""
-
-    id: str
-    pathway: str
-    status: Status
-    enrolled_at: int
-
-
 class FoundShown(msgspec.Struct, frozen=True):
-    """The patients of one's own circle that were found, and those whose glass one may break."""
+    """The pseudonyms of the patients of one's own circle that were found, and of those whose glass one may break.
+
+    Of these nothing else is told: a pathway's name can say which illness they have.
+    """
 
     patients: list[str]
-    elsewhere: list[FoundElsewhere]
+    elsewhere: list[str]
 
 
 class SummaryKeys(msgspec.Struct, frozen=True):

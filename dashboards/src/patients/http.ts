@@ -22,7 +22,7 @@ export interface Enrolled {
 /** Those of the reader's own circles, and those whose glass they may break. */
 export interface Found {
   patients: string[];
-  elsewhere?: { id: string; pathway: string; status: string; enrolled_at: number }[];
+  elsewhere?: string[];
 }
 
 export interface Asked {

@@ -237,7 +237,7 @@ BAD_BODIES: dict[str, tuple[dict[str, Any], set[str]]] = {
         {
             "pathway": "ehpad-resident",
             "channels": [],
-            "facility": "310000008",
+            "facility": "310000002",
             "circle": [{"subject": "home", "role": "ehpad"}],
         },
         {"circle[0].subject"},
@@ -314,6 +314,27 @@ async def test_support_names_a_professional_who_may_open_files(ward: House) -> N
         assert await refused(ward, "support", **{"for": named}) == {"for"}, named
 
 
+async def test_a_tracing_agent_begins_what_the_tracing_team_follows_and_nothing_else(ward: House) -> None:
+    assert await refused(ward, "tracer", circle=[]) == {"pathway"}
+    assert await refused(ward, "support", circle=[], **{"for": "tracer"}) == {"pathway"}
+    assert await enrol(ward, "tracer", pathway="ars-contact", circle=[])
+
+
+async def test_a_facility_is_one_of_the_region(ward: House) -> None:
+    assert await refused(ward, "physician", facility="999999999") == {"facility"}
+    assert await enrol(ward, facility="310000009"), "whose staff hold a grant here"
+    assert await enrol(ward, facility="310000001"), "of the directory"
+
+
+async def test_nobody_but_who_did_something_is_told_what_became_of_it(ward: House) -> None:
+    answer = await ask(ward, "POST", "/patients", "physician", body_of())
+    door = answer.json()["command"]["self"]
+    own = await ward.http.get(door, headers=ward.bearer("physician"))
+    assert (own.status_code, own.json()["outcome"]) == (200, "applied")
+    for who in ("nurse", "regulator", "crisis"):
+        assert kind_of(await ward.http.get(door, headers=ward.bearer(who))) == (404, "unknown")
+
+
 # --- duplicates ------------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +347,23 @@ async def test_the_same_person_is_proposed_to_who_may_see_them_and_only_hinted_a
     assert (theirs["similar"], theirs["similar_elsewhere"]) == ([], True)
     other = (await ask(ward, "POST", "/patients", "physician", body_of(file=file_of(birth_date="1961-02-28")))).json()
     assert (other["similar"], other["similar_elsewhere"]) == ([], False)
+
+
+async def test_the_trail_has_each_file_that_was_hinted_at(ward: House) -> None:
+    first = await enrol(ward)
+    await enrol(ward, "colleague", circle=[])
+    assert [written.entry.file for written in Trail(ward.home).of_person("colleague")] == [first]
+
+
+async def test_whoever_opens_files_one_after_another_is_not_told_who_has_one(ward: House) -> None:
+    await enrol(ward)
+    told = []
+    for day in range(1, 9):
+        body = body_of(circle=[], file=file_of(birth_date=f"1971-03-{day:02}"))
+        answer = await ask(ward, "POST", "/patients", "colleague", body)
+        assert answer.status_code == 201, "nobody is kept from opening a file"
+        told.append("similar" in answer.json())
+    assert told == [True] * 5 + [False] * 3
 
 
 async def test_looking_for_duplicates_is_a_search_and_is_in_the_trail(ward: House) -> None:

@@ -29,9 +29,8 @@ MEMBERS = ("physician", "nurse", "coordinator", "tracing_agent", "ehpad", "samu"
 
 async def knock(house: House, door: Entry, who: str, patient: str) -> tuple[int, str]:
     """Return what a door answers: its status, and the kind of problem where it is one."""
-    body = (
-        body_of(circle=[], **({"for": "colleague"} if who == "a-support" else {})) if door.handler == "enrol" else None
-    )
+    more = {"a-support": {"for": "colleague"}, "a-tracing_agent": {"pathway": "ars-contact"}}.get(who, {})
+    body = body_of(circle=[], **more) if door.handler == "enrol" else None
     path = door.path.replace("{code}", "ici").replace("{id}", patient)
     told = body or BODIES.get(door.handler)
     answer = await house.http.request(door.method, path, json=told, headers=house.bearer(who))
@@ -94,7 +93,7 @@ async def hears(house: House, who: str, rules: Role, patient: str) -> None:
 
 
 async def test_staff_are_in_the_circles_of_their_own_residents_alone(ward: House) -> None:
-    patient = await enrol(ward, "colleague", circle=[], facility="310000008")
+    patient = await enrol(ward, "colleague", circle=[], facility="310000002")
     assert not await joined(ward, patient, "home", "ehpad")
 
 

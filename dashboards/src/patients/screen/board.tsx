@@ -12,7 +12,7 @@ import { isNarrow } from "../../alerts/state";
 import { Problem } from "../../http";
 import { doors } from "../http";
 import { namesShown } from "../privacy";
-import { COLOURS, filtered, isOver, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
+import { COLOURS, filtered, isAhead, isOver, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
 import { arrived, hasBoard, leftOff, me, newsFor, now, pressing, rights, rows, trouble } from "../state";
 import type { Colour, Reason } from "../wire";
 import { ruleWords, tp } from "../words";
@@ -47,9 +47,9 @@ export function Board() {
   return (
     <>
       {rights.value.has("break_glass") && <Emergency />}
-      {(trouble.value === "keys" || trouble.value === "trail") && (
+      {trouble.value !== null && trouble.value !== "denied" && (
         <p class="banner-warn" role="alert">
-          {trouble.value === "keys" ? words.keysAway : words.trailAway}
+          {{ keys: words.keysAway, trail: words.trailAway, failed: words.failed }[trouble.value]}
         </p>
       )}
       {all.length === 0 && !rights.value.has("circle") ? <p class="sum empty">{words.noneOpened}</p> : <Patients all={all} />}
@@ -161,8 +161,10 @@ function Filters({ filter, narrow, counts }: { filter: Filter; narrow(by: Partia
   );
 }
 
-function PatientCard({ one: { row, content } }: { one: BoardRow }) {
+function PatientCard({ one }: { one: BoardRow }) {
   const words = tp.value;
+  const { row, content } = one;
+  const isUnread = content !== null && isAhead(row, content.of);
   const colour = standing(row);
   const news = newsFor(row);
   const due = memosDue(row, now.value ?? 0).length;
@@ -170,8 +172,8 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
     <li class={`patient-card ${isPressing(row) ? "is-pressing" : ""}`} data-patient={row.id} data-colour={colour ?? "none"} data-waiting={isWaiting(row)}>
       <a class="patient" href={`/patients/${encodeURIComponent(row.id)}`} onClick={onLink}>
         <span class="card-chip">
-          <PatientChip row={row} range={content?.range ?? null} />
-          <Trend trend={content?.trend ?? null} />
+          <PatientChip row={row} range={isUnread ? null : (content?.range ?? null)} />
+          <Trend trend={isUnread ? null : (content?.trend ?? null)} />
         </span>
         <span class="card-name">
           <strong>
@@ -181,9 +183,11 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
           {content && <span class="soft card-pathway">{say(content.title)}</span>}
         </span>
         <span class="card-time">
-          {row.status !== "followed" ? words.status[row.status] : <Answered one={row} />}
+          {row.status !== "followed" && <b class="status">{words.status[row.status]} </b>}
+          <Answered one={row} />
         </span>
-        {content && content.reasons.length > 0 && (
+        {isUnread && <span class="card-reasons bit nobody">{words.notReadYet}</span>}
+        {content && !isUnread && content.reasons.length > 0 && (
           <span class="card-reasons">
             {distinct(content.reasons).map((reason) => (
               <span key={reason.rule} class="reason">
@@ -231,7 +235,7 @@ function PatientCard({ one: { row, content } }: { one: BoardRow }) {
               {words.muted(timeText(row.muted_until))}
             </span>
           )}
-          {content?.suggestion && <span class="bit">{words.suggestion(words.cares[content.suggestion.care])}</span>}
+          {content?.suggestion && !isUnread && <span class="bit">{words.suggestion(words.cares[content.suggestion.care])}</span>}
           {news.length > 0 && (
             <span class="bit is-new">
               <Sparkles size={15} aria-hidden="true" />
@@ -306,7 +310,7 @@ function Find() {
     problem.value = found.value = null;
     try {
       const { patients, elsewhere = [] } = await doors.search(region.value, asked.value);
-      found.value = [...patients, ...elsewhere.map(({ id }) => id)];
+      found.value = [...patients, ...elsewhere];
     } catch (error) {
       problem.value = error instanceof Problem ? error : new Problem(0);
     }
