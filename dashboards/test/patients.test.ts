@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { areasOf, axisOf, pathOf, scaleOf, seriesOf } from "../src/patients/curves";
 import { ageOf, asked, dateOf, draftOf, EMPTY, mistakesOf, numberOf, wrongThresholds } from "../src/patients/file";
 import { rightsOf, sittingsOf } from "../src/patients/rights";
-import { confirms, filtered, inOrder, isOfAnswers, memosDue, newsOf, NO_FILTER, pinned, rangeText, standing, tallied, visitOf, type BoardRow } from "../src/patients/rows";
+import { answersOf, confirms, filtered, inOrder, isAhead, isOfAnswers, memosDue, newsOf, NO_FILTER, pinned, rangeText, standing, tallied, visitOf, type BoardRow } from "../src/patients/rows";
 import { bandsOf, HOME_COV, inForce, itemText, SAMU_BELOW, thresholdsOf, told, tooLoose, valueText, type RuleWords } from "../src/patients/rules";
 import type { Content } from "../src/patients/rows";
 import type { Finding, Item, PatientAlert, PatientFile, Pathway, Row, SlotShown } from "../src/patients/wire";
@@ -13,7 +13,7 @@ import { fr } from "../src/patients/words/fr";
 const HOUR = 3_600_000;
 const row = (id: string, more: Partial<Row> = {}): Row => ({ id, pathway: "covid/1", status: "followed", circle: [], enrolled_at: 0, ...more });
 const alert = (colour: "orange" | "red", more: Partial<PatientAlert> = {}): PatientAlert => ({ id: `a-${colour}`, colour, status: "firing", opened_at: 0, slot: "1-0900", ...more });
-const content = (name: string): Content => ({ name, age: 70, title: { fr: "", en: "" }, range: null, trend: null, reasons: [], suggestion: null, unread: 0, memos_due: 0, taken_by_name: null });
+const content = (name: string): Content => ({ name, age: 70, title: { fr: "", en: "" }, range: null, trend: null, reasons: [], suggestion: null, unread: 0, memos_due: 0, taken_by_name: null, of: { colour: null, incomplete: false, at: null } });
 const rows = (...all: Row[]): BoardRow[] => all.map((one) => ({ row: one, content: null }));
 const ids = (all: BoardRow[]): string[] => all.map((one) => one.row.id);
 
@@ -354,4 +354,12 @@ describe("small readings", () => {
       value !== null && typeof value === "object" && !Array.isArray(value) ? Object.entries(value).flatMap(([key, one]) => keys(one, `${path}.${key}`)) : [path];
     expect(keys(en).sort()).toEqual(keys(fr).sort());
   });
+});
+
+it("a colour never stands beside what earlier answers meant", () => {
+  const of = answersOf(row("a", { colour: "green", colour_at: 5 }));
+  expect(isAhead(row("a", { colour: "green", colour_at: 5, changed: 9 }), of)).toBe(false);
+  expect(isAhead(row("a", { colour: "red", colour_at: 5 }), of)).toBe(true);
+  expect(isAhead(row("a", { colour: "green", colour_at: 6 }), of)).toBe(true);
+  expect(isAhead(row("a", { colour: "green", colour_at: 5, incomplete: true }), of)).toBe(true);
 });

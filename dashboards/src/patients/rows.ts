@@ -6,8 +6,23 @@ import type { BoardPatient, Colour, Row, Status } from "./wire";
 export const COLOURS: readonly Colour[] = ["green", "yellow", "orange", "red"]; // rising
 export const OVER: readonly Status[] = ["stopped", "ended", "refused"];
 
-/** What is known of a patient's content; null until it was read. */
-export type Content = Omit<BoardPatient, keyof Row>;
+/** What is known of a patient's content, and of which answers; null until it was read. */
+export type Content = Omit<BoardPatient, keyof Row> & { of: AnswersOf };
+
+/** Which answers a colour stands for: as long as these are the same, so is what they mean. */
+export interface AnswersOf {
+  colour: Colour | null;
+  incomplete: boolean;
+  at: Instant | null;
+}
+
+export const answersOf = (row: Row): AnswersOf => ({ colour: row.colour ?? null, incomplete: row.incomplete ?? false, at: row.colour_at ?? null });
+
+/** Whether a row is of later answers than the content beside it: a colour must not stand with what it does not follow from. */
+export function isAhead(row: Row, of: AnswersOf): boolean {
+  const now = answersOf(row);
+  return now.colour !== of.colour || now.incomplete !== of.incomplete || now.at !== of.at;
+}
 
 export interface BoardRow {
   row: Row;

@@ -9,7 +9,7 @@ import { hasPatients, phase, region, session } from "../state";
 import { doors } from "./http";
 import { followPrivacy } from "./privacy";
 import { rightsOf, sittingsOf } from "./rights";
-import { inOrder, isPressing, newsOf, type BoardRow, type Content } from "./rows";
+import { answersOf, inOrder, isPressing, newsOf, type BoardRow, type Content } from "./rows";
 import { forgetVisits, recallVisits, visited, visits } from "./visits";
 import type { Act, BoardPatient, PatientPage, Row, RowsFrame } from "./wire";
 
@@ -250,7 +250,7 @@ export function troubleOf(error: unknown): "denied" | "keys" | "trail" | "failed
 
 function split(patient: BoardPatient): [Row, Content] {
   const { name, age, title, range, trend, reasons, suggestion, unread, memos_due, taken_by_name, ...row } = patient;
-  return [row, { name, age, title, range, trend, reasons, suggestion, unread, memos_due, taken_by_name }];
+  return [row, { name, age, title, range, trend, reasons, suggestion, unread, memos_due, taken_by_name, of: answersOf(row) }];
 }
 
 // --- one patient --------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import { keysShown } from "../../screen/keys";
 import { region } from "../../state";
 import { say } from "../../words";
 import { ageOf } from "../file";
-import { brokeGlass, confirms, OVER } from "../rows";
+import { answersOf, brokeGlass, confirms, isAhead, OVER } from "../rows";
 import { ruleText } from "../rules";
 import { act, busy, closedWhy, doing, hasBoard, me, now, opened, openPatient, rights, rowOf } from "../state";
 import type { PatientPage, Row, SlotShown } from "../wire";
@@ -66,6 +66,7 @@ function Opened({ page }: { page: PatientPage }) {
   // The socket's row is the newer of the two where it has moved on; content follows in a moment.
   const live = rowOf(page.row.id);
   const row = live && (live.changed ?? 0) >= (page.row.changed ?? 0) ? live : page.row;
+  const isUnread = isAhead(row, answersOf(page.row));
   const pane = useSignal<Pane>("follow");
   const slots = told(page);
   const latest = [...slots].reverse().find(({ answers }) => answers && Object.keys(answers).length > 0) ?? slots.at(-1);
@@ -84,7 +85,12 @@ function Opened({ page }: { page: PatientPage }) {
   }, []);
   return (
     <div class="patient-page" data-patient={page.row.id} data-pane={pane.value}>
-      <Head page={page} row={row} latest={latest} />
+      <Head page={page} row={row} latest={isUnread ? undefined : latest} />
+      {isUnread && (
+        <p class="banner-warn" role="status">
+          {words.notReadYet}
+        </p>
+      )}
       <div class="pane-tabs" role="tablist" aria-label={words.patient}>
         {PANES.map((one) => (
           <button key={one} type="button" role="tab" id={`pane-${one}`} aria-selected={pane.value === one} onClick={() => (pane.value = one)}>
@@ -96,7 +102,7 @@ function Opened({ page }: { page: PatientPage }) {
         <div class="patient-main" data-of="follow">
           <AlertBox page={page} row={row} />
           <Muted page={page} row={row} />
-          {result?.suggestion && (
+          {result?.suggestion && !isUnread && (
             <section class="suggestion">
               <h2>{words.suggestionTitle}</h2>
               <p>
