@@ -99,7 +99,10 @@ class LinkDoors:
             raise why_not or Problem("wrong-fields", mistakes=wrong)
         self.gate.must_not_flood(place.patient.id)
         source = self.source(place.patient)
-        told = await self.give(request, place, asked.id, asked.slot, asked.by, answers, source, why_not)
+        is_of_link = link.slot == asked.slot
+        told = await self.give(
+            request, place, asked.id, asked.slot, asked.by, answers, source, why_not, is_of_link=is_of_link
+        )
         return json_answer(told, 202 if told.pending else 201, headers=NEVER)
 
     async def give(
@@ -112,6 +115,8 @@ class LinkDoors:
         answers: Mapping[str, Value],
         source: Source,
         why_not: Problem | None = None,
+        *,
+        is_of_link: bool = False,
     ) -> shapes.Received:
         """Return when answers were received, sealed and on the log; nothing of them where the key store is away.
 
@@ -124,7 +129,11 @@ class LinkDoors:
             if why_not is None:
                 (said,) = await self.commands.run([Command(event, hub)])
             else:
-                said = await queries.outcome(self.state, [hub], event.id) or why_not
+                said = await queries.outcome(self.state, [hub], event.id)
+                if said is None and is_of_link:
+                    # The shard refuses it too, by its own clock, and tells the circle where it is grave.
+                    (said,) = await self.commands.run([Command(event, hub)])
+                said = said or why_not
             self._count(said)
             folded = answering.settle(said)
         except Problem as problem:

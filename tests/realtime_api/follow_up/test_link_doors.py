@@ -347,6 +347,10 @@ async def test_what_is_paused_is_not_answered(home: FollowedHouse) -> None:
     assert kind_of(await answer(home, link, WELL, slot)) == (409, "paused")
     page = (await opened(home, link)).json()
     assert (page["status"], page["slot"]) == ("paused", None)
+    assert home.patient(patient).refused_at == {}
+    assert kind_of(await answer(home, link, RED, slot)) == (409, "paused")
+    assert set(home.patient(patient).refused_at) == {"red"}, "the circle was told: somebody calls"
+    assert home.patient(patient).answered_at is None
 
 
 async def test_corrections_have_an_end_but_for_what_is_graver(home: FollowedHouse) -> None:
