@@ -408,6 +408,8 @@ export const en: PatientWords = {
     orange: "orange",
     yellow: "yellow",
     green: "green",
+    smtp: "e-mail",
+    sms: "SMS",
   },
 
   did: {

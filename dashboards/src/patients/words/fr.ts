@@ -423,6 +423,8 @@ export const fr = {
     orange: "orange",
     yellow: "jaune",
     green: "vert",
+    smtp: "courriel",
+    sms: "SMS",
   } as Record<string, string>,
 
   // What came of an act
