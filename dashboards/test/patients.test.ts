@@ -257,6 +257,12 @@ describe("curves", () => {
     expect(sat.high).toBeLessThanOrEqual(100);
   });
 
+  it("are broken where nobody answered", () => {
+    const missed: SlotShown = { slot: "2-0900", state: { state: "missed", due_at: 48 * HOUR } };
+    const [temp] = seriesOf(pathway, {}, [slots[0]!, missed, slots[2]!]);
+    expect(pathOf(temp!, scaleOf(axisOf(slots)!, temp!, 100, 50)).match(/M/g)).toHaveLength(2);
+  });
+
   it("are broken where there was no device, and not where nobody was asked", () => {
     const [temp, sat] = seriesOf(pathway, {}, slots);
     const scale = scaleOf(axisOf(slots)!, sat!, 100, 50);

@@ -16,6 +16,8 @@ export interface Series {
   points: Point[];
   /** Slots in which it was answered that there is no device: asked, and unknown. */
   unknown: { slot: string; at: Instant }[];
+  /** When nobody answered, or not this: the line does not run across as if something were known. */
+  gaps: Instant[];
   bands: Band[];
   low: number;
   high: number;
@@ -51,9 +53,14 @@ export function seriesOf(pathway: Pathway, file: Pick<PatientFile, "thresholds">
 function curveOf(item: Item, bands: Band[], slots: readonly SlotShown[]): Series {
   const points: Point[] = [];
   const unknown: Series["unknown"] = [];
+  const gaps: Instant[] = [];
   for (const slot of slots) {
     const at = timeOf(slot);
-    if (at === null || !slot.answers || !(item.link in slot.answers)) continue;
+    if (at === null || slot.state?.state === "open") continue;
+    if (!slot.answers || !(item.link in slot.answers)) {
+      gaps.push(at);
+      continue;
+    }
     const value = numberOf(slot.answers[item.link]);
     if (value === null) unknown.push({ slot: slot.slot, at });
     else points.push({ slot: slot.slot, at, value, first: numberOf(slot.first?.[item.link]) });
@@ -63,7 +70,7 @@ function curveOf(item: Item, bands: Band[], slots: readonly SlotShown[]): Series
   const seen = [...points.flatMap(({ value, first }) => (first === null ? [value] : [value, first])), ...bands.map(({ value }) => value)];
   const [low, high] = seen.length > 0 ? [Math.min(...seen), Math.max(...seen)] : [item.lowest ?? 0, item.highest ?? 1];
   const beside = Math.max((high - low) * 0.15, 0.5);
-  return { item, points, unknown, bands, low: Math.max(item.lowest ?? -Infinity, low - beside), high: Math.min(item.highest ?? Infinity, high + beside) };
+  return { item, points, unknown, gaps, bands, low: Math.max(item.lowest ?? -Infinity, low - beside), high: Math.min(item.highest ?? Infinity, high + beside) };
 }
 
 export interface Scale {
@@ -81,9 +88,9 @@ export function scaleOf(axis: readonly [Instant, Instant], of: Pick<Series, "low
   };
 }
 
-/** Returns the line through the points; a slot that was answered without a value breaks it. */
-export function pathOf({ points, unknown }: Pick<Series, "points" | "unknown">, scale: Scale): string {
-  const breaks = unknown.map(({ at }) => at);
+/** Returns the line through the points; a slot that has no value, or that nobody answered, breaks it. */
+export function pathOf({ points, unknown, gaps }: Pick<Series, "points" | "unknown" | "gaps">, scale: Scale): string {
+  const breaks = [...unknown.map(({ at }) => at), ...gaps];
   let path = "";
   let before: Instant | null = null;
   for (const { at, value } of points) {

@@ -11,6 +11,9 @@ export function slotName({ slot, day, state }: SlotShown): string {
 }
 
 /** The slots as a row of buttons: arrows go from one to the next. */
+/** Returns what became of a slot; of older ones the row tells no more, and what was answered does. */
+const stateOf = (slot: SlotShown) => slot.state?.state ?? ((slot.sent?.length ?? 0) > 0 ? "answered" : "open");
+
 export function SlotStrip({ slots, chosen, choose }: { slots: readonly SlotShown[]; chosen: string; choose(slot: string): void }) {
   const words = tp.value;
   const row = useRef<HTMLDivElement>(null);
@@ -27,8 +30,8 @@ export function SlotStrip({ slots, chosen, choose }: { slots: readonly SlotShown
   return (
     <div class="slot-strip" role="radiogroup" aria-label={words.slotChoice} ref={row} onKeyDown={onKeyDown}>
       {slots.map((slot) => {
-        const state = slot.state?.state ?? "open";
-        const colour = state === "skipped" || state === "open" ? null : (slot.state?.colour ?? "green");
+        const state = stateOf(slot);
+        const colour = state === "skipped" || state === "open" ? null : (slot.state?.colour ?? slot.result?.colour ?? "green");
         return (
           <button
             key={slot.slot}
@@ -55,7 +58,7 @@ export function SlotDetail({ page, slot }: { page: PatientPage; slot: SlotShown 
   const rules = ruleWords.value;
   const answers = slot.answers ?? {};
   const answered = itemsOf(page.pathway).filter((item) => isAsked(item) && item.link in answers);
-  const state = slot.state?.state ?? "open";
+  const state = stateOf(slot);
   const last = slot.sent?.at(-1);
   const corrections = slot.state?.corrections ?? 0;
   const hasFirst = Object.keys(slot.first ?? {}).length > 0;
