@@ -356,7 +356,7 @@ def test_a_red_flag_fills_the_phone_is_on_the_board_at_once_and_a_person_answers
 
 
 def test_a_worker_killed_between_a_slot_and_its_reminders_costs_none_and_doubles_none(home: Home) -> None:
-    pathway, _ = due_now(home.pathways["medical-covid"], "1.0.1", first_s=15, again_s=20, missed_s=25, closes_s=600)
+    pathway, _ = due_now(home.pathways["medical-covid"], "1.0.1", first_s=15, again_s=30, missed_s=35, closes_s=600)
     remind_at = now() + 15_000
     home.publish(pathway)
     names = [f"RAPPEL{chr(ord('A') + number)}" for number in range(6)]
