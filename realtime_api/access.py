@@ -219,6 +219,7 @@ class AlertsView(NamedTuple):
     concerns: tuple[str, ...] = ()
     subject: str | None = None
     counts: bool = False  # of patients, as they are published
+    duties: frozenset[str] = frozenset()  # the schedules by which the subject is on call now
 
     @property
     def name(self) -> str:
@@ -229,12 +230,19 @@ class AlertsView(NamedTuple):
         """Return whether an alert is theirs to see."""
         if self.subject is None:
             return held.alert.labels.get("concern") in self.concerns
-        return is_told(held, self.subject)
+        return is_told(held, self.subject, self.duties)
 
 
-def is_told(held: HeldAlert, subject: str) -> bool:
-    """Return whether somebody was told of an alert, or has it."""
-    return subject in held.told or held.alert.taken_by == subject
+def is_told(held: HeldAlert, subject: str, duties: frozenset[str] = frozenset()) -> bool:
+    """Return whether somebody was told of an alert, or has it.
+
+    One of a patient is no longer theirs whom its plan names no more: they left the circle, or are on call no longer.
+    """
+    if held.alert.taken_by == subject:
+        return True
+    plan = held.alert.plan
+    named = any(step.person == subject or step.on_call in duties for step in plan)
+    return subject in held.told and (named or not plan or held.alert.labels.get("concern") != "patients")
 
 
 def alerts_view(subject: str, grants: Iterable[Grant], region: str, now: int, channel: str) -> AlertsView | None:

@@ -188,7 +188,15 @@ class AlertsHub(DrawnMirror[AlertsView]):
 
     def view(self, subject: str, grants: Iterable[Grant], now: int, channel: str) -> AlertsView | None:
         """Return what these grants let the subject see on a channel at this moment, None where they see nothing."""
-        return alerts_view(subject, grants, self.code, now, channel)
+        view = alerts_view(subject, grants, self.code, now, channel)
+        return view if view is None or view.subject is None else view._replace(duties=self._duties(subject))
+
+    def holds(self, view: AlertsView, now: int) -> bool:
+        """Return whether a view still shows what it should: whoever is on call changes by the clock alone."""
+        return view.subject is None or view.duties == self._duties(view.subject)
+
+    def _duties(self, subject: str) -> frozenset[str]:
+        return frozenset(schedule for schedule, duty in self.on_call.items() if duty.person == subject)
 
     # -- changed by the relay
 
@@ -294,8 +302,8 @@ class AlertsHub(DrawnMirror[AlertsView]):
 
     def is_on_call_for(self, held: HeldAlert, subject: str) -> bool:
         """Return whether somebody is on call now by a schedule that an alert's plan names."""
-        named = (self.on_call.get(step.on_call) for step in held.alert.plan if step.on_call is not None)
-        return any(duty is not None and duty.person == subject for duty in named)
+        duties = self._duties(subject)
+        return any(step.on_call in duties for step in held.alert.plan)
 
     def keys(self) -> Iterator[str]:
         """Yield the keys of all there is."""

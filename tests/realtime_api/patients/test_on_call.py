@@ -1,7 +1,9 @@
 """Whoever a patient's open alert has reached while on call opens the file for a night, and nobody else does."""
 
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +19,7 @@ from tests.realtime_api.house import House, open_house
 from tests.realtime_api.patients.followed import RED, act, answered, ask, enrol, hub_of, kind_of, page, set_up, shard_of
 
 HOUR = 3_600_000
+OFFSETS = count(1)
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ async def on_call(house: House, subject: str, since: int = -HOUR, until: int = H
     await house.settled()
 
 
-async def told(house: House, patient: str, *subjects: str, schedule: str = "astreinte") -> str:
+async def told(house: House, patient: str, *subjects: str, schedule: str = "astreinte", what: Any = "fired") -> str:
     """Let a patient's open alert reach these people, and whoever is on call; return its id."""
     alert = hub_of(house, patient).patients[patient].alert
     assert alert is not None
@@ -60,9 +63,9 @@ async def told(house: House, patient: str, *subjects: str, schedule: str = "astr
         region="ici",
         shard="followup:ici:0",
         epoch="e",
-        offset=1,
+        offset=next(OFFSETS),
         n=0,
-        step=Step("fired", now(), seen),
+        step=Step(what, now(), seen),
     )
     await house.alerts.put(step)
     await house.settled()
@@ -135,6 +138,29 @@ async def test_a_night_on_call_changes_no_circle(night: House) -> None:
     held = {each.subject: each.until for each in hub_of(night, patient).patients[patient].circle}
     assert held.keys() == {"physician", "nurse", "colleague"}
     assert held["colleague"] is not None
+
+
+async def test_who_left_the_circle_or_is_on_call_no_more_sees_no_alert_that_they_were_told_of(night: House) -> None:
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await on_call(night, "colleague")
+    alert = await told(night, patient, "nurse", "physician")
+    for who in ("nurse", "physician", "colleague"):
+        assert alert in await own_alerts(night, who), who
+    async with night.socket("nurse") as socket:
+        await socket.subscribe(channel="alerts:me:ici")
+        await told(night, patient, "physician", what="worsened")  # the plan of whom the circle holds now
+        assert (await socket.hear_a("changes"))["changes"]["alerts"] == {alert: None}
+    await on_call(night, "colleague", -3 * HOUR, -2 * HOUR)
+    assert alert in await own_alerts(night, "physician")
+    for who in ("nurse", "colleague"):
+        assert alert not in await own_alerts(night, who), who
+
+
+async def own_alerts(house: House, who: str) -> dict[str, Any]:
+    """Return what somebody sees of alerts that they were told of."""
+    async with house.socket(who) as socket:
+        return (await socket.subscribe(channel="alerts:me:ici"))["data"]["alerts"]  # type: ignore[no-any-return]
 
 
 async def test_the_dpo_is_told_of_who_joins_for_a_night(night: House) -> None:
