@@ -6,6 +6,8 @@ import type { Resident, RowTold } from "./wire";
 export const UNKNOWN_SIGN = "?";
 
 export interface Row {
+  /** The slot that was open when the row was begun: what is typed is of that one, however long it takes. */
+  slot: string | null;
   answers: Answers;
   texts: Record<string, string>;
   /** Whether something was typed since it was last sent. */
@@ -23,7 +25,7 @@ export interface Row {
 export function fresh(resident: Resident): Row {
   const answers = resident.answers ?? {};
   const texts = Object.fromEntries(Object.entries(answers).map(([link, value]) => [link, value === null ? UNKNOWN_SIGN : typeof value === "number" ? String(value).replace(".", ",") : ""]));
-  return { answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, refused: [] };
+  return { slot: resident.slot ?? null, answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, refused: [] };
 }
 
 /** Returns the row with another answer; undefined takes it away. Other content is another sending. */

@@ -37,6 +37,7 @@ const sitting = signal<SittingOf | null>(null);
 export const placeName = computed(() => sitting.value?.name ?? "");
 const failed = signal<string | null>(null);
 const rows = new Map<string, Signal<Row>>();
+let satIn = "";
 const version = signal(0); // moves when residents came or went
 
 const rowOf = (resident: Resident): Signal<Row> => {
@@ -84,12 +85,13 @@ async function send(finess: string, residents: Resident[]): Promise<void> {
   const chosen = residents.slice(0, MOST_ROWS).flatMap((resident) => {
     const asked = askedOf(resident);
     const row = rowOf(resident);
-    if (!asked || !resident.slot || row.value.busy) return [];
+    const slot = row.value.slot ?? resident.slot;
+    if (!asked || !slot || row.value.busy) return [];
     const answers = toSend(asked, row.value);
     if (Object.keys(answers).length === 0) return [];
     const id = row.value.sendingId ?? crypto.randomUUID();
     row.value = { ...row.value, busy: true, sendingId: id };
-    return [{ resident, row, sent: { patient: resident.id, slot: resident.slot, id, answers } }];
+    return [{ resident, row, sent: { patient: resident.id, slot, id, answers } }];
   });
   if (chosen.length === 0) return;
   try {
@@ -101,7 +103,10 @@ async function send(finess: string, residents: Resident[]): Promise<void> {
     const byPatient = new Map(told.map((one) => [one.patient, one]));
     batch(() => {
       for (const { resident, row, sent } of chosen) {
-        row.value = after(row.value, byPatient.get(resident.id) ?? { ...sent, status: 500 });
+        const one = byPatient.get(resident.id) ?? { ...sent, status: 500 };
+        // Of a slot that is over nothing is taken any more, and what was typed for it must not be filed under the next.
+        const isPast = one.status === 409 && sent.slot !== resident.slot;
+        row.value = isPast ? { ...fresh(resident), told: one } : after(row.value, one);
       }
     });
     const taking = chosen.filter(({ row }) => row.value.told?.status === 202).map(({ resident }) => resident);
@@ -118,10 +123,12 @@ async function send(finess: string, residents: Resident[]): Promise<void> {
 export function Sitting({ finess }: { finess: string }) {
   const words = td.value.sitting;
   useEffect(() => {
-    batch(() => {
-      rows.clear();
-      sitting.value = null;
-    });
+    if (satIn !== finess)
+      batch(() => {
+        rows.clear(); // and else what was typed is there when one comes back from another page
+        sitting.value = null;
+      });
+    satIn = finess;
     void load(finess);
     const again = () => void send(finess, (sitting.peek()?.residents ?? []).filter((resident) => rowOf(resident).peek().offline));
     const stay = (event: BeforeUnloadEvent) => {
