@@ -22,7 +22,6 @@ from launch.embedded import Engine
 from launch.publish import Held
 from live_state.redis import RedisState
 from people.keys import Erased
-from people.stores import Stores
 from people.sealing import Key, seal
 from people.stores import Stores
 from tests.engines.chosen import EngineSet

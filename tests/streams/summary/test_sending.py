@@ -229,7 +229,8 @@ async def test_the_trail_has_it_before_and_without_the_trail_nothing_goes(
     (tmp_path / "away").rename(tmp_path / trails.FILE)
     assert await summaries(view, tmp_path, now, server).send_due() == 1
     [written] = view.trail.of_file(view.patient.id)
-    assert (written.entry.who, written.entry.act, written.entry.grant) == ("martin", Act.EXPORT, "circle:physician@occitanie")
+    entry = written.entry
+    assert (entry.who, entry.act, entry.grant) == ("martin", Act.EXPORT, "circle:physician@occitanie")
 
 
 async def test_killed_before_it_was_told_it_is_sent_again_as_the_same_message(
