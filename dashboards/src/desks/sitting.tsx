@@ -1,12 +1,12 @@
 /** An establishment's sitting: residents as rows, what is asked as columns; who has not been seen stays in sight. */
-import { batch, computed, signal, useSignal, type Signal } from "@preact/signals";
+import { batch, computed, effect, signal, useSignal, type Signal } from "@preact/signals";
 import { Check, Phone } from "lucide-preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { raised, reasons } from "../answer/flags";
 import { isBlank, type Item, type Questionnaire, type Value } from "../answer/questionnaire";
 import { timeOfDay } from "../format";
 import { Problem } from "../http";
-import { region, zone } from "../state";
+import { region, session, zone } from "../state";
 import { say, t } from "../words";
 import { doors } from "./http";
 import {
@@ -39,6 +39,14 @@ const failed = signal<string | null>(null);
 const rows = new Map<string, Signal<Row>>();
 let satIn = "";
 const version = signal(0); // moves when residents came or went
+
+// Whoever signs in here next finds nothing of what was typed.
+effect(() => {
+  if (session.value !== null) return;
+  rows.clear();
+  sitting.value = null;
+  satIn = "";
+});
 
 const rowOf = (resident: Resident): Signal<Row> => {
   let row = rows.get(resident.id);
