@@ -294,7 +294,7 @@ describe("a file as a form has it", () => {
     consent: { text_version: "1", given_at: 0, recorded_by: "x" },
     symptoms_day: 20_000,
     scale: 2,
-    scale_2_prescribed_by: "Dr X",
+    scale_2_prescribed_by: "physician",
     thresholds: { "flag/fever": { value: 38, set_by: "x", set_at: 1, reason: "fragile" } },
   };
 
@@ -309,7 +309,6 @@ describe("a file as a form has it", () => {
       caregivers: [{ name: "Anne", contact: {} }, { name: "Luc" }],
       symptoms_date: dateOf(20_000),
       scale: 2,
-      scale_2_prescribed_by: "Dr X",
       thresholds: { "flag/fever": { value: 38, reason: "fragile" } },
     });
   });

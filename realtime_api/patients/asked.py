@@ -174,7 +174,6 @@ class FileAsked(Asked, frozen=True):
     symptoms_date: str | None = None
     pregnant: bool = False
     scale: Scale = 1
-    scale_2_prescribed_by: str = ""
     care: Care | None = None
     thresholds: dict[str, Threshold] = {}
     ins: InsAsked | None = None
@@ -197,7 +196,6 @@ class FileAsked(Asked, frozen=True):
         for place, caregiver in enumerate(self.caregivers):
             yield from _below(f"caregivers[{place}]", caregiver.mistakes(now))
         yield from _below("consent", self.consent.mistakes(now) if self.consent else ())
-        yield from _wrong_line("scale_2_prescribed_by", self.scale_2_prescribed_by)
         for id_, threshold in self.thresholds.items():
             yield from _below(_threshold(id_), threshold.mistakes(now))
         yield from self._wrong_ins()
@@ -271,11 +269,20 @@ class FileAsked(Asked, frozen=True):
             symptoms_day=None if symptoms is None else local_day(symptoms),
             pregnant=self.pregnant,
             scale=self.scale,
-            scale_2_prescribed_by=self.scale_2_prescribed_by.strip(),
+            scale_2_prescribed_by=self._prescriber(by, before),
             care=self.care,
             thresholds={id_: self._threshold(id_, by, now, before) for id_ in self.thresholds},
             residence=None if self.residence is None else Residence(**msgspec.structs.asdict(self.residence)),
         )
+
+    def prescribes(self, before: File | None = None) -> bool:
+        """Return whether it puts a patient on the second scale of SpO2, which they were not on."""
+        return self.scale == 2 and (before is None or before.scale != 2 or not before.scale_2_prescribed_by)
+
+    def _prescriber(self, by: str, before: File | None) -> str:
+        if self.scale != 2:
+            return ""
+        return by if before is None or self.prescribes(before) else before.scale_2_prescribed_by
 
     def _consent(self, by: str, now: int, before: Consent | None) -> Consent | None:
         asked = self.consent

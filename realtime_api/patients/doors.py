@@ -66,6 +66,7 @@ SEARCHES_AT_ONCE, SEARCHES_A_SECOND = 10, 0.2  # of one person
 IDENTIFIED_AT_ONCE, IDENTIFIED_A_SECOND = 5, 1 / 20
 IDENTIFIED_A_DAY = 50
 SEES: Needs = ("circle", "break_glass")
+NOT_PRESCRIBED = Mistake("file.scale", "2 is a physician's to prescribe, signed in themselves")
 PSEUDONYM = re.compile(r"[a-z2-7]{26}")
 
 log = structlog.get_logger("patients")
@@ -239,6 +240,8 @@ class PatientDoors:
             wrong.append(Mistake("pathway", "is a clinician's to begin"))
         if wrong or pathway is None:
             raise Problem("wrong-fields", mistakes=wrong[: asked.MOST_MISTAKES])
+        if told.file.prescribes() and not place.view.may("prescribe"):
+            raise Problem("wrong-fields", mistakes=[NOT_PRESCRIBED])
         held = told.file.held(subject, now)
         traits = traits_of(held)
         id_, name = await self._new(request, subject, now)
@@ -558,6 +561,8 @@ class PatientDoors:
         if wrong:
             raise Problem("wrong-fields", mistakes=wrong[: asked.MOST_MISTAKES])
         chart = await self.opening.chart(own.where, self._access(place, trail.Act.READ, "file"))
+        if told.file.prescribes(chart.file) and not place.view.may("prescribe"):
+            raise Problem("wrong-fields", mistakes=[NOT_PRESCRIBED])
         held = told.file.held(subject, now, chart.file)
         id_ = await self.opening.deed_id(subject, request.headers.get("idempotency-key"), now, "file", patient.id)
         file, reason = await self.opening.seal(patient.id, patient.key, ("file", "", held), ("note", id_, told.reason))

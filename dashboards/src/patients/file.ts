@@ -34,7 +34,6 @@ export interface Draft {
   symptoms_date: string;
   pregnant: boolean;
   scale: "1" | "2";
-  scale_2_prescribed_by: string;
   care: string;
   ins_status: string;
   matricule: string;
@@ -59,7 +58,6 @@ export const EMPTY: Draft = {
   symptoms_date: "",
   pregnant: false,
   scale: "1",
-  scale_2_prescribed_by: "",
   care: "",
   ins_status: "",
   matricule: "",
@@ -88,7 +86,6 @@ export function draftOf(file: PatientFile): Draft {
     symptoms_date: file.symptoms_day == null ? "" : dateOf(file.symptoms_day),
     pregnant: file.pregnant ?? false,
     scale: file.scale === 2 ? "2" : "1",
-    scale_2_prescribed_by: file.scale_2_prescribed_by ?? "",
     care: file.care ?? "",
     ins_status: file.ins?.status ?? "",
     matricule: file.ins?.matricule ?? "",
@@ -138,7 +135,7 @@ export function asked(draft: Draft, held: PatientFile | null = null): Record<str
     sex: draft.sex,
     language: draft.language,
     contact: given({ phone: draft.phone.trim(), email: draft.email.trim() }),
-    ...given({ used_name: draft.used_name.trim(), birth_place: draft.birth_place.trim().toUpperCase(), scale_2_prescribed_by: draft.scale_2_prescribed_by.trim(), care: draft.care }),
+    ...given({ used_name: draft.used_name.trim(), birth_place: draft.birth_place.trim().toUpperCase(), care: draft.care }),
     ...(draft.symptoms_date ? { symptoms_date: draft.symptoms_date } : {}),
     ...(draft.pregnant ? { pregnant: true } : {}),
     ...(draft.scale === "2" ? { scale: 2 } : {}),

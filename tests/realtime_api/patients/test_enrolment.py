@@ -335,6 +335,19 @@ async def test_nobody_but_who_did_something_is_told_what_became_of_it(ward: Hous
         assert kind_of(await ward.http.get(door, headers=ward.bearer(who))) == (404, "unknown")
 
 
+async def test_the_second_scale_is_a_physician_s_to_prescribe_and_signed_by_them(ward: House) -> None:
+    for who, more in (("nurse", {}), ("support", {"for": "physician"}), ("tracer", {"pathway": "ars-contact"})):
+        assert await refused(ward, who, file=file_of(scale=2), circle=[], **more) == {"file.scale"}, who
+    patient = await enrol(ward, file=file_of(scale=2))
+    assert (await page(ward, "nurse", patient)).json()["file"]["scale_2_prescribed_by"] == "physician"
+    kept = {"file": file_of(scale=2), "reason": "x"}
+    assert (await ask(ward, "PUT", f"/patients/{patient}/file", "nurse", kept)).status_code == 200
+    assert (await page(ward, "nurse", patient)).json()["file"]["scale_2_prescribed_by"] == "physician"
+    other = await enrol(ward, file=file_of(birth_name="AUTRE"))
+    answer = await ask(ward, "PUT", f"/patients/{other}/file", "nurse", {"file": file_of(scale=2), "reason": "x"})
+    assert wrong_in(answer) == {"file.scale"}
+
+
 # --- duplicates ------------------------------------------------------------------------------------------------------
 
 

@@ -81,9 +81,6 @@ export function ClinicalFields({ draft, pathway, wrong }: Fields) {
         {words.pregnant}
       </label>
       <Choice label={words.scale} value={one.scale} onChange={(scale) => put({ scale: scale as "1" | "2" })} options={[["1", words.scaleOf(1)], ["2", words.scaleOf(2)]]} error={wrong["file.scale"]} />
-      {one.scale === "2" && (
-        <Field label={words.scalePrescribed} value={one.scale_2_prescribed_by} onInput={(scale_2_prescribed_by) => put({ scale_2_prescribed_by })} error={wrong["file.scale_2_prescribed_by"]} />
-      )}
       {pathway?.answered_by === "staff" && (
         <details class="more-fields" open={Object.values(one.residence).some(Boolean)}>
           <summary>{words.residence}</summary>

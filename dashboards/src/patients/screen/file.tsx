@@ -84,7 +84,7 @@ export function FilePanel({ page }: { page: PatientPage }) {
     ...(hidden ? [] : (file.caregivers ?? []).map(({ name, relation, contact }) => line(words.caregiver, [name, relation, contact?.phone].filter(Boolean).join(" · ")))),
     line(words.symptoms, file.symptoms_day == null ? "" : longDate(dateOf(file.symptoms_day), t.value)),
     line(words.pregnant, file.pregnant ? words.rule.yes : ""),
-    line(words.scale, file.scale === 2 ? `${words.scaleOf(2)} · ${words.scalePrescribed} ${file.scale_2_prescribed_by || words.rule.unknown}` : ""),
+    line(words.scale, file.scale === 2 ? `${words.scaleOf(2)} · ${words.scalePrescribed} ${file.scale_2_prescribed_by ? who(file.scale_2_prescribed_by) : words.rule.unknown}` : ""),
     line(words.careNow, file.care ? words.cares[file.care] : ""),
     line(words.ins, file.ins && !hidden ? [file.ins.status, file.ins.matricule].filter(Boolean).join(" · ") : ""),
     line(words.consent, file.consent ? words.consentSays(file.consent.text_version, timeText(file.consent.given_at), who(file.consent.recorded_by)) : ""),
