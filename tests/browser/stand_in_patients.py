@@ -29,7 +29,6 @@ from realtime_api.patients.shapes import (
     BoardShown,
     Enrolled,
     EnrolledLinks,
-    FoundElsewhere,
     FoundShown,
     PathwaysShown,
     PatientShown,
@@ -516,8 +515,7 @@ class StandInPatients:
     async def _search(self, request: Request) -> Response:
         asked = read(await request.body(), SearchAsked, self.now())
         found = [each.patient for each in self.followed.values() if each.chart.file.birth_name == asked.name]
-        told = [FoundElsewhere(each.id, each.pathway, each.status, each.enrolled_at) for each in found]
-        return _json(FoundShown([], told))
+        return _json(FoundShown([], [each.id for each in found]))
 
     async def _enrol(self, request: Request) -> Response:
         told = read(await request.body(), EnrolAsked, self.now())
