@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readDate } from "../src/answer/date";
 import type { Said } from "../src/answer/http";
 import { Outbox } from "../src/answer/outbox";
-import type { Found, Kept, Vault } from "../src/answer/vault";
-import type { Sending } from "../src/answer/wire";
+import { Sturdy, type Found, type Kept, type Vault } from "../src/answer/vault";
+import type { Receipt, Sending } from "../src/answer/wire";
 
 class Shelf implements Vault {
   readonly lasts = true;
@@ -23,25 +23,28 @@ class Shelf implements Vault {
   }
 }
 
-const sending = (id: string): Sending => ({ link: "l", id, by: "patient", slot: "1-0900", answers: { spo2: 97 } });
-const said = (status: number, more: Partial<Said<{ received_at?: number }>> = {}): Said<{ received_at?: number }> => ({
+const sending = (id: string, link = "l"): Sending => ({ link, id, by: "patient", slot: "1-0900", answers: { spo2: 97 } });
+const said = (status: number, more: Partial<Said<Receipt>> = {}): Said<Receipt> => ({
   status, body: {}, kind: "", wrong: [], waitMs: null, ...more,
 });
 
-function open(...answers: Said<{ received_at?: number }>[]) {
-  const shelf = new Shelf();
+function open(...answers: Said<Receipt>[]) {
+  return openOn(new Shelf(), () => answers.shift() ?? said(201));
+}
+
+function openOn(shelf: Shelf, door: (sending: Sending) => Said<Receipt>, vault: Vault = shelf) {
   const sent: string[] = [];
   const told: string[] = [];
   const outbox = new Outbox(
-    shelf,
+    vault,
     {
       received: ({ id }) => told.push(`received ${id}`),
       refused: ({ id }, { status }) => told.push(`refused ${id} ${status}`),
       waits: ({ id }, why) => told.push(`waits ${id} ${why}`),
     },
-    async ({ id }) => {
-      sent.push(id);
-      return answers.shift() ?? said(201);
+    async (one) => {
+      sent.push(one.id);
+      return door(one);
     },
   );
   return { outbox, shelf, sent, told };
@@ -88,7 +91,7 @@ describe("what is sent", () => {
   });
 
   it.each([400, 404, 409, 422])("is gone from the device where the door says %d, and that is told", async (status) => {
-    const { outbox, shelf, told } = open(said(status));
+    const { outbox, shelf, told } = open(said(status, { kind: "slot-closed" }));
     await outbox.add(sending("a"));
     await vi.advanceTimersByTimeAsync(0);
     expect(told).toEqual([`refused a ${status}`]);
@@ -103,12 +106,78 @@ describe("what is sent", () => {
     expect(sent.length).toBeLessThan(75);
   });
 
-  it("is dropped once no slot can be that old", async () => {
-    const { outbox, shelf, sent } = open();
-    await shelf.put("sending", "old", sending("old"), Date.now() - 16 * 86_400_000);
+  it.each([400, 403, 404, 409, 511])("is kept where it is not our door that says %d: a network's sign-in page, a proxy", async (status) => {
+    const { outbox, shelf, told } = open(said(status));
+    await outbox.add(sending("a"));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(["waits a away"]);
+    expect(shelf.rows.size).toBe(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(told.at(-1)).toBe("received a");
+  });
+
+  it("waits for its slot where that is not open yet", async () => {
+    const { outbox, sent, told } = open(said(409, { kind: "slot-not-open" }));
+    await outbox.add(sending("a"));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(told).toEqual(["waits a early", "received a"]);
+    expect(sent).toEqual(["a", "a"]);
+  });
+
+  it("is never too old: the phone's clock may have been wrong", async () => {
+    const { outbox, shelf, sent, told } = open();
+    await shelf.put("sending", "old", sending("old"), Date.now() - 400 * 86_400_000);
     await outbox.run();
-    expect(sent).toEqual([]);
-    expect(shelf.rows.size).toBe(0);
+    expect(sent).toEqual(["old"]);
+    expect(told).toEqual(["received old"]);
+  });
+
+  it.each([500, 202])("of today does not wait behind another day's that meets %d for ever", async (status) => {
+    const { outbox, shelf, told } = openOn(new Shelf(), ({ id }) => said(id === "old" ? status : 201));
+    await outbox.add(sending("old", "yesterday"));
+    await vi.advanceTimersByTimeAsync(10_000);
+    await outbox.add(sending("red", "today"));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toContain("received red");
+    expect([...shelf.rows.keys()]).toEqual(["sending/old"]);
+  });
+
+  it("of one link keeps its order: a correction is never taken before what it corrects", async () => {
+    const answers = [said(503)];
+    const { outbox, shelf, sent } = openOn(new Shelf(), () => answers.shift() ?? said(201));
+    await shelf.put("sending", "first", sending("first"), 1);
+    await shelf.put("sending", "correction", sending("correction"), 2);
+    await outbox.run();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(sent).toEqual(["first", "first", "correction"]);
+  });
+
+  it.each(["fails", "hangs"])("goes out though the browser's storage %s, and the page knows that it does not last", async (how) => {
+    class Broken extends Shelf {
+      override put(): Promise<void> {
+        return how === "hangs" ? new Promise(() => undefined) : Promise.reject(new DOMException("full", "QuotaExceededError"));
+      }
+    }
+    const broken = new Broken();
+    const vault = new Sturdy(broken);
+    const answers = [said(0)];
+    const { outbox, told } = openOn(broken, () => answers.shift() ?? said(201), vault);
+    const added = outbox.add(sending("a"));
+    await vi.advanceTimersByTimeAsync(20_000);
+    await added;
+    expect(told).toEqual(["waits a network", "received a"]);
+    expect(vault.lasts).toBe(false);
+    expect(await vault.all("sending")).toEqual([]);
+  });
+
+  it("is tried again where what keeps it broke for a moment", async () => {
+    const { outbox, shelf, told } = open();
+    await shelf.put("sending", "a", sending("a"));
+    vi.spyOn(shelf, "all").mockRejectedValueOnce(new Error("closed"));
+    await outbox.run().catch(() => undefined);
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(told).toEqual(["received a"]);
   });
 });
 

@@ -28,7 +28,7 @@ def presence(pathway: Pathway, zone: Zone, at: int) -> list[Span]:
     """Return when somebody is there in the days from an instant on, in order; spans that touch are one."""
     until = at + SHOWN_DAYS * DAY_MS
     if _on_call(pathway):
-        return [Span(at, until)]
+        return [Span(at - DAY_MS, until)]
     found: list[Span] = []
     for span in sorted(_spans(pathway.staffed, zone, at, until), key=lambda span: span.since):
         if found and span.since <= found[-1].until:

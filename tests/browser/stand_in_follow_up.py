@@ -50,6 +50,8 @@ class StandInFollowUp:
         self.received: dict[str, dict[str, Any]] = {}  # sendings by id, each once
         self.tries = 0  # at the door of answers, repetitions counted
         self.refuse: tuple[int, str] | None = None  # what the door of answers says instead
+        self.call_15 = False  # what receipts say
+        self.unread_ms = 0  # nobody is there for so long from now
         self.taking = 0  # so many times it says 202 first
         self.codes_tried = 0
         self.bodies: list[str] = []  # what came to the patient's doors
@@ -85,6 +87,8 @@ class StandInFollowUp:
         now = self.now()
         return JSONResponse(
             {
+                "at": now,
+                "presence": [{"since": now + (self.unread_ms or -HOUR_MS), "until": now + 9 * 24 * HOUR_MS}],
                 "region": "occitanie",
                 "language": "fr",
                 "status": self.status,
@@ -118,7 +122,8 @@ class StandInFollowUp:
         if self.taking > 0:
             self.taking -= 1
             return JSONResponse({"received_at": self.now(), "pending": True}, 202)
-        return JSONResponse({"received_at": self.now()}, 201)
+        told = {"received_at": self.now(), **({"call_15": True} if self.call_15 else {})}
+        return JSONResponse(told, 201)
 
     async def stop(self, request: Request) -> Response:
         """Stop the follow-up."""

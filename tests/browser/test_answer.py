@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.stand_in import StandIn
@@ -277,6 +277,7 @@ def test_a_red_flag_says_to_call_15_at_once_and_never_blocks_the_sending(
     page.get_by_role("button", name="Envoyer", exact=True).click()
     if offline:
         expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+        expect(page.locator(".again")).to_contain_text("Ce que vous avez répondu partira tout seul.")
         page.context.set_offline(False)
     expect(page.get_by_role("heading", name="Il manque 10 réponses")).to_be_visible()
     expect(page.locator(".call-bar")).to_be_visible()
@@ -385,6 +386,221 @@ def test_what_the_door_alone_refuses_does_not_hold_back_the_rest(visit: Visit, s
     (sending,) = stand_in.follow_up.received.values()
     assert "pulse" not in sending["answers"]
     assert len(sending["answers"]) == 11
+
+
+def test_a_receipt_that_says_15_is_shown_over_the_screen_and_stays_after_a_reload(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    """A score of 7, or a limit of their own: the page's own flags are silent."""
+    stand_in.follow_up.call_15 = True
+    page = visit(worker=False)
+    answer_all(page, temperature="39,4", pulse="112", respiratory_rate="22")
+    expect(page.locator(".call-bar")).to_have_count(0)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    alarm = page.get_by_role("alertdialog")
+    expect(alarm).to_contain_text("Vos réponses, prises ensemble")
+    expect(alarm.get_by_role("link", name="Appeler le 15")).to_have_attribute("href", "tel:15")
+    shot(page, "answer-phone-call-15-receipt")
+    assert serious(page) == []
+    alarm.get_by_role("button", name="Retour").click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    expect(page.locator(".call-bar")).to_be_visible()
+    until_kept(page, "kinds.join() === 'red'")
+    page.reload()
+    expect(page.get_by_text("Vous avez déjà répondu")).to_be_visible()
+    expect(page.locator(".call-bar")).to_be_visible()
+    stand_in.follow_up.call_15 = False
+    page.get_by_role("button", name="Corriger mes réponses").click()
+    write(page, "temperature", "37,4")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator(".call-bar")).to_have_count(0)
+    until_kept(page, "kinds.length === 0 && keys === 0")
+
+
+def test_a_red_that_was_sent_keeps_the_bar_after_a_reload(visit: Visit, stand_in: StandIn) -> None:
+    stand_in.follow_up.call_15 = True
+    page = visit(worker=False)
+    answer_all(page)
+    pick(page, "breathless", "Au repos")
+    page.get_by_role("button", name="Revenir au questionnaire").click()
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    expect(page.get_by_role("alertdialog")).to_have_count(0)  # it was shown already
+    page.reload()
+    expect(page.get_by_text("Vous avez déjà répondu")).to_be_visible()
+    expect(page.locator(".call-bar")).to_be_visible()
+
+
+def test_when_nobody_is_there_to_read_it_says_until_when_and_to_call_15(visit: Visit, stand_in: StandIn) -> None:
+    stand_in.follow_up.unread_ms = 11 * 3_600_000
+    page = visit(worker=False)
+    note = page.locator(".nobody")
+    expect(note).to_contain_text("Personne ne lit vos réponses avant")
+    expect(note).to_contain_text("appelez le 15")
+    expect(note.get_by_role("link", name="Appeler le 15")).to_have_attribute("href", "tel:15")
+    shot(page, "answer-phone-nobody-there")
+    assert serious(page) == []
+    answer_all(page)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    expect(note).to_be_visible()
+    stand_in.follow_up.unread_ms = 0
+    page.reload()
+    expect(page.get_by_text("Vous avez déjà répondu")).to_be_visible()
+    expect(note).to_have_count(0)
+
+
+def test_enter_goes_on_to_the_next_question_and_sends_nothing(visit: Visit, stand_in: StandIn) -> None:
+    page = visit(worker=False)
+    page.locator("#q-temperature-field").fill("37,2")
+    page.keyboard.press("Enter")
+    expect(page.locator("#q-spo2-field")).to_be_focused()
+    page.locator(question(page, "oxygen")).get_by_label("Non", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer")).to_have_attribute("data-step", "form")
+    assert stand_in.follow_up.tries == 0
+
+
+def test_a_full_storage_keeps_no_answer_from_being_sent(visit: Visit, stand_in: StandIn) -> None:
+    page = visit(worker=False)
+    page.evaluate(
+        """() => {
+            IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); };
+        }"""
+    )
+    answer_all(page)
+    stand_in.follow_up.refuse = (503, "key-store-away")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator(".not-sent")).to_contain_text("Gardez cette page ouverte.")
+    stand_in.follow_up.refuse = None
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    assert len(stand_in.follow_up.received) == 1
+
+
+def saying(status: int) -> Callable[[Route], None]:
+    """Return a network's own answer to whatever is asked."""
+    return lambda route: route.fulfill(status=status, body="<html>portail</html>")
+
+
+def test_a_networks_own_page_is_no_refusal_and_costs_no_answer(visit: Visit, stand_in: StandIn) -> None:
+    """A hotel's sign-in page says 403, or 200, to whatever is asked."""
+    page = visit(worker=False)
+    write(page, "temperature", "39,9")
+    until_kept(page, "kinds.includes('draft')")
+    for status in (403, 200):
+        page.route("**/answer/open", saying(status))
+        page.reload()
+        expect(page.locator("#q-temperature-field")).to_have_value("39,9")
+        page.unroute("**/answer/open")
+    portal = re.compile(r"/api/v1/(answers|answer/stop)$")
+    page.route(portal, saying(200))
+    page.get_by_role("button", name="Arrêter le suivi").click()
+    page.get_by_label("Pour confirmer, écrivez ARRÊTER").fill("arreter")
+    page.get_by_role("button", name="Arrêter maintenant").click()
+    expect(page.get_by_role("alert")).to_contain_text("Le suivi n’est pas arrêté")
+    page.get_by_role("button", name="Retour").click()
+    page.unroute(portal)
+    page.route(portal, saying(403))
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator(".not-sent")).to_contain_text("Le service ne répond pas")
+    page.unroute(portal)
+    page.get_by_role("button", name="Essayer maintenant").click()
+    expect(page.locator(".not-sent")).to_have_count(0)
+    (sending,) = stand_in.follow_up.received.values()
+    assert sending["answers"] == {"temperature": 39.9}
+
+
+@pytest.mark.parametrize("hears", [True, False], ids=["told", "by-what-is-kept"])
+@pytest.mark.parametrize("refused", [True, False], ids=["refused", "received"])
+def test_what_another_tab_was_answered_this_one_says_too(
+    visit: Visit, stand_in: StandIn, refused: bool, hears: bool
+) -> None:
+    follow_up = stand_in.follow_up
+    page = visit(worker=False)
+    context = page.context
+    if not hears:
+        context.add_init_script("delete globalThis.BroadcastChannel")
+        page.reload()
+        page.wait_for_selector('[data-step="form"]')
+    answer_all(page)
+    context.route("**/api/v1/answers", lambda route: route.abort())
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    context.unroute("**/api/v1/answers")
+    page.route("**/api/v1/answers", lambda route: route.abort())
+    follow_up.refuse = (409, "slot-closed") if refused else None
+    if refused:
+        follow_up.slot = None
+    other = context.new_page()
+    other.goto(f"{stand_in.url}/a#{LINK}")
+    heading = "Vos réponses n’ont pas été transmises" if refused else "Merci"
+    expect(other.get_by_role("heading", name=heading)).to_be_visible()
+    if hears:
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    else:
+        page.bring_to_front()
+        page.get_by_role("button", name="Essayer maintenant").click()
+        expect(page.get_by_role("heading", name="Rien à remplir" if refused else "Merci")).to_be_visible()
+    expect(page.get_by_text("Pas encore transmis")).to_have_count(0)
+
+
+def test_what_was_written_for_a_slot_that_closed_is_said_to_be_lost_and_still_looked_at(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit(worker=False)
+    pick(page, "breathless", "Au repos")
+    page.get_by_role("button", name="Revenir au questionnaire").click()
+    write(page, "temperature", "39,9")
+    until_kept(page, "kinds.includes('draft')")
+    stand_in.follow_up.slot = "3-1900"
+    page.reload()
+    alarm = page.get_by_role("alertdialog")
+    expect(alarm).to_contain_text("Essoufflé au repos")
+    page.keyboard.press("Escape")
+    expect(page.locator("main")).to_contain_text("Ce que vous aviez écrit sans l’envoyer n’a pas été transmis")
+    expect(page.locator(".call-bar")).to_be_visible()
+    expect(page.locator("#q-temperature-field")).to_have_value("")  # one slot's answers are never another's
+    write(page, "pulse", "72")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.locator(".again")).to_be_visible()
+    expect(page.locator(".not-sent")).to_have_count(0)
+    (sending,) = stand_in.follow_up.received.values()
+    assert (sending["slot"], sending["answers"]) == ("3-1900", {"pulse": 72})
+
+
+def test_a_number_is_judged_once_it_is_written(visit: Visit) -> None:
+    page = visit(worker=False)
+    field = page.locator("#q-temperature-field")
+    wrong = page.locator(f"{question(page, 'temperature')} .wrong")
+    page.clock.install()
+    field.press_sequentially("3")
+    expect(page.locator(".progress")).to_contain_text("1 réponse sur 13")
+    expect(wrong).to_have_count(0)
+    field.press_sequentially("8,5")
+    field.blur()
+    expect(wrong).to_have_count(0)
+    field.fill("3")
+    page.clock.run_for(1_500)  # a pause
+    expect(wrong).to_contain_text("Vérifiez")
+
+
+def test_own_answers_are_gone_from_the_screen_once_the_phone_is_put_away(visit: Visit) -> None:
+    page = visit(worker=False)
+    page.get_by_role("button", name="Relire mes réponses").click()
+    page.get_by_label("Date de naissance").fill("07/03/1942")
+    page.get_by_label("Code reçu").fill(CODE)
+    put_away = """() => {
+        Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+        delete document.visibilityState;
+    }"""
+    page.evaluate(put_away)  # to look for the code: what was written stays
+    expect(page.get_by_label("Date de naissance")).to_have_value("07/03/1942")
+    page.get_by_role("button", name="Afficher").click()
+    expect(page.locator(".own")).to_be_visible()
+    page.evaluate(put_away)
+    expect(page.locator(".own")).to_have_count(0)
+    page.wait_for_selector("form .question")
 
 
 def test_a_link_that_opens_nothing_says_so_and_what_to_do(visit: Visit, stand_in: StandIn) -> None:

@@ -63,7 +63,7 @@ def test_hours_stay_those_of_the_patients_clock_when_clocks_change() -> None:
 def test_whoever_is_on_call_for_a_red_is_there_at_any_hour() -> None:
     told = staffed(Window(480, 1200), red=Outside(on_call="geriatrie"))
     assert is_there(told, PARIS, NIGHT)
-    assert presence(told, PARIS, NIGHT) == [Span(NIGHT, NIGHT + 9 * DAY)]
+    assert presence(told, PARIS, NIGHT) == [Span(NIGHT - DAY, NIGHT + 9 * DAY)]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 import { Check, CloudOff, CloudUpload } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { at } from "./format";
-import { Questions } from "./question";
+import { goOn, Questions } from "./question";
 import {
   correct,
   lacking,
   lasts,
   leaveLacking,
+  lostDraft,
   notTakenKind,
   opened,
   othersLost,
@@ -18,6 +19,7 @@ import {
   step,
   stopped,
   tryNow,
+  unreadUntil,
   waiting,
 } from "./state";
 import { tw } from "./words";
@@ -38,6 +40,7 @@ export function After() {
           </p>
           <Title text={words.thanks} />
           <p role="status">{receivedAt.value !== null ? words.receivedAt(at(receivedAt.value)) : words.alreadyAnswered}</p>
+          <Unread />
           <p>{words.worse}</p>
           {canCorrect && opened.value?.closes_at != null && <p class="soft">{words.correctUntil(at(opened.value.closes_at))}</p>}
         </div>
@@ -46,13 +49,14 @@ export function After() {
         <form
           class="again"
           noValidate
+          onKeyDown={goOn}
           onSubmit={(event) => {
             event.preventDefault();
             void send();
           }}
         >
           <Title text={words.again(missing.length)} key={missing.join()} />
-          <p>{words.againWhy}</p>
+          <p>{waits ? words.againWhyWaits : words.againWhy}</p>
           <Questions items={opened.value.questionnaire.items} only={new Set(missing)} />
           {saidEmpty.value && (
             <p class="wrong" role="alert">
@@ -145,12 +149,29 @@ export function StoppedNote() {
   );
 }
 
+/** Says until when nobody reads what is sent, and what to do where that is too late. */
+export function Unread() {
+  const words = tw.value;
+  const until = unreadUntil.value;
+  if (until === undefined) return null;
+  return (
+    <p class="nobody" role="status">
+      {until === null ? words.nobody : words.nobodyUntil(at(until))} <a href="tel:15">{words.call15Button}</a>
+    </p>
+  );
+}
+
 /** What was sent by another link of this device, and has not been received. */
 export function Others() {
   const words = tw.value;
   return (
     <>
       {othersWaiting.value > 0 && <p class="other-day">{words.otherDay(othersWaiting.value)}</p>}
+      {lostDraft.value && (
+        <p class="other-day" role="status">
+          {words.draftLost}
+        </p>
+      )}
       {othersLost.value && <p class="other-day">{words.otherDayLost}</p>}
     </>
   );

@@ -1,4 +1,4 @@
-/** What a red flag shows at once, with and without a network: call 15, over the whole screen. */
+/** Call 15, over the whole screen: what a red flag shows at once, without a network too, and a receipt that says so. */
 import { Phone } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { say } from "../words";
@@ -32,12 +32,18 @@ export function Alarm({ flags }: { flags: RedFlag[] }) {
       <div class="alarm-inner">
         <h1 id="alarm-title">{words.call15}</h1>
         <div id="alarm-why">
-          <p>{words.call15Because}</p>
-          <ul>
-            {reasons(flags).map((reason) => (
-              <li key={reason.fr}>{say(reason)}</li>
-            ))}
-          </ul>
+          {flags.length > 0 ? (
+            <>
+              <p>{words.call15Because}</p>
+              <ul>
+                {reasons(flags).map((reason) => (
+                  <li key={reason.fr}>{say(reason)}</li>
+                ))}
+              </ul>
+            </>
+          ) : (
+            <p>{words.call15Receipt}</p>
+          )}
         </div>
         <a class="call" href="tel:15">
           <Phone size={36} aria-hidden="true" />
@@ -48,9 +54,9 @@ export function Alarm({ flags }: { flags: RedFlag[] }) {
           {words.call114}
         </a>
         <button type="button" class="alarm-back" onClick={acknowledge}>
-          {words.call15Back}
+          {flags.length > 0 ? words.call15Back : words.back}
         </button>
-        <p class="alarm-kept">{words.call15Kept}</p>
+        {flags.length > 0 && <p class="alarm-kept">{words.call15Kept}</p>}
       </div>
     </dialog>
   );

@@ -2,7 +2,10 @@
 
 const PATIENCE_MS = 20_000;
 
-/** What a door said; status 0 where it said nothing. `kind` is the problem's, `wrong` the links of items that were refused. */
+const OURS = "urn:vigilits:problem:";
+const LATER = new Set(["slot-not-open", "other-origin", "unknown", "wrong-method"]); // said of the moment or the door, not of what was sent
+
+/** What a door said; status 0 where it said nothing. `kind` is our problem's, "" where no door of ours speaks. */
 export interface Said<T> {
   status: number;
   body: T;
@@ -10,6 +13,10 @@ export interface Said<T> {
   wrong: string[];
   waitMs: number | null;
 }
+
+/** Returns whether our own door says no for good: a network's sign-in page, or a proxy, knows nothing of what was sent. */
+export const isRefused = ({ status, kind }: Said<unknown>): boolean =>
+  status >= 400 && status < 500 && status !== 408 && status !== 429 && kind !== "" && !LATER.has(kind);
 
 /** Returns what a door says to a body; it never throws, as there is no answer that a patient must not be told of in words. */
 export async function post<T>(path: string, sent: unknown): Promise<Said<T>> {
@@ -32,7 +39,7 @@ export async function post<T>(path: string, sent: unknown): Promise<Said<T>> {
   return {
     status: response.status,
     body,
-    kind: typeof body?.type === "string" ? (body.type.split(":").at(-1) ?? "") : "",
+    kind: typeof body?.type === "string" && body.type.startsWith(OURS) ? body.type.slice(OURS.length) : "",
     // A path is that of groups and item; the item's own link comes last.
     wrong: (Array.isArray(body?.errors) ? body.errors : []).map(({ path }) => String(path ?? "").split(/[./]/).at(-1) ?? ""),
     waitMs: seconds > 0 ? seconds * 1000 : null,

@@ -1,25 +1,25 @@
 /** Sends what is kept, oldest first, until it was received: each thing under the id that it got when it was sent first. */
-import { post, type Said } from "./http";
-import type { Sending } from "./wire";
+import { isRefused, post, type Said } from "./http";
+import type { Receipt, Sending } from "./wire";
 import type { Found, Vault } from "./vault";
 
-/** Why a sending still waits: nothing answers, it is being taken in, the door asks for a pause, or something is away. */
-export type Waiting = "network" | "taking" | "busy" | "away";
+/** Why a sending waits: no network, being taken in, the door asks for a pause, the slot is not open, something is away. */
+export type Waiting = "network" | "taking" | "busy" | "early" | "away";
 
 export interface Told {
   /** It was received. */
-  received(sending: Sending, at: number): void;
+  received(sending: Sending, receipt: Receipt): void;
   /** It never will be, as it is; the copy is gone from this device. */
   refused(sending: Sending, said: Said<unknown>): void;
   /** It waits, and is tried again by itself. */
   waits(sending: Sending, why: Waiting, untilMs: number): void;
+  /** All that waited was tried. */
+  ran?(): void;
 }
 
 const FIRST_MS = 2_000;
 const LONGEST_MS = 60_000;
 const TAKING_MS = 1_500;
-/** No slot is open for longer: what is older can never be sent. */
-export const MOST_KEPT_MS = 15 * 86_400_000;
 
 export class Outbox {
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -30,7 +30,7 @@ export class Outbox {
   constructor(
     private readonly vault: Vault,
     private readonly told: Told,
-    private readonly send: (sending: Sending) => Promise<Said<{ received_at?: number }>> = (sending) => post("/answers", sending),
+    private readonly send: (sending: Sending) => Promise<Said<Receipt>> = (sending) => post("/answers", sending),
   ) {}
 
   /** Keeps a sending, and sends it. */
@@ -39,11 +39,9 @@ export class Outbox {
     void this.run();
   }
 
-  /** Returns what waits, oldest first; what is too old for any door to take is gone. */
-  async waiting(now = Date.now()): Promise<Found<Sending>[]> {
-    const all = await this.vault.all<Sending>("sending");
-    for (const { id } of all.filter(({ at }) => now - at > MOST_KEPT_MS)) await this.vault.drop("sending", id);
-    return all.filter(({ at }) => now - at <= MOST_KEPT_MS);
+  /** Returns what waits, oldest first. Nothing is too old: a phone's clock may be wrong, and the door says what is over. */
+  waiting(): Promise<Found<Sending>[]> {
+    return this.vault.all<Sending>("sending");
   }
 
   /** Tries all that waits, now; one run at a time. */
@@ -51,38 +49,62 @@ export class Outbox {
     if (this.isRunning) return void (this.runAgain = true);
     this.isRunning = true;
     clearTimeout(this.timer);
+    let next: number | null = LONGEST_MS; // where something breaks here, it is tried again too
     try {
       do {
         this.runAgain = false;
-        for (const { value } of await this.waiting()) if (!(await this.one(value))) break;
+        next = await this.all();
       } while (this.runAgain);
     } finally {
       this.isRunning = false;
+      // Many phones lose one network together: they must not come back in one moment.
+      if (next !== null) this.timer = setTimeout(() => void this.run(), next * (1 + 0.2 * Math.random()));
     }
+    this.told.ran?.();
   }
 
-  /** Sends one; returns whether the next may be tried at once. */
-  private async one(sending: Sending): Promise<boolean> {
+  /** Sends each; returns after how long to try what still waits, null where nothing does. */
+  private async all(): Promise<number | null> {
+    let next: number | null = null;
+    const waits = new Set<string>(); // links: a correction must not come before what it corrects
+    for (const { value } of await this.waiting()) {
+      if (waits.has(value.link)) continue;
+      const said = await this.one(value);
+      if (said === null) continue;
+      waits.add(value.link);
+      next = Math.min(next ?? Infinity, said.after);
+      // What one day's answers meet need not keep another's back; no network, and a door that asks for a pause, do.
+      if (said.why === "network" || said.why === "busy") break;
+    }
+    if (next !== null) this.failures += 1;
+    return next;
+  }
+
+  /** Sends one; returns why and for how long it waits, null where it does not. */
+  private async one(sending: Sending): Promise<{ why: Waiting; after: number } | null> {
     const said = await this.send(sending);
     if (said.status === 201) {
       this.failures = 0;
       await this.vault.drop("sending", sending.id);
-      this.told.received(sending, said.body.received_at ?? Date.now());
-      return true;
+      this.told.received(sending, { ...said.body, received_at: said.body.received_at ?? Date.now() });
+      return null;
     }
-    if (said.status >= 400 && said.status < 500 && said.status !== 429 && said.status !== 408) {
+    if (isRefused(said)) {
       this.failures = 0;
       await this.vault.drop("sending", sending.id);
       this.told.refused(sending, said);
-      return true;
+      return null;
     }
-    const why: Waiting = said.status === 0 ? "network" : said.status === 202 ? "taking" : said.status === 429 ? "busy" : "away";
+    const why = whyOf(said);
     const waitMs = why === "taking" && this.failures < 10 ? TAKING_MS : Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.failures, 10));
-    this.failures += 1;
     const after = Math.max(waitMs, said.waitMs ?? 0);
     this.told.waits(sending, why, after);
-    // Many phones lose one network together: they must not come back in one moment.
-    this.timer = setTimeout(() => void this.run(), after * (1 + 0.2 * Math.random()));
-    return false;
+    return { why, after };
   }
+}
+
+function whyOf({ status, kind }: Said<unknown>): Waiting {
+  if (status === 0) return "network";
+  if (kind === "slot-not-open") return "early";
+  return status === 202 ? "taking" : status === 429 ? "busy" : "away";
 }

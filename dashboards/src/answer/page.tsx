@@ -4,12 +4,12 @@ import { useEffect } from "preact/hooks";
 import { remember, remembered } from "../remember";
 import { chooseTheme, theme } from "../state";
 import { say, tongue, type Tongue } from "../words";
-import { After, NotTaken, Others, StoppedNote, Title } from "./after";
+import { After, NotTaken, Others, StoppedNote, Title, Unread } from "./after";
 import { Alarm, CallBar } from "./alarm";
 import "./answer.css";
 import { at } from "./format";
 import { isKept, keepPage } from "./offline";
-import { Questions } from "./question";
+import { goOn, Questions } from "./question";
 import { Read } from "./read";
 import { silence } from "./speech";
 import {
@@ -19,13 +19,14 @@ import {
   by,
   chooseBy,
   dontCorrect,
-  flagged,
   followPage,
   isCorrecting,
   isOnline,
+  isRed,
   lasts,
   opened,
   progress,
+  rung,
   saidEmpty,
   send,
   start,
@@ -66,10 +67,12 @@ export function AnswerPage() {
         {!isAside && <Body />}
       </main>
       {!isAside && opened.value && step.value !== "stopped" && step.value !== "no-link" && <Foot />}
-      {alarm.value.length > 0 && <Alarm flags={alarm.value} />}
+      {isAlarming() && <Alarm flags={alarm.value} />}
     </div>
   );
 }
+
+const isAlarming = (): boolean => alarm.value.length > 0 || rung.value;
 
 function Head() {
   const words = tw.value;
@@ -101,7 +104,7 @@ function Head() {
           {theme.value === "night" ? <Sun size={22} aria-hidden="true" /> : <Moon size={22} aria-hidden="true" />}
         </button>
       </div>
-      {flagged.value.length > 0 && alarm.value.length === 0 && <CallBar />}
+      {isRed.value && !isAlarming() && <CallBar />}
       {asks && (
         <div class="progress">
           <progress max={all} value={done} aria-label={words.progress(done, all)} />
@@ -176,6 +179,7 @@ function Form() {
   return (
     <form
       noValidate
+      onKeyDown={goOn}
       onSubmit={(event) => {
         event.preventDefault();
         void send();
@@ -187,6 +191,7 @@ function Form() {
           {lasts.value ? words.offline : words.offlineFleeting}
         </p>
       )}
+      <Unread />
       <Others />
       {isCorrecting.value && <p class="soft">{words.correcting}</p>}
       {now.closes_at != null && !isCorrecting.value && <p class="soft">{words.until(at(now.closes_at))}</p>}

@@ -5,10 +5,22 @@ import { say, tongue } from "../words";
 import { number, unit, unknown } from "./format";
 import type { Item, Value } from "./questionnaire";
 import { canSpeak, speak, speaking } from "./speech";
-import { answer, answers, answerText, settle, shown, texts, wrongOf } from "./state";
+import { answer, answers, answerText, settle, shown, texts, wrongToSay, type wrongOf } from "./state";
 import { tw } from "./words";
 
 const NONE = "none"; // what excludes the other choices
+
+/** Enter goes on to the next question, and never sends: the key of a telephone that says *done* means this number alone. */
+export function goOn(event: KeyboardEvent): void {
+  const from = event.target;
+  if (event.key !== "Enter" || !(from instanceof HTMLInputElement)) return;
+  event.preventDefault();
+  settle();
+  const here = from.closest(".question");
+  const fields = [...(from.form?.querySelectorAll<HTMLElement>(".question input, .question textarea, button[type=submit]") ?? [])];
+  const after = fields.find((field) => field.closest(".question") !== here && (from.compareDocumentPosition(field) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0);
+  after?.focus();
+}
 
 /** Items one after the other, groups as sections; `only` leaves out what is not asked again. */
 export function Questions({ items, only, depth = 2 }: { items: Item[]; only?: ReadonlySet<string>; depth?: number }) {
@@ -80,7 +92,7 @@ function aloud(item: Item): string {
 }
 
 function Question({ item }: { item: Item }) {
-  const wrong = wrongOf(item);
+  const wrong = wrongToSay(item);
   const mine = `q-${item.link}`;
   const described = [isNumber(item) ? `${mine}-range` : "", wrong ? `${mine}-wrong` : ""].filter(Boolean).join(" ");
   const optional = !item.required;
@@ -139,13 +151,13 @@ function NumberField({ item, described, wrong }: { item: Item; described: string
           type="text"
           inputMode={item.kind === "integer" ? "numeric" : "decimal"}
           autocomplete="off"
-          enterkeyhint="done"
+          enterkeyhint="next"
           maxLength={12}
           value={texts.value[item.link] ?? ""}
           aria-describedby={described}
           aria-invalid={wrong}
           onInput={(event) => answerText(item, event.currentTarget.value)}
-          onChange={settle}
+          onBlur={settle}
         />
         <span class="unit">{unit(item)}</span>
       </div>

@@ -1,10 +1,11 @@
 /** Reading one's own answers again: a birth date and a code, five tries; shown, and kept nowhere. */
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { longDate } from "../format";
 import { say, t } from "../words";
 import { Title } from "./after";
 import { at, spokenValue } from "./format";
-import { post } from "./http";
+import { isRefused, post } from "./http";
 import { walk, type Answers } from "./questionnaire";
 import { readDate } from "./date";
 import { aside, linkOf } from "./state";
@@ -13,6 +14,14 @@ import { tw } from "./words";
 
 export function Read() {
   const own = useSignal<Own | null>(null);
+  useEffect(() => {
+    // A phone that is put away, or handed on, shows nobody else what was opened with a code.
+    const onHide = () => {
+      if (document.visibilityState === "hidden" && own.peek()) aside.value = null;
+    };
+    document.addEventListener("visibilitychange", onHide);
+    return () => document.removeEventListener("visibilitychange", onHide);
+  }, []);
   return own.value ? <Shown own={own.value} /> : <Ask onShow={(told) => (own.value = told)} />;
 }
 
@@ -43,8 +52,8 @@ function Ask({ onShow }: { onShow(own: Own): void }) {
     said.value = null;
     const told = await post<Own>("/answer/read", { link: linkOf(), birth_date: iso, code: digits });
     busy.value = false;
-    if (told.status === 200) onShow(told.body);
-    else said.value = told.status === 429 ? words.readTooMany : told.status >= 400 && told.status < 500 ? words.readWrong : words.readFailed;
+    if (told.status === 200 && told.body.slots) onShow(told.body);
+    else said.value = told.status === 429 ? words.readTooMany : isRefused(told) ? words.readWrong : words.readFailed;
   };
   return (
     <form class="read" noValidate onSubmit={(event) => void read(event)}>

@@ -1,8 +1,8 @@
 /** What the patient's page knows, as signals: what is asked, what was answered, and what of it was received. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { raised, type RedFlag } from "./flags";
-import { post, type Said } from "./http";
-import { MOST_KEPT_MS, Outbox, type Waiting } from "./outbox";
+import { isRefused, post, type Said } from "./http";
+import { Outbox, type Waiting } from "./outbox";
 import {
   enabled,
   isAsked,
@@ -18,7 +18,7 @@ import {
   type Wrong,
 } from "./questionnaire";
 import { nameOf, openVault, type Vault } from "./vault";
-import type { By, Opened, Sending, Stopped } from "./wire";
+import type { By, Opened, Receipt, Sending, Stopped } from "./wire";
 
 export type Step = "opening" | "unreachable" | "no-link" | "nothing" | "form" | "after" | "not-taken" | "stopped";
 /** What is shown over the step: reading back and stopping have places of their own. */
@@ -50,7 +50,16 @@ export const othersWaiting = signal(0);
 export const othersLost = signal(false);
 export const stopped = signal<Stopped | null>(null);
 
+/** What was written for a slot that closed before it was sent: it is gone, and that is said. */
+export const lostDraft = signal<Answers | null>(null);
+/** The receipt says to call 15, though nothing on the page did: shown over the whole screen until one comes back from it. */
+export const rung = signal(false);
+/** What was sent for the open slot asks for the 15: stays until the slot closes, also after a reload. */
+const calls15 = signal(false);
+
 const LINK_LONGEST = 200;
+const MOST_KEPT_MS = 15 * 86_400_000; // of what was opened and written, not of what was sent
+const CLOCK_MS = 20_000;
 const SETTLED_MS = 1_200;
 const DRAFT_MS = 250;
 const FIRST_MS = 2_000;
@@ -68,7 +77,22 @@ let outbox: Outbox;
 let secret = "";
 let name = "";
 let askedAgain = false;
+let underWay = 0; // sendings that are being kept, and answers to them that are being taken in
 let visit = 0; // which link's page this is: what another one asked for comes too late
+
+// --- what time it is, and who is there -----------------------------------------------------------------------------------
+
+const clock = signal(Date.now());
+/** Returns the door's time: a phone's clock may be wrong. */
+const now = (): number => Date.now() + (opened.peek()?.ahead ?? 0);
+
+/** From when somebody is there to read, where nobody is now (null: not known); undefined where somebody is. */
+export const unreadUntil = computed<number | null | undefined>(() => {
+  const spans = opened.value?.presence;
+  const at = clock.value + (opened.value?.ahead ?? 0);
+  if (!spans || spans.some(({ since, until }) => since <= at && at < until)) return undefined;
+  return spans.find(({ since }) => since > at)?.since ?? null;
+});
 
 // --- what is asked and answered ----------------------------------------------------------------------------------------
 
@@ -84,22 +108,33 @@ const settled = signal<Answers>({});
 let settling: ReturnType<typeof setTimeout> | undefined;
 const acknowledged = signal<ReadonlySet<string>>(new Set());
 
-export const flagged = computed<RedFlag[]>(() =>
-  opened.value ? raised(opened.value.questionnaire, opened.value.flags, settled.value) : [],
-);
+export const flagged = computed<RedFlag[]>(() => {
+  const asked = opened.value;
+  if (!asked) return [];
+  const found = [settled.value, lostDraft.value ?? {}].flatMap((told) => raised(asked.questionnaire, asked.flags, told));
+  return [...new Map(found.map((flag) => [keyOf(flag), flag])).values()];
+});
 const keyOf = (flag: RedFlag): string => `${flag.rule} ${flag.item} ${String(flag.value)}`;
 /** Red flags that were not answered by coming back from them. */
 export const alarm = computed(() => flagged.value.filter((flag) => !acknowledged.value.has(keyOf(flag))));
 
+/** What keeps the bar in sight that says to call 15. */
+export const isRed = computed(() => flagged.value.length > 0 || calls15.value);
+
 /** Goes on with the questionnaire: what was shown is not shown again, unless it goes and comes back. */
 export function acknowledge(): void {
   acknowledged.value = new Set(flagged.value.map(keyOf));
+  rung.value = false;
 }
+
+/** The item whose number is still being written: it is judged once whoever writes it has paused, or gone on. */
+const writing = signal("");
 
 /** Looks for red flags now. */
 export function settle(): void {
   clearTimeout(settling);
   settled.value = answers.value;
+  writing.value = "";
   const still = new Set(flagged.value.map(keyOf));
   if ([...acknowledged.value].some((key) => !still.has(key))) acknowledged.value = new Set([...acknowledged.value].filter((key) => still.has(key)));
 }
@@ -124,8 +159,12 @@ export function answer(item: Item, value: Value | undefined, text = ""): void {
 /** Takes a number as it is written. */
 export function answerText(item: Item, text: string): void {
   const number = readNumber(text);
+  writing.value = item.link;
   answer(item, number ?? undefined, text);
 }
+
+/** Returns what is to be said of what stands in an item's field. */
+export const wrongToSay = (item: Item): Wrong | "refused" | null => (writing.value === item.link ? null : wrongOf(item));
 
 /** Returns what is wrong with what stands in an item's field. */
 export function wrongOf(item: Item): Wrong | "refused" | null {
@@ -144,7 +183,8 @@ async function saveDraft(): Promise<void> {
   const slot = opened.value?.slot;
   if (!slot || (step.value !== "form" && lacking.value.length === 0)) return;
   const draft: Draft = { slot, by: by.value, answers: answers.value, texts: texts.value };
-  await vault.put("draft", name, draft).catch(() => (lasts.value = false));
+  await vault.put("draft", name, draft);
+  lasts.value = vault.lasts;
 }
 
 export function chooseBy(chosen: By): void {
@@ -157,9 +197,9 @@ export function chooseBy(chosen: By): void {
 /** Sends what can be an answer, whatever is missing; it is received, or waits and goes by itself. */
 export async function send(): Promise<void> {
   settle();
-  const now = opened.value;
-  if (!now?.slot) return;
-  const told = possible(now.questionnaire, answers.value);
+  const asked = opened.value;
+  if (!asked?.slot) return;
+  const told = possible(asked.questionnaire, answers.value);
   for (const link of refusedItems.value) delete told[link];
   if (Object.keys(told).length === 0) {
     saidEmpty.value = true;
@@ -173,9 +213,29 @@ export async function send(): Promise<void> {
     step.value = "after";
   });
   askedAgain = true;
-  const sending: Sending = { link: secret, id: newId(), by: by.value, slot: now.slot, answers: told };
-  await outbox.add(sending);
+  const sending: Sending = { link: secret, id: newId(), by: by.value, slot: asked.slot, answers: told };
+  await during(async () => {
+    if (flagged.value.length > 0) await keepRed(true);
+    await outbox.add(sending);
+  });
+  lasts.value = vault.lasts;
   await vault.drop("draft", name);
+}
+
+async function during(does: () => Promise<void>): Promise<void> {
+  underWay += 1;
+  try {
+    await does();
+  } finally {
+    underWay -= 1;
+  }
+}
+
+/** Keeps, or no longer, that what was sent asks for the 15: one bit, sealed, until the slot closes. */
+async function keepRed(isIt: boolean): Promise<void> {
+  calls15.value = isIt;
+  if (isIt) await vault.put("red", name, opened.value?.closes_at ?? now() + MOST_KEPT_MS);
+  else await vault.drop("red", name);
 }
 
 function stillLacking(told: Answers): string[] {
@@ -229,14 +289,61 @@ async function count(): Promise<{ own: number; others: number }> {
   return { own, others: all.length - own };
 }
 
-async function received(sending: Sending, at: number): Promise<void> {
+async function received(sending: Sending, receipt: Receipt): Promise<void> {
+  tellOthers({ link: await nameOf(sending.link), receipt });
+  await taken(sending.link === secret, receipt);
+}
+
+async function taken(isOwn: boolean, receipt: Receipt): Promise<void> {
+  const says15 = receipt.call_15 === true;
+  // Of another day's answers too: whoever holds this phone gave them.
+  if (says15 && flagged.value.length === 0) rung.value = true;
   const { own } = await count();
-  if (sending.link !== secret || own > 0) return;
+  if (!isOwn) return;
+  if (says15 || own === 0) await keepRed(says15 || flagged.value.length > 0);
+  if (own > 0) return;
   batch(() => {
     waiting.value = null;
-    receivedAt.value = at;
+    receivedAt.value = receipt.received_at ?? now();
   });
   if (lacking.value.length === 0 && step.value === "after") await forget();
+}
+
+// --- other tabs ----------------------------------------------------------------------------------------------------------
+
+/** What one tab tells the others of a sending: nothing that was answered. */
+interface Heard {
+  link: string; // its name in the vault
+  receipt?: Receipt;
+  kind?: string;
+}
+const TABS = "vigilits-answers";
+let tabs: BroadcastChannel | null = null;
+
+const tellOthers = (heard: Heard): void => tabs?.postMessage(heard);
+
+async function hear({ link, receipt, kind }: Heard): Promise<void> {
+  const { own } = await count();
+  if (link !== name || own > 0 || waiting.value === null) return;
+  if (receipt) await taken(true, receipt);
+  else if (kind && kind !== "wrong-fields") await notTaken(kind);
+  else await askAnew();
+}
+
+/** Asks the door where nothing waits any more of what this page says waits: another tab heard what became of it. */
+async function compareWithKept(): Promise<void> {
+  if (waiting.value === null || underWay > 0) return;
+  const { own } = await count();
+  if (own === 0 && waiting.value !== null && underWay === 0) await askAnew();
+}
+
+async function askAnew(): Promise<void> {
+  batch(() => {
+    waiting.value = null;
+    opened.value = null;
+    step.value = "opening";
+  });
+  await ask();
 }
 
 /** Nothing of what was answered stays on this device. */
@@ -251,6 +358,7 @@ async function refused(sending: Sending, said: Said<unknown>): Promise<void> {
     othersLost.value = true;
     return;
   }
+  tellOthers({ link: await nameOf(sending.link), kind: said.kind });
   const wrong = said.status === 422 ? said.wrong.filter((link) => link in sending.answers) : [];
   if (wrong.length > 0) {
     // What was refused must not hold back what was not.
@@ -266,10 +374,13 @@ async function refused(sending: Sending, said: Said<unknown>): Promise<void> {
     if (Object.keys(rest).length > 0) await outbox.add({ ...sending, id: newId(), answers: rest });
     return;
   }
-  if (own > 0) return;
+  if (own === 0) await notTaken(said.kind);
+}
+
+async function notTaken(kind: string): Promise<void> {
   batch(() => {
     waiting.value = null;
-    notTakenKind.value = said.kind;
+    notTakenKind.value = kind;
     lacking.value = [];
     step.value = "not-taken";
   });
@@ -283,9 +394,12 @@ let failures = 0;
 /** Tries whatever has to be tried, now: the network may be back. */
 function retry(): void {
   isOnline.value = navigator.onLine;
+  clock.value = Date.now();
   if (!navigator.onLine) return;
   void outbox?.run();
-  if (step.value === "unreachable") void ask();
+  const closes = opened.value?.closes_at;
+  const isOver = closes != null && now() >= closes && waiting.value === null && step.value !== "not-taken";
+  if (step.value === "unreachable" || isOver) void ask();
 }
 
 /** Opens the page of the link in the address. */
@@ -305,20 +419,28 @@ export async function start(): Promise<void> {
     by.value = "patient";
     acknowledged.value = refusedItems.value = new Set();
     lacking.value = [];
-    isCorrecting.value = false;
+    isCorrecting.value = rung.value = calls15.value = false;
+    lostDraft.value = null;
+    writing.value = "";
   });
   vault ??= await openVault();
   lasts.value = vault.lasts;
   outbox ??= new Outbox(vault, {
-    received: (sending, at) => void received(sending, at),
-    refused: (sending, said) => void refused(sending, said),
+    received: (sending, receipt) => void during(() => received(sending, receipt)),
+    refused: (sending, said) => void during(() => refused(sending, said)),
     waits: (sending, why) => {
       if (sending.link === secret) waiting.value = why;
     },
+    ran: () => void compareWithKept(),
   });
+  if (tabs === null && "BroadcastChannel" in globalThis) {
+    tabs = new BroadcastChannel(TABS);
+    tabs.onmessage = ({ data }) => void hear(data as Heard);
+  }
+  name = secret === "" ? "" : await nameOf(secret);
   await sweep();
   if (secret === "") return void outbox.run();
-  name = await nameOf(secret);
+  calls15.value = (await vault.all<number>("red")).some(({ id }) => id === name);
   // What is kept is shown at once: a bad network may leave one waiting.
   const kept = (await vault.all<Opened>("asked")).find(({ id }) => id === name);
   if (mine !== visit) return;
@@ -329,11 +451,12 @@ export async function start(): Promise<void> {
   await ask();
 }
 
-/** Drops what was left of other links, once nothing can come of it any more. */
+/** Drops what was left of other links, once nothing can come of it any more; what was sent is the door's to judge. */
 async function sweep(): Promise<void> {
   for (const kind of ["asked", "draft"] as const) {
-    for (const { id, at } of await vault.all(kind)) if (Date.now() - at > MOST_KEPT_MS) await vault.drop(kind, id);
+    for (const { id, at } of await vault.all(kind)) if (id !== name && Date.now() - at > MOST_KEPT_MS) await vault.drop(kind, id);
   }
+  for (const { id, value } of await vault.all<number>("red")) if (value <= Date.now()) await vault.drop("red", id);
 }
 
 async function ask(): Promise<void> {
@@ -341,15 +464,18 @@ async function ask(): Promise<void> {
   clearTimeout(opening);
   const said = await post<Opened>("/answer/open", { link: secret });
   if (mine !== visit) return;
-  if (said.status === 200) {
+  if (said.status === 200 && said.body.questionnaire) {
     failures = 0;
-    if (opened.value === null || opened.value.slot !== said.body.slot || step.value === "unreachable") await show(said.body);
-    else opened.value = said.body;
+    const told: Opened = { ...said.body, ahead: said.body.at - Date.now() };
+    clock.value = Date.now();
+    if (opened.value === null || opened.value.slot !== told.slot || step.value === "unreachable") await show(told);
+    else opened.value = told;
     // Once what was answered has been received nothing is left here, and only a new answer changes that.
-    if (step.value === "form") await vault.put("asked", name, said.body).catch(() => (lasts.value = false));
+    if (step.value === "form") await vault.put("asked", name, told);
+    lasts.value = vault.lasts;
     return;
   }
-  if (said.status >= 400 && said.status < 500 && said.status !== 429) {
+  if (isRefused(said)) {
     await forget();
     if (waiting.value === null) step.value = "no-link"; // a sending that waits hears it for itself
     return;
@@ -378,10 +504,22 @@ async function showPending(): Promise<Answers | null> {
 async function show(told: Opened): Promise<void> {
   const pending = await showPending();
   const draft = (await vault.all<Draft>("draft")).find(({ id }) => id === name)?.value;
+  // What was written and not sent of a slot that is over: kept in this page, or by it.
+  const before = opened.value;
+  const isOver = before?.slot != null && before.slot !== told.slot && step.value === "form";
+  const unsent = draft && draft.slot !== told.slot ? draft.answers : isOver && !pending ? answers.value : {};
   if (draft && draft.slot !== told.slot) await vault.drop("draft", name);
   const resumed = draft && draft.slot === told.slot ? draft : null;
   batch(() => {
     opened.value = told;
+    if (Object.keys(unsent).length > 0) lostDraft.value = unsent;
+    // One slot's answers are never another's.
+    if (before !== null && before.slot !== told.slot) {
+      answers.value = texts.value = {};
+      lacking.value = [];
+      receivedAt.value = null;
+      askedAgain = calls15.value = false;
+    }
     if (pending) {
       answers.value = pending;
       texts.value = written(pending);
@@ -410,11 +548,13 @@ function written(told: Answers): Record<string, string> {
 /** Ends the follow-up; returns what was said where that failed. */
 export async function stopFollowUp(): Promise<Said<Stopped> | null> {
   const said = await post<Stopped>("/answer/stop", { link: secret });
-  if (said.status < 200 || said.status > 299) return said;
+  // A network's sign-in page may say 200, and has stopped nothing.
+  if (said.status < 200 || said.status > 299 || !("waits" in said.body)) return said;
   clearTimeout(drafting);
   clearTimeout(opening);
   for (const { id, value } of await outbox.waiting()) if (value.link === secret) await vault.drop("sending", id);
   await forget();
+  await keepRed(false);
   batch(() => {
     stopped.value = said.body;
     answers.value = settled.value = {};
@@ -436,6 +576,7 @@ export function followPage(): () => void {
   addEventListener("offline", onOffline);
   addEventListener("hashchange", onHash);
   document.addEventListener("visibilitychange", onShow);
+  const ticking = setInterval(() => (clock.value = Date.now()), CLOCK_MS);
   const stop = effect(() => {
     document.documentElement.dataset.answer = step.value;
   });
@@ -444,6 +585,7 @@ export function followPage(): () => void {
     removeEventListener("offline", onOffline);
     removeEventListener("hashchange", onHash);
     document.removeEventListener("visibilitychange", onShow);
+    clearInterval(ticking);
     delete document.documentElement.dataset.answer;
     stop();
   };

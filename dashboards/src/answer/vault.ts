@@ -1,6 +1,7 @@
 /** What a phone keeps until it was received: sealed with a key that this browser holds and gives to nobody. */
 
-export type Kept = "asked" | "draft" | "sending";
+/** `red` is that what was sent asks for the 15, until its slot closes. */
+export type Kept = "asked" | "draft" | "sending" | "red";
 
 interface Row {
   id: string;
@@ -28,15 +29,64 @@ export interface Vault {
 
 const NAME = "vigilits-answers";
 const KEY = "key";
+const PATIENCE_MS = 5_000;
 
 /** Returns a vault; where the browser gives no room to one, a vault that lasts as long as the page. */
 export async function openVault(): Promise<Vault> {
   try {
     if (!globalThis.crypto?.subtle) return new Memory();
-    return new Sealed(await opened());
+    return new Sturdy(new Sealed(await within(opened())));
   } catch {
     return new Memory(); // private windows of some browsers refuse storage
   }
+}
+
+/** A vault that holds in memory what the browser does not take: a full disk must not keep an answer from being sent. */
+export class Sturdy implements Vault {
+  private readonly memory = new Memory();
+  private hasFailed = false;
+
+  constructor(private readonly sealed: Vault) {}
+
+  get lasts(): boolean {
+    return this.sealed.lasts && !this.hasFailed;
+  }
+  async put(kind: Kept, id: string, value: unknown, at = Date.now()): Promise<void> {
+    if (await this.did(() => this.sealed.put(kind, id, value, at))) await this.memory.drop(kind, id);
+    else await this.memory.put(kind, id, value, at);
+  }
+  async all<T>(kind: Kept): Promise<Found<T>[]> {
+    let kept: Found<T>[] = [];
+    await this.did(async () => (kept = await this.sealed.all<T>(kind)));
+    const held = await this.memory.all<T>(kind);
+    return [...kept.filter(({ id }) => !held.some((one) => one.id === id)), ...held].sort((one, other) => one.at - other.at);
+  }
+  async drop(kind: Kept, id: string): Promise<void> {
+    await this.memory.drop(kind, id);
+    await this.did(() => this.sealed.drop(kind, id));
+  }
+  async clear(): Promise<void> {
+    await this.memory.clear();
+    await this.did(() => this.sealed.clear());
+  }
+
+  private async did(does: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await within(does());
+      return true;
+    } catch {
+      this.hasFailed = true;
+      return false;
+    }
+  }
+}
+
+/** Returns what something comes to; it fails where that takes too long: storage that hangs is storage that failed. */
+function within<T>(does: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("the browser's storage does not answer")), PATIENCE_MS);
+    does.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 class Memory implements Vault {

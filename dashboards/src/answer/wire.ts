@@ -7,6 +7,9 @@ export type FollowUp = "calling" | "followed" | "paused" | "stopped" | "ended" |
 
 /** What a link opens: nothing of it says whose it is. Without a slot there is nothing to answer now. */
 export interface Opened {
+  /** The door's own clock, and by how much it is ahead of this phone's (which the page adds). */
+  at: Instant;
+  ahead?: number;
   region: string;
   language: string;
   slot: string | null;
@@ -18,6 +21,8 @@ export interface Opened {
   flags: RedFlag[];
   stop: Words;
   status: FollowUp;
+  /** When somebody is there to read a red, on from `at`. */
+  presence: { since: Instant; until: Instant }[];
 }
 
 export type By = "patient" | "caregiver";
@@ -29,6 +34,12 @@ export interface Sending {
   by: By;
   slot: string;
   answers: Answers;
+}
+
+/** What is told of answers that were taken; `call_15` whatever the page's own flags say. */
+export interface Receipt {
+  received_at?: Instant;
+  call_15?: boolean;
 }
 
 /** The instants are null where what became of it is not known yet. */

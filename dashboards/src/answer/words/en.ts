@@ -49,11 +49,15 @@ export const en: AnswerWords = {
   offlineFleeting: "No network. You can answer, but keep this page open: this browser cannot keep anything.",
 
   sending: "Sending…",
+  draftLost: "What you had written and not sent was not sent: that questionnaire is not open any more.",
+  nobody: "Nobody reads your answers just now. If you are unwell, call 15.",
+  nobodyUntil: (time) => `Nobody reads your answers before ${time}. If you are unwell, call 15.`,
   notSent: "Not sent yet",
   notSentWhy: {
     network: "No network. Your answers are kept on this phone. They leave by themselves as soon as the network is back.",
     taking: "Your answers have arrived. They are being recorded.",
     busy: "Too much is being sent just now. It is tried again by itself.",
+    early: "This questionnaire is not open yet. Your answers are kept on this phone. They leave by themselves.",
     away: "The service does not answer. Your answers are kept on this phone. It is tried again by itself.",
   },
   notSentUnwell: "If you are unwell, do not wait: call 15.",
@@ -73,11 +77,13 @@ export const en: AnswerWords = {
   worse: "If anything changes, do not wait for the next questionnaire. In an emergency, call 15.",
 
   again: (n) => (n === 1 ? "One answer is missing" : `${n} answers are missing`),
-  againWhy: "What you have answered is on its way. Can you add these?",
+  againWhy: "What you have answered was sent. Can you add these?",
+  againWhyWaits: "What you have answered leaves by itself. Can you add these?",
   againNo: "I cannot answer",
 
   call15: "Call 15 now",
   call15Because: "You have answered:",
+  call15Receipt: "Your answers, taken together, need a doctor at once.",
   call15Wait: "Do not wait to be called back. This page does not replace the emergency services.",
   call15Button: "Call 15",
   call114: "Deaf or hard of hearing: text 114",
@@ -108,7 +114,6 @@ export const en: AnswerWords = {
   notTaken: "Your answers were not sent",
   notTakenWhy: {
     "slot-closed": "This questionnaire is closed. Wait for the message for the next one.",
-    "slot-not-open": "This questionnaire is not open yet. Come back later.",
     "too-many-corrections": "They were corrected too often already. Call the team that follows you.",
     paused: "Your follow-up is paused. Call the team that follows you if anything changes.",
     over: "Your follow-up is over.",

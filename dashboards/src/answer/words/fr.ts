@@ -48,11 +48,15 @@ export const fr = {
   offlineFleeting: "Pas de réseau. Vous pouvez répondre, mais gardez cette page ouverte : ce navigateur ne peut rien garder.",
 
   sending: "Envoi…",
+  draftLost: "Ce que vous aviez écrit sans l’envoyer n’a pas été transmis : ce questionnaire n’est plus ouvert.",
+  nobody: "Personne ne lit vos réponses en ce moment. Si vous n’allez pas bien, appelez le 15.",
+  nobodyUntil: (time: string) => `Personne ne lit vos réponses avant ${time}. Si vous n’allez pas bien, appelez le 15.`,
   notSent: "Pas encore transmis",
   notSentWhy: {
     network: "Pas de réseau. Vos réponses sont gardées sur ce téléphone. Elles partiront toutes seules dès que le réseau revient.",
     taking: "Vos réponses sont arrivées. On attend qu’elles soient enregistrées.",
     busy: "Trop d’envois en ce moment. Nouvel essai automatique, sans rien faire.",
+    early: "Ce questionnaire n’est pas encore ouvert. Vos réponses sont gardées sur ce téléphone. Elles partiront toutes seules.",
     away: "Le service ne répond pas. Vos réponses sont gardées sur ce téléphone. Nouvel essai automatique.",
   },
   notSentUnwell: "Si vous n’allez pas bien, n’attendez pas : appelez le 15.",
@@ -73,10 +77,12 @@ export const fr = {
 
   again: (n: number) => (n === 1 ? "Il manque une réponse" : `Il manque ${n} réponses`),
   againWhy: "Ce que vous avez répondu est envoyé. Pouvez-vous compléter ?",
+  againWhyWaits: "Ce que vous avez répondu partira tout seul. Pouvez-vous compléter ?",
   againNo: "Je ne peux pas répondre",
 
   call15: "Appelez le 15 maintenant",
   call15Because: "Vous avez répondu :",
+  call15Receipt: "Vos réponses, prises ensemble, demandent un médecin tout de suite.",
   call15Wait: "N’attendez pas d’être rappelé. Cette page ne remplace pas le SAMU.",
   call15Button: "Appeler le 15",
   call114: "Sourd ou malentendant : envoyez un SMS au 114",
@@ -107,7 +113,6 @@ export const fr = {
   notTaken: "Vos réponses n’ont pas été transmises",
   notTakenWhy: {
     "slot-closed": "Ce questionnaire est clos. Attendez le message pour le prochain.",
-    "slot-not-open": "Ce questionnaire n’est pas encore ouvert. Revenez plus tard.",
     "too-many-corrections": "Elles ont déjà été corrigées trop de fois. Appelez l’équipe qui vous suit pour la suite.",
     paused: "Votre suivi est en pause. Appelez l’équipe qui vous suit si quelque chose change.",
     over: "Votre suivi est terminé.",
