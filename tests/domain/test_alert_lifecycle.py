@@ -116,7 +116,8 @@ def test_everything_that_may_happen_leads_to_what_the_table_says_and_to_nothing_
 def test_every_row_of_the_table_can_be_reached_and_tells_of_what_there_is() -> None:
     assert {status for status, _ in NEXT} == set(STATUSES)
     assert {happening for _, happening in NEXT} == set(get_args(Happening))
-    assert {then.what for then in NEXT.values()} == {None, *get_args(What)}
+    of_patients = {"replanned"}  # of their own table: no rule's alert has a plan
+    assert {then.what for then in NEXT.values()} == {None, *get_args(What)} - of_patients
     assert {then.status for then in NEXT.values()} == set(STATUSES)
 
 
