@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.stand_in import SECRET, StandIn
@@ -162,6 +162,59 @@ def test_without_a_network_rows_stay_and_go_by_themselves(visit: Visit, stand_in
     page.context.set_offline(False)
     expect(line(page, "r06")).to_have_attribute("data-standing", "done")
     assert list(stand_in.follow_up.sat) == ["r06"]
+
+
+def test_values_of_a_slot_that_is_over_are_refused_and_not_filed_under_the_next(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    cell(page, "r00", "temperature").fill("39,9")
+    page.route("**/sittings/*", at_the_next_slot)
+    page.get_by_role("button", name="Actualiser").click()
+    expect(cell(page, "r01", "temperature")).to_be_enabled()
+    expect(cell(page, "r00", "temperature")).to_have_value("39,9")
+    stand_in.follow_up.refuse_rows = {"r00": {"status": 409, "kind": "slot-closed"}}
+    with page.expect_request(lambda request: request.method == "POST" and "/sittings/" in request.url) as sent:
+        line(page, "r00").get_by_role("button", name="Envoyer").click()
+    assert [row["slot"] for row in sent.value.post_data_json["rows"]] == ["4-0900"]
+    expect(line(page, "r00").get_by_role("alert")).to_contain_text("la séance est close")
+    expect(cell(page, "r00", "temperature")).to_have_value("")
+    assert not stand_in.follow_up.sat
+    # And what is typed now is of the slot that is open now.
+    cell(page, "r00", "temperature").fill("37,1")
+    line(page, "r00").get_by_role("button", name="Envoyer").click()
+    expect(line(page, "r00")).to_have_attribute("data-standing", "done")
+    assert (stand_in.follow_up.sat["r00"]["slot"], stand_in.follow_up.sat["r00"]["answers"]) == (
+        "5-1600",
+        {"temperature": 37.1},
+    )
+
+
+def at_the_next_slot(route: Route) -> None:
+    """Tell the sitting as it is once the next slot is open."""
+    if route.request.method != "GET":
+        route.continue_()
+        return
+    answered = route.fetch()
+    told = answered.json()
+    for resident in told["residents"]:
+        resident["slot"] = "5-1600"
+    route.fulfill(response=answered, json=told)
+
+
+def test_unsent_rows_are_there_after_another_page(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    cell(page, "r00", "temperature").fill("38,4")
+    cell(page, "r03", "breathless").select_option("at-rest")
+    page.locator("nav.links").get_by_role("link", name=re.compile("^Alertes")).click()
+    expect(page.locator("tr[data-resident]")).to_have_count(0)
+    page.go_back()
+    expect(cell(page, "r00", "temperature")).to_have_value("38,4")
+    expect(cell(page, "r03", "breathless")).to_have_value("at-rest")
+    page.get_by_role("button", name="Envoyer les 2 lignes remplies").click()
+    expect(line(page, "r03")).to_have_attribute("data-standing", "done")
+    assert {id_: row["answers"] for id_, row in stand_in.follow_up.sat.items()} == {
+        "r00": {"temperature": 38.4},
+        "r03": {"breathless": "at-rest"},
+    }
 
 
 def test_a_red_flag_calls_for_the_15_in_its_row(visit: Visit) -> None:
