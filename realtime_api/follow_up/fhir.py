@@ -23,6 +23,7 @@ ISSUES: dict[str, str] = {
     "no-such-link": "not-found",
     "unknown-patient": "not-found",
     "slot-closed": "conflict",
+    "slot-not-open": "conflict",
     "over": "conflict",
     "paused": "conflict",
     "too-many-corrections": "conflict",

@@ -12,10 +12,12 @@ from starlette.responses import Response
 
 from domain.events import CodeAsked, Event, FollowUpMoved, Source
 from domain.followup.chart import File
-from domain.followup.patient import OVER, AnsweredBy, Patient
+from domain.followup.pathway import Colour, Pathway
+from domain.followup.patient import OVER, AnsweredBy, Patient, SlotState
 from domain.followup.presence import presence, says_15
-from domain.followup.questionnaire import Value
+from domain.followup.questionnaire import Value, missing
 from domain.followup.red_flags import red_flags
+from domain.followup.score import Facts, score
 from event_log.ids import new_id
 from live_state.state import State
 from people.directory import People
@@ -144,7 +146,8 @@ class LinkDoors:
             folded = True
         held = hub.patients.get(patient.id, patient)
         state = held.slots.get(slot) if folded else None
-        call_15 = state is not None and says_15(place.pathway, held.zone, state.colour, self.now())
+        told = _colour_to_tell(place.pathway, answers, state)
+        call_15 = told is not None and says_15(place.pathway, held.zone, told, self.now())
         return shapes.Received(event.received_at, pending=not folded, call_15=call_15)
 
     # -- stopping
@@ -267,6 +270,17 @@ class LinkDoors:
 
     def _count(self, said: Any) -> None:
         self.measures.follow_up("pending" if said is None else said.kind if isinstance(said, Problem) else said.outcome)
+
+
+def _colour_to_tell(pathway: Pathway, answers: Mapping[str, Value], state: SlotState | None) -> Colour | None:
+    """Return the colour that a receipt goes by: the slot's where that is these answers' own, else what these alone say.
+
+    A link reads nothing back: a correction of one item would tell its finder how grave what was answered before is.
+    """
+    if state is None:
+        return None
+    is_own = state.corrections == 0 or not missing(pathway.questionnaire, answers)
+    return state.colour if is_own else score(pathway, Facts(), answers).colour
 
 
 def _where(hub: PatientsHub, patient: Patient) -> Where:

@@ -273,6 +273,17 @@ async def test_a_receipt_says_to_call_15_for_any_red_however_often_it_is_asked_f
         assert (told.status_code, told.json()["call_15"]) == (201, True)
 
 
+async def test_a_receipt_does_not_tell_whoever_finds_a_link_how_grave_the_answers_before_are(
+    home: FollowedHouse,
+) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    assert (await answer(home, link, RED, slot)).json()["call_15"] is True
+    assert "call_15" not in (await answer(home, link, {"temperature": 37.5}, slot)).json()
+    assert (await answer(home, link, {"spo2": 85}, slot)).json()["call_15"] is True  # red by itself
+    assert (await answer(home, link, RED | {"spo2": 97}, slot)).json()["call_15"] is True  # whole: its own
+
+
 async def test_a_link_says_when_somebody_is_there_to_read(home: FollowedHouse) -> None:
     page = (await opened(home, home.link(await home.enrol()))).json()
     (span,) = page["presence"]  # of a small pathway: always

@@ -38,6 +38,7 @@ export const en: DeskWords = {
     check: (what) => `to check: ${what}`,
     refused: {
       "slot-closed": "the sitting is closed",
+      "slot-not-open": "the sitting is not open yet",
       "too-many-corrections": "corrected too often",
       paused: "follow-up paused",
       over: "follow-up over",

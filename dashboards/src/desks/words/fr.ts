@@ -37,6 +37,7 @@ export const fr = {
     check: (what: string) => `à vérifier : ${what}`,
     refused: {
       "slot-closed": "la séance est close",
+      "slot-not-open": "la séance n’est pas encore ouverte",
       "too-many-corrections": "corrigé trop de fois",
       paused: "suivi en pause",
       over: "suivi terminé",
