@@ -1,5 +1,6 @@
 """An EHPAD's sitting, the tracing agents' calls and the access trail, against the stand-in."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 
@@ -164,7 +165,9 @@ def test_without_a_network_rows_stay_and_go_by_themselves(visit: Visit, stand_in
     assert list(stand_in.follow_up.sat) == ["r06"]
 
 
-def test_values_of_a_slot_that_is_over_are_refused_and_not_filed_under_the_next(visit: Visit, stand_in: StandIn) -> None:
+def test_values_of_a_slot_that_is_over_are_refused_and_not_filed_under_the_next(
+    visit: Visit, stand_in: StandIn
+) -> None:
     page = sitting(visit)
     cell(page, "r00", "temperature").fill("39,9")
     page.route("**/sittings/*", at_the_next_slot)
@@ -174,7 +177,7 @@ def test_values_of_a_slot_that_is_over_are_refused_and_not_filed_under_the_next(
     stand_in.follow_up.refuse_rows = {"r00": {"status": 409, "kind": "slot-closed"}}
     with page.expect_request(lambda request: request.method == "POST" and "/sittings/" in request.url) as sent:
         line(page, "r00").get_by_role("button", name="Envoyer").click()
-    assert [row["slot"] for row in sent.value.post_data_json["rows"]] == ["4-0900"]
+    assert [row["slot"] for row in json.loads(sent.value.post_data or "")["rows"]] == ["4-0900"]
     expect(line(page, "r00").get_by_role("alert")).to_contain_text("la séance est close")
     expect(cell(page, "r00", "temperature")).to_have_value("")
     assert not stand_in.follow_up.sat
