@@ -15,7 +15,8 @@ HOUR = 3_600_000
 OURS = [
     door
     for door in DOORS
-    if any(part in door.path for part in ("alerts", "silences", "on-call", "worth", "people", "/me/"))
+    if "/patients/" not in door.path
+    and any(part in door.path for part in ("alerts", "silences", "on-call", "worth", "people", "/me/"))
 ]
 
 
