@@ -83,7 +83,7 @@ async def broken_bodies(house: House, patient: str) -> None:
             for named in (patient, CANARY):
                 path = door.path.removeprefix("/api/v1/regions/{code}").replace("{id}", named)
                 answer = await ask(house, door.method, path, "nurse", body)
-                assert 400 <= answer.status_code < 500, (door.name, answer.text)
+                assert 400 <= answer.status_code < 500 or door.body is None, (door.name, answer.text)
                 assert silent(answer.text), door.name
     for path in (f"/patients?ids={CANARY}&x={CANARY}", f"/patients/{CANARY}"):
         answer = await ask(house, "GET", path, "nurse")
