@@ -277,14 +277,46 @@ def test_calls_are_made_by_time_and_the_next_one_comes_by_itself(visit: Visit, s
     assert agreed == {"patient": "c0", "act": "call", "outcome": "agreed", "note": "par sa fille"}
     assert unreachable["outcome"] == "unreachable"
     assert unreachable["next_at"] > stand_in.clock
-    page.route(
-        "**/patients/c2/acts",
-        lambda route: route.fulfill(status=409, body='{"type": "urn:vigilits:problem:over"}'),
-        times=1,
-    )
+
+
+def test_a_refusal_is_asked_for_twice_and_what_was_not_recorded_is_not_said_to_be(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit("/calls", who="demo-tracing")
+    saved = page.locator(".call-saved")
+    save = page.get_by_role("button", name="Enregistrer, et appeler le suivant")
     page.get_by_role("button", name="Refuse").click()
     save.click()
-    expect(page.locator(".call-saved")).to_have_text("Quelqu’un d’autre l’a déjà fait : la liste est à jour.")
+    expect(page.get_by_role("alert")).to_contain_text("efface le dossier")
+    page.get_by_role("button", name="Pas de réponse").click()  # it was a slip
+    page.get_by_role("button", name="Refuse").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    save.click()
+    assert not stand_in.follow_up.called
+    page.get_by_role("button", name="Oui : enregistrer le refus, et effacer").click()
+    expect(saved).to_have_text("Abadie Odette : refuse, enregistré.")
+    assert [call["outcome"] for call in stand_in.follow_up.called] == ["refused"]
+
+    def answers(place: int, status: int, body: dict[str, str]) -> None:
+        page.route(f"**/patients/c{place}/acts", lambda route: route.fulfill(status=status, json=body), times=1)
+
+    # Not recorded yet, somebody else's, and one that may be tried again: three things, and no note is lost unsaid.
+    answers(1, 202, {"outcome": "pending"})
+    page.get_by_role("button", name="D’accord").click()
+    save.click()
+    expect(saved).to_contain_text("Barthe Marcel : d’accord, transmis, pas encore enregistré")
+    answers(2, 409, {"type": "urn:vigilits:problem:not-now"})
+    page.get_by_role("button", name="D’accord").click()
+    page.get_by_label("Note (facultatif)").fill("par sa fille")
+    save.click()
+    expect(saved).to_contain_text("Castex Simone : plus personne n’est à appeler ici")
+    expect(saved).to_contain_text("« par sa fille »")
+    answers(3, 409, {"type": "urn:vigilits:problem:paused", "title": "Paused"})
+    page.get_by_role("button", name="D’accord").click()
+    page.get_by_label("Note (facultatif)").fill("le soir")
+    save.click()
+    expect(page.get_by_role("alert")).to_contain_text("Cela n’a pas marché")
+    expect(page.get_by_label("Note (facultatif)")).to_have_value("le soir")
 
 
 def test_a_list_is_imported_and_each_wrong_row_is_told(visit: Visit, stand_in: StandIn) -> None:

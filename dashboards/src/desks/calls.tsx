@@ -79,7 +79,7 @@ export function Calls() {
         <p role="status" class="call-saved">
           {saved.value}
         </p>
-        {call && <One key={call.id} call={call} onDone={(told) => void done(told)} onConflict={() => void done(words.conflict)} />}
+        {call && <One key={call.id} call={call} onDone={(told) => void done(told)} />}
       </section>
     </div>
   );
@@ -87,13 +87,18 @@ export function Calls() {
 
 const said = (error: unknown): string => (error instanceof Problem && error.status > 0 ? error.message : td.value.away);
 
-function One({ call, onDone, onConflict }: { call: Call; onDone(told: string): void; onConflict(): void }) {
+/** Where nobody is to be called any more, somebody else has done it: that is another thing than a call that can't be filed. */
+const DONE_ALREADY: ReadonlySet<string> = new Set(["not-now", "over", "unknown-patient"]);
+
+function One({ call, onDone }: { call: Call; onDone(told: string): void }) {
   const words = td.value.calls;
   const outcome = useSignal<CallOutcome | null>(null);
   const again = useSignal("");
   const note = useSignal("");
   const busy = useSignal(false);
   const wrong = useSignal<string | null>(null);
+  const isSure = useSignal(false);
+  const isAsked = useSignal(false);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: false }), []);
   const needsTime = outcome.value !== null && AGAIN.has(outcome.value);
@@ -106,17 +111,24 @@ function One({ call, onDone, onConflict }: { call: Call; onDone(told: string): v
       wrong.value = words.when;
       return;
     }
+    if (came === "refused" && !isSure.value) {
+      isAsked.value = true;
+      return;
+    }
     busy.value = true;
     wrong.value = null;
     try {
-      await doors.called(region.value, call.id, {
+      const told = await doors.called(region.value, call.id, {
         outcome: came,
         ...(needsTime ? { next_at: next } : {}),
         ...(note.value.trim() ? { note: note.value.trim() } : {}),
       });
-      onDone(words.saved(call.name, words.outcomes[came]));
+      const says = told?.outcome === "pending" ? words.pending : words.saved;
+      onDone(says(call.name, words.outcomes[came]));
     } catch (error) {
-      if (error instanceof Problem && error.status === 409) onConflict();
+      const kind = error instanceof Problem ? String(error.body.type ?? "").split(":").at(-1)! : "";
+      const lost = note.value.trim();
+      if (DONE_ALREADY.has(kind)) onDone(lost === "" ? words.conflict(call.name) : words.conflictNote(call.name, lost));
       else wrong.value = td.value.failed(said(error));
     } finally {
       busy.value = false;
@@ -143,6 +155,7 @@ function One({ call, onDone, onConflict }: { call: Call; onDone(told: string): v
               aria-pressed={outcome.value === one}
               onClick={() => {
                 outcome.value = one;
+                isSure.value = isAsked.value = false;
                 if (AGAIN.has(one) && again.value === "") again.value = local(Date.now() + 3 * HOUR);
               }}
             >
@@ -177,8 +190,13 @@ function One({ call, onDone, onConflict }: { call: Call; onDone(told: string): v
           {wrong.value}
         </p>
       )}
-      <button type="submit" class="primary" disabled={outcome.value === null || busy.value}>
-        {busy.value ? td.value.busy : words.save}
+      {isAsked.value && (
+        <p class="desk-wrong" role="alert">
+          {words.erases}
+        </p>
+      )}
+      <button type="submit" class="primary" disabled={outcome.value === null || busy.value} onClick={() => (isSure.value = isAsked.value)}>
+        {busy.value ? td.value.busy : isAsked.value ? words.erase : words.save}
       </button>
     </form>
   );

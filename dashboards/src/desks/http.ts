@@ -18,7 +18,7 @@ export const doors = {
     ask<{ rows: RowTold[] }>(`${region(code)}/sittings/${encodeURIComponent(finess)}`, say({ rows })),
   calls: (code: string) => ask<{ at: number; calls: Call[] }>(`${region(code)}/calls`, now),
   called: (code: string, id: string, told: { outcome: CallOutcome; next_at?: number; note?: string }) =>
-    ask<unknown>(`${region(code)}/patients/${encodeURIComponent(id)}/acts`, say({ act: "call", ...told })),
+    ask<{ outcome?: string }>(`${region(code)}/patients/${encodeURIComponent(id)}/acts`, say({ act: "call", ...told })),
   bring: (code: string, pathway: string, list: string, key: string) =>
     ask<{ rows: Imported[] }>(`${region(code)}/calls/import?pathway=${encodeURIComponent(pathway)}`, {
       method: "POST",
