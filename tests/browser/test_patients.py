@@ -244,6 +244,37 @@ def test_a_red_is_looked_at_again_within_two_hours_at_most(visit: Visit, followe
     assert 0 < taken["check_at"] - followed.clock <= 2 * HOUR_MS
 
 
+def test_a_red_that_arrives_takes_no_tap_at_once_and_leaves_what_one_reads_where_it_was(
+    visit: Visit, followed: StandIn
+) -> None:
+    page = visit("/patients/p-girard", screen=PHONE)
+    reads = page.locator('.curve-of[data-item="spo2"]')
+    reads.evaluate("at => at.scrollIntoView({ block: 'start' })")
+    assert page.locator("main").evaluate("main => main.scrollTop") > 0  # at the very top a red is to be seen
+    before = reads.bounding_box()
+    page.evaluate(
+        """() => new MutationObserver((_, watch) => {
+            const take = document.querySelector('[data-act="take"]');
+            if (!take) return;
+            watch.disconnect();
+            window.first = take.disabled;
+            take.click();
+        }).observe(document.body, { childList: true, subtree: true })"""
+    )
+    followed.with_patients(lambda patients: patients.answer("p-girard", **RED))
+    take = page.locator('[data-act="take"]')
+    expect(take).to_be_visible()
+    expect(take).to_be_enabled()
+    assert page.evaluate("window.first") is True
+    assert acts_of(followed) == []
+    after = reads.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(after["y"] - before["y"]) < 2
+    take.click()
+    expect(page.locator(".alert-box")).to_have_attribute("data-status", "acknowledged")
+
+
 def test_who_was_first_is_said_to_who_was_second(visit: Visit, followed: StandIn) -> None:
     page = visit("/patients/p-martin", refused=(409,))
     expect(page.locator('[data-act="take"]')).to_be_visible()

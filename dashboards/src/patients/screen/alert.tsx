@@ -1,7 +1,7 @@
 /** The alert of a patient: *vu* and *je prends en charge* are two things; who is on it, and what happens by itself. */
 import { signal, useSignal } from "@preact/signals";
 import { Check, CircleCheck, Eye, Forward, Hand, MessageSquare } from "lucide-preact";
-import { useEffect, useLayoutEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { countDown } from "../../alerts/count_down";
 import { doors as alertDoors } from "../../alerts/http";
 import { map } from "../../alerts/state";
@@ -20,6 +20,8 @@ const CHECKS: Record<"red" | "other", { minutes: number[]; first: number }> = {
   red: { minutes: [15, 30, 60, 120], first: 30 },
   other: { minutes: [30, 60, 120, 240, 720], first: 120 },
 };
+/** A finger that was on its way to what stood there before it comes down within this. */
+const SETTLES_MS = 800;
 const OUTCOMES: Outcome[] = ["acted", "no_action_needed", "wrong"];
 
 type Open = "hand_over" | "close" | "comment" | null;
@@ -37,6 +39,8 @@ export function AlertBox({ page, row }: { page: PatientPage; row: Row }) {
   const words = tp.value;
   const alert = row.alert ?? null;
   useEffect(() => () => void (open.value = null), []);
+  const isDrawn = useRef(false);
+  useLayoutEffect(() => void (isDrawn.current = true), []);
   if (alert === null) return <Came of={["close"]} />;
   const isMine = alert.taken_by === me.value;
   const member = page.row.circle.find(({ subject }) => subject === me.value);
@@ -68,7 +72,7 @@ export function AlertBox({ page, row }: { page: PatientPage; row: Row }) {
       {member && (
         <>
           <div class="alert-acts">
-            {isFull && (alert.status === "firing" || !isMine) && <Thumbs alert={alert} />}
+            {isFull && (alert.status === "firing" || !isMine) && <Thumbs alert={alert} came={isDrawn.current} />}
             <div class="alert-more">
               <More what="comment" icon={MessageSquare} text={words.comment} />
               {isFull && isMine && <More what="hand_over" icon={Forward} text={words.handOver} />}
@@ -97,18 +101,24 @@ function More({ what, icon: Icon, text }: { what: Exclude<Open, null>; icon: typ
 const markSeen = (alert: PatientAlert) =>
   doing("seen", () => alertDoors.act(region.peek(), "seen", [alert.id], {}));
 
-/** Two things, both under the thumb: seen is not taken. */
-function Thumbs({ alert }: { alert: PatientAlert }) {
+/** Two things, both under the thumb: seen is not taken. Where they `came` to a page that was open, they take no tap at once. */
+function Thumbs({ alert, came }: { alert: PatientAlert; came: boolean }) {
   const words = tp.value;
   const { minutes, first } = checksOf(alert);
   const chosen = useSignal(first);
   const wanted = minutes.includes(chosen.value) ? chosen.value : first;
   const seen = map("alerts").get(alert.id)?.seen_by?.[me.value] !== undefined;
+  const settles = useSignal(came);
+  useEffect(() => {
+    const timer = setTimeout(() => (settles.value = false), SETTLES_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  const waits = busy.value !== null || settles.value;
   const take = () => void act({ act: "take", alert: alert.id, seen_colour: alert.colour, check_at: checkAt(wanted, alert) });
   // With the button, not a frame after it: whoever sees the one may use the other.
   useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !oneKey.value || keysShown.value) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || settles.value || !oneKey.value || keysShown.value) return;
       if (event.target instanceof Element && event.target.matches("input, textarea, select")) return;
       if (event.key === "v" && !seen) void markSeen(alert);
       else if (event.key === "t") take();
@@ -120,11 +130,11 @@ function Thumbs({ alert }: { alert: PatientAlert }) {
   });
   return (
     <div class="thumbs">
-      <button type="button" class="act thumb" data-act="seen" disabled={seen || busy.value !== null} aria-busy={busy.value === "seen"} title={words.seenWhy} onClick={() => void markSeen(alert)}>
+      <button type="button" class="act thumb" data-act="seen" disabled={seen || waits} aria-busy={busy.value === "seen"} title={words.seenWhy} onClick={() => void markSeen(alert)}>
         {seen ? <Check size={20} aria-hidden="true" /> : <Eye size={20} aria-hidden="true" />}
         {busy.value === "seen" ? words.busy : seen ? words.seenAlready : words.seen}
       </button>
-      <button type="button" class="act main thumb" data-act="take" disabled={busy.value !== null} aria-busy={busy.value === "take"} onClick={take}>
+      <button type="button" class="act main thumb" data-act="take" disabled={waits} aria-busy={busy.value === "take"} onClick={take}>
         <Hand size={20} aria-hidden="true" />
         {busy.value === "take" ? (
           words.busy
