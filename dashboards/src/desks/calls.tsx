@@ -4,6 +4,8 @@ import { Phone } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { moment } from "../format";
 import { Problem } from "../http";
+import { namesShown } from "../patients/privacy";
+import { Name, ShowNames } from "../patients/screen/parts";
 import { region, zone } from "../state";
 import { say, t } from "../words";
 import type { Words } from "../wire";
@@ -22,7 +24,7 @@ export function Calls() {
   const at = useSignal(Date.now());
   const chosen = useSignal<string | null>(null);
   const failed = useSignal<string | null>(null);
-  const saved = useSignal("");
+  const saved = useSignal<{ name: string; told(name: string): string } | null>(null);
   const load = async () => {
     try {
       const told = await doors.calls(region.value);
@@ -37,8 +39,8 @@ export function Calls() {
   useEffect(() => void load(), []);
   const calls = list.value;
   const call = calls?.find(({ id }) => id === chosen.value);
-  const done = async (told: string) => {
-    saved.value = told;
+  const done = async (name: string, told: (name: string) => string) => {
+    saved.value = { name, told };
     // The next one by the list, not the first again: who did not answer goes down it.
     const place = calls?.findIndex(({ id }) => id === chosen.value) ?? -1;
     chosen.value = calls?.[place + 1]?.id ?? calls?.[0]?.id ?? null;
@@ -49,6 +51,7 @@ export function Calls() {
       <section class="calls-list" aria-labelledby="calls-title">
         <div class="desk-head">
           <h2 id="calls-title">{calls ? words.count(calls.length) : words.name}</h2>
+          <ShowNames />
           <button type="button" onClick={() => void load()}>
             {td.value.refresh}
           </button>
@@ -64,7 +67,9 @@ export function Calls() {
             <li key={one.id}>
               <button type="button" class="call-row" aria-current={one.id === chosen.value ? "true" : undefined} onClick={() => (chosen.value = one.id)}>
                 <time>{one.call_at == null ? words.soon : moment(one.call_at, at.value, zone.value, t.value)}</time>
-                <span class="call-name">{one.name}</span>
+                <span class="call-name">
+                  <Name name={one.name} />
+                </span>
                 <span class="soft">
                   {words.tries(one.calls)}
                   {one.call_at != null && one.call_at < at.value && <strong class="late"> · {words.late}</strong>}
@@ -77,9 +82,9 @@ export function Calls() {
       </section>
       <section class="calls-one">
         <p role="status" class="call-saved">
-          {saved.value}
+          {saved.value?.told(namesShown.value ? saved.value.name : words.lastCalled)}
         </p>
-        {call && <One key={call.id} call={call} onDone={(told) => void done(told)} />}
+        {call && <One key={call.id} call={call} onDone={(told) => void done(call.name, told)} />}
       </section>
     </div>
   );
@@ -90,7 +95,7 @@ const said = (error: unknown): string => (error instanceof Problem && error.stat
 /** Where nobody is to be called any more, somebody else has done it: that is another thing than a call that can't be filed. */
 const DONE_ALREADY: ReadonlySet<string> = new Set(["not-now", "over", "unknown-patient"]);
 
-function One({ call, onDone }: { call: Call; onDone(told: string): void }) {
+function One({ call, onDone }: { call: Call; onDone(told: (name: string) => string): void }) {
   const words = td.value.calls;
   const outcome = useSignal<CallOutcome | null>(null);
   const again = useSignal("");
@@ -124,11 +129,11 @@ function One({ call, onDone }: { call: Call; onDone(told: string): void }) {
         ...(note.value.trim() ? { note: note.value.trim() } : {}),
       });
       const says = told?.outcome === "pending" ? words.pending : words.saved;
-      onDone(says(call.name, words.outcomes[came]));
+      onDone((name) => says(name, words.outcomes[came]));
     } catch (error) {
       const kind = error instanceof Problem ? String(error.body.type ?? "").split(":").at(-1)! : "";
       const lost = note.value.trim();
-      if (DONE_ALREADY.has(kind)) onDone(lost === "" ? words.conflict(call.name) : words.conflictNote(call.name, lost));
+      if (DONE_ALREADY.has(kind)) onDone((name) => (lost === "" ? words.conflict(name) : words.conflictNote(name, lost)));
       else wrong.value = td.value.failed(said(error));
     } finally {
       busy.value = false;
@@ -137,12 +142,18 @@ function One({ call, onDone }: { call: Call; onDone(told: string): void }) {
   return (
     <form class="panel call-one" onSubmit={(event) => void save(event)}>
       <h2 ref={heading} tabIndex={-1}>
-        {call.name}
+        <Name name={call.name} />
       </h2>
-      <a class="call-number" href={`tel:${call.phone}`}>
-        <Phone size={22} aria-hidden="true" />
-        {words.call(spaced(call.phone))}
-      </a>
+      {namesShown.value ? (
+        <a class="call-number" href={`tel:${call.phone}`}>
+          <Phone size={22} aria-hidden="true" />
+          {words.call(spaced(call.phone))}
+        </a>
+      ) : (
+        <p>
+          <ShowNames />
+        </p>
+      )}
       <h3>{words.script}</h3>
       <blockquote class="script">{say(call.script)}</blockquote>
       <fieldset>

@@ -1,4 +1,6 @@
 /** The desks beside the clinicians' pages: an establishment's sitting, the tracing agents' calls, the access trail. */
+import { useEffect } from "preact/hooks";
+import { followPrivacy } from "../patients/privacy";
 import { Frame } from "../patients/screen/frame";
 import { of, page } from "../route";
 import { Calls } from "./calls";
@@ -9,6 +11,7 @@ import { td } from "./words";
 
 export function DeskPages() {
   const words = td.value;
+  useEffect(followPrivacy, []);
   if (page.value === "sitting") {
     return (
       <Frame name={placeName.value || words.sitting.name}>

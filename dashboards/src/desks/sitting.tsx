@@ -6,6 +6,8 @@ import { raised, reasons } from "../answer/flags";
 import { isBlank, type Item, type Questionnaire, type Value } from "../answer/questionnaire";
 import { timeOfDay } from "../format";
 import { Problem } from "../http";
+import { namesShown } from "../patients/privacy";
+import { Name, ShowNames } from "../patients/screen/parts";
 import { region, session, zone } from "../state";
 import { say, t } from "../words";
 import { doors } from "./http";
@@ -86,6 +88,9 @@ async function load(finess: string): Promise<void> {
     failed.value = error instanceof Problem && error.status === 403 ? td.value.notYours : td.value.failed(said(error));
   }
 }
+
+/** Whom a cell is of, to those who do not see its row: the room, where names are out of sight. */
+const calledBy = (resident: Resident): string => (namesShown.value ? resident.name : resident.room || td.value.sitting.resident);
 
 const said = (error: unknown): string => (error instanceof Problem && error.status > 0 ? error.message : td.value.away);
 
@@ -195,13 +200,14 @@ function Summary({ finess }: { finess: string }) {
       {missing.length > 0 && (
         <nav class="sitting-missing" aria-label={words.missing}>
           {missing.map((resident) => (
-            <button key={resident.id} type="button" class="room-link" title={resident.name} aria-label={`${resident.room} ${resident.name}`} onClick={() => goTo(resident.id)}>
-              {resident.room || resident.name}
+            <button key={resident.id} type="button" class="room-link" title={calledBy(resident)} aria-label={namesShown.value ? `${resident.room} ${resident.name}` : calledBy(resident)} onClick={() => goTo(resident.id)}>
+              {resident.room || calledBy(resident)}
             </button>
           ))}
         </nav>
       )}
       <span class="grow" />
+      <ShowNames />
       <button type="button" class="wide-only" onClick={() => void load(finess)}>
         {td.value.refresh}
       </button>
@@ -299,7 +305,7 @@ function Line({ finess, resident, asked, columns }: LineOf) {
     <tr data-resident={resident.id} data-standing={standing} data-flagged={flags.length > 0 || undefined}>
       <th scope="row" class="who">
         <span class="who-name">
-          {resident.room && <span class="room">{resident.room}</span>} {resident.name}
+          {resident.room && <span class="room">{resident.room}</span>} <Name name={resident.name} />
         </span>
         <Standing resident={resident} row={now} standing={standing} asked={asked} />
         {flags.length > 0 && (
@@ -313,7 +319,7 @@ function Line({ finess, resident, asked, columns }: LineOf) {
       {columns.map((item) => (
         <td key={item.link} data-kind={item.kind} data-lacks={lacks.has(item.link) || undefined} data-label={`${say(item.text)}${item.unit ? ` (${item.unit})` : ""}`}>
           {open && shown.has(item.link) ? (
-            <Cell item={item} row={now} label={words.answerOf(say(item.text), resident.name)} onChange={change} />
+            <Cell item={item} row={now} label={words.answerOf(say(item.text), calledBy(resident))} onChange={change} />
           ) : (
             <span class="soft" aria-hidden="true">
               ·
@@ -325,7 +331,7 @@ function Line({ finess, resident, asked, columns }: LineOf) {
         {open && (
           <button
             type="button"
-            aria-label={`${words.send}, ${resident.name}`}
+            aria-label={`${words.send}, ${calledBy(resident)}`}
             disabled={!isReady(asked, resident, now)}
             onClick={() => void send(finess, [resident])}
           >

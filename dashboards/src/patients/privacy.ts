@@ -12,8 +12,12 @@ export const namesShown = computed(() => !isHandheld.value || unlocked.value);
 export const unlock = (): void => void (unlocked.value = true);
 export const lock = (): void => void (unlocked.value = false);
 
-/** Starts to watch whether the page goes away. */
+let following = false;
+
+/** Starts to watch whether the page goes away; once is enough for all pages. */
 export function followPrivacy(): void {
+  if (following) return;
+  following = true;
   handheld.addEventListener("change", () => (isHandheld.value = handheld.matches));
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) lock();

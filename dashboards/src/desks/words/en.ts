@@ -84,6 +84,7 @@ export const en: DeskWords = {
     save: "Record, and call the next one",
     saved: (name, what) => `${name}: ${what.toLowerCase()}, recorded.`,
     pending: (name, what) => `${name}: ${what.toLowerCase()}, sent, not recorded yet: the list will tell.`,
+    lastCalled: "The call before",
     when: "Choose when to call again.",
     conflict: (name) => `${name}: nobody is to be called here any more, somebody else has done so. The list is up to date.`,
     conflictNote: (name, note) => `${name}: nobody is to be called here any more, somebody else has done so. Your note is not recorded: “${note}”.`,

@@ -83,6 +83,7 @@ export const fr = {
     save: "Enregistrer, et appeler le suivant",
     saved: (name: string, what: string) => `${name} : ${what.toLowerCase()}, enregistré.`,
     pending: (name: string, what: string) => `${name} : ${what.toLowerCase()}, transmis, pas encore enregistré : la liste le dira.`,
+    lastCalled: "Appel précédent",
     when: "Choisissez l’heure du prochain appel.",
     conflict: (name: string) => `${name} : plus personne n’est à appeler ici, quelqu’un d’autre l’a fait. La liste est à jour.`,
     conflictNote: (name: string, note: string) => `${name} : plus personne n’est à appeler ici, quelqu’un d’autre l’a fait. Votre note n’est pas enregistrée : « ${note} ».`,
