@@ -250,6 +250,31 @@ def test_the_sitting_fits_and_can_be_read_by_all(visit: Visit, screen: Screen, n
     assert small_targets(page) == []
 
 
+def test_the_focused_cell_is_never_under_what_stays_in_place(visit: Visit) -> None:
+    page = sitting(visit, screen=Screen("narrow-desk", 1024, 700))
+    cell(page, "r00", "temperature").focus()
+    covered = """() => {
+        const cell = document.activeElement, box = cell.getBoundingClientRect();
+        const at = (x, y) => cell.closest("td").contains(document.elementFromPoint(x, y));
+        const middle = (box.top + box.bottom) / 2;
+        return at(box.left + 3, middle) && at(box.right - 3, middle) ? null : cell.ariaLabel;
+    }"""
+    for key in ["Tab"] * 40 + ["Shift+Tab"] * 40:
+        page.keyboard.press(key)
+        if page.evaluate("document.activeElement.dataset.col !== undefined"):
+            assert page.evaluate(covered) is None
+
+
+def test_a_wrong_cell_has_a_sign_as_well(visit: Visit) -> None:
+    page = sitting(visit)
+    wrong = cell(page, "r01", "temperature")
+    wrong.fill("372")
+    sign = "at => getComputedStyle(at.closest('td'), '::after').content"
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    assert "✕" in wrong.evaluate(sign)
+    assert "✕" not in cell(page, "r02", "temperature").evaluate(sign)
+
+
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 
@@ -356,6 +381,25 @@ def test_the_calls_fit_and_can_be_read_by_all(visit: Visit, screen: Screen, nigh
     assert overflow(page) == []
     assert serious(page) == []
     assert small_targets(page) == []
+
+
+def test_on_a_phone_names_and_numbers_are_out_of_sight_until_asked_for_and_again_once_it_was_put_away(
+    visit: Visit,
+) -> None:
+    for who, path, there, secrets in (
+        ("demo-tracing", "/calls", ".call-row", ("Abadie", "33612345670", "06 12")),
+        ("demo-ehpad", f"/sitting/{EHPAD}", "tr[data-resident]", ("ABADIE", "Odette")),
+    ):
+        page = visit(path, who=who, screen=PHONE)
+        expect(page.locator(there).first).to_contain_text("Nom masqué")
+        assert [secret for secret in secrets if secret in page.content()] == []
+        shot(page, f"desks-hidden-{who}")
+        page.get_by_role("button", name="Afficher les noms").first.click()
+        expect(page.locator(there).first).to_contain_text(secrets[0])
+        assert small_targets(page) == []
+        page.evaluate("dispatchEvent(new Event('pagehide'))")
+        expect(page.locator(there).first).to_contain_text("Nom masqué")
+        assert [secret for secret in secrets if secret in page.content()] == []
 
 
 # --- the trail -------------------------------------------------------------------------------------------------------

@@ -218,6 +218,12 @@ function Summary({ finess }: { finess: string }) {
   );
 }
 
+/** Brings a cell out from under what stays in place: a browser thinks it in sight there, and does not. */
+function uncover(event: FocusEvent): void {
+  const cell = event.target as HTMLElement;
+  if (cell.dataset.col) cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 function goTo(id: string): void {
   const row = document.querySelector(`tr[data-resident="${CSS.escape(id)}"]`);
   row?.scrollIntoView({ block: "center" });
@@ -245,7 +251,7 @@ function Table({ finess, pathway, asked }: { finess: string; pathway: string; as
   };
   return (
     <div class="sitting-scroll" tabIndex={0} role="region" aria-label={say(asked.title)}>
-      <table class="sitting-table" onKeyDown={onKeyDown}>
+      <table class="sitting-table" onKeyDown={onKeyDown} onFocusIn={uncover}>
         <caption>{say(asked.title)}</caption>
         <thead>
           <tr>
