@@ -1,11 +1,11 @@
 /** Who shares the follow-up, what is on file, and how the follow-up goes on or ends. */
-import { useSignal } from "@preact/signals";
+import { useSignal, type Signal } from "@preact/signals";
 import { LogOut as Leave, Pencil, Smartphone, UserPlus } from "lucide-preact";
 import { go } from "../../route";
 import { longDate } from "../../format";
 import { region } from "../../state";
 import { say, t } from "../../words";
-import { asked, dateOf, draftOf, mistakesOf, wrongThresholds } from "../file";
+import { asked, dateOf, draftOf, mistakesOf, wrongThresholds, type Draft } from "../file";
 import { doors } from "../http";
 import { namesShown } from "../privacy";
 import { brokeGlass, OVER } from "../rows";
@@ -14,7 +14,7 @@ import { act, busy, came, doing, me } from "../state";
 import type { MemberRole, PatientPage, Row } from "../wire";
 import { ruleWords, tp } from "../words";
 import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields } from "./fields";
-import { Choice, Field, Name, Outcome, Person, Shell, timeText, who } from "./parts";
+import { Choice, Field, Name, Outcome, Person, Shell, ShowNames, timeText, who } from "./parts";
 
 /** Returns whether the reader may do all in a file that its circle does: whoever broke the glass reads and writes to them. */
 export const isFull = (row: Row): boolean => row.circle.some((member) => member.subject === me.value && !brokeGlass(member));
@@ -69,7 +69,9 @@ export function Circle({ page, row }: { page: PatientPage; row: Row }) {
 
 export function FilePanel({ page }: { page: PatientPage }) {
   const words = tp.value;
-  const isOpen = useSignal(false);
+  // What is being changed is kept while names are out of sight; only its fields go.
+  const draft = useSignal<Draft | null>(null);
+  const reason = useSignal("");
   const { file, pathway } = page;
   const rules = ruleWords.value;
   const names = [file.birth_name, ...file.first_names].join(" ");
@@ -129,12 +131,25 @@ export function FilePanel({ page }: { page: PatientPage }) {
       </dl>
       <Outcome of={["file", "lost"]} />
       {isFull(page.row) && !OVER.includes(page.row.status) && <LostPhone page={page} />}
+      {isFull(page.row) && hidden && draft.value && (
+        <div class="row-form">
+          <p>{words.fileWaits}</p>
+          <ShowNames />
+        </div>
+      )}
       {isFull(page.row) &&
         !hidden &&
-        (isOpen.value ? (
-          <FileForm page={page} close={() => (isOpen.value = false)} />
+        (draft.value ? (
+          <FileForm page={page} draft={draft as Signal<Draft>} reason={reason} close={() => (draft.value = null)} />
         ) : (
-          <button type="button" class="act" onClick={() => (isOpen.value = true)}>
+          <button
+            type="button"
+            class="act"
+            onClick={() => {
+              draft.value = draftOf(page.file);
+              reason.value = "";
+            }}
+          >
             <Pencil size={18} aria-hidden="true" />
             {words.editFile}
           </button>
@@ -162,10 +177,8 @@ function LostPhone({ page }: { page: PatientPage }) {
   );
 }
 
-function FileForm({ page, close }: { page: PatientPage; close(): void }) {
+function FileForm({ page, draft, reason, close }: { page: PatientPage; draft: Signal<Draft>; reason: Signal<string>; close(): void }) {
   const words = tp.value;
-  const draft = useSignal(draftOf(page.file));
-  const reason = useSignal("");
   const refused = came.value?.act === "file" ? came.value.refusal : null;
   const wrong = refused ? mistakesOf(refused.body, words.needed) : {};
   const ready = reason.value.trim() !== "" && Object.keys(wrongThresholds(draft.value, page.pathway)).length === 0;

@@ -321,6 +321,7 @@ export const en: PatientWords = {
   lostPhone: "Lost telephone",
   lostPhoneWhy: "The links that were sent already will open nothing any more. The next messages have new ones; change the number too if it is no longer theirs.",
   revokeLinks: "Revoke their links",
+  fileWaits: "Changes to the file are not recorded yet: they come back with the names.",
   editFile: "Change the file",
   reason: "Reason",
   save: "Save",

@@ -332,6 +332,7 @@ export const fr = {
   lostPhone: "Téléphone perdu",
   lostPhoneWhy: "Les liens déjà envoyés n’ouvriront plus rien. Les prochains messages en auront de nouveaux ; changez aussi le numéro s’il n’est plus le sien.",
   revokeLinks: "Annuler ses liens",
+  fileWaits: "Des changements du dossier ne sont pas encore enregistrés : ils reviennent avec les noms.",
   editFile: "Modifier le dossier",
   reason: "Motif",
   save: "Enregistrer",
