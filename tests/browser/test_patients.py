@@ -275,6 +275,32 @@ def test_a_red_that_arrives_takes_no_tap_at_once_and_leaves_what_one_reads_where
     expect(page.locator(".alert-box")).to_have_attribute("data-status", "acknowledged")
 
 
+def test_what_is_typed_into_a_file_outlives_a_look_at_another_app(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-roche", screen=PHONE)
+    page.get_by_role("tab", name="Dossier").click()
+    page.get_by_role("button", name="Afficher les noms").click()
+    page.get_by_role("button", name="Modifier le dossier").click()
+    page.get_by_label("Motif").fill("a changé de numéro")
+    page.get_by_label("Téléphone", exact=True).first.fill("+33698765432")
+    page.evaluate("dispatchEvent(new Event('pagehide'))")
+    expect(page.get_by_text("ne sont pas encore enregistrés")).to_be_visible()
+    assert "33698765432" not in page.content()
+    page.get_by_role("button", name="Afficher les noms").last.click()
+    expect(page.get_by_label("Téléphone", exact=True).first).to_have_value("+33698765432")
+    expect(page.get_by_label("Motif")).to_have_value("a changé de numéro")
+
+
+def test_the_colour_of_who_is_paused_recedes(visit: Visit, followed: StandIn) -> None:
+    page = visit()
+    expect(card(page, "p-petit")).to_contain_text("en pause")
+    expect(card(page, "p-petit").locator(".chip")).to_have_class(re.compile("is-past"))
+    expect(card(page, "p-girard").locator(".chip")).not_to_have_class(re.compile("is-past"))
+    expect(card(page, "p-petit")).to_contain_text(re.compile(r"répondu|demandé|jamais"))
+    card(page, "p-petit").scroll_into_view_if_needed()
+    shot(page, "patients-paused")
+    assert serious(page) == []
+
+
 def test_who_was_first_is_said_to_who_was_second(visit: Visit, followed: StandIn) -> None:
     page = visit("/patients/p-martin", refused=(409,))
     expect(page.locator('[data-act="take"]')).to_be_visible()

@@ -30,6 +30,8 @@ export interface BoardRow {
 }
 
 export const isOver = (row: Row): boolean => OVER.includes(row.status);
+/** Whether a colour is of a time that is over: nothing is asked any more, or not for now, and no alert is open. */
+export const isPast = (row: Row): boolean => !row.alert && (isOver(row) || row.status === "paused");
 export const gravity = (colour: Colour | null | undefined): number => (colour ? COLOURS.indexOf(colour) : -1);
 
 /** Returns the colour that a row stands under: the gravest of the last answers and of the alert that is open. */

@@ -9,7 +9,7 @@ import { Problem } from "../../http";
 import { zone } from "../../state";
 import { t } from "../../words";
 import { namesShown, unlock } from "../privacy";
-import { isOfAnswers, rangeText, standing } from "../rows";
+import { isOfAnswers, isPast, rangeText, standing } from "../rows";
 import { busy, came, me, now, opened, type Came } from "../state";
 import type { Colour, Row } from "../wire";
 import { tp } from "../words";
@@ -48,10 +48,10 @@ export function ColourGlyph({ colour, size = 16 }: { colour: Colour | null; size
 }
 
 /** A patient's chip: shape, label, colour and the score's range; never the colour alone. */
-export function Chip({ colour, range = null, incomplete = false }: { colour: Colour | null; range?: readonly [number, number] | null; incomplete?: boolean }) {
+export function Chip({ colour, range = null, incomplete = false, past = false }: { colour: Colour | null; range?: readonly [number, number] | null; incomplete?: boolean; past?: boolean }) {
   const words = tp.value;
   return (
-    <span class={`chip chip-${colour ?? "none"}`}>
+    <span class={`chip chip-${colour ?? "none"} ${past ? "is-past" : ""}`}>
       <ColourGlyph colour={colour} size={14} />
       <span>
         {words.colours[colour ?? "unanswered"]}
@@ -65,10 +65,10 @@ export function Chip({ colour, range = null, incomplete = false }: { colour: Col
 /** The chip of a patient: what they stand under, and where that is not their last answers', those beside it. */
 export function PatientChip({ row, range }: { row: Row; range: readonly [number, number] | null }) {
   const words = tp.value;
-  if (isOfAnswers(row) || row.colour == null) return <Chip colour={standing(row)} range={range} incomplete={row.incomplete} />;
+  if (isOfAnswers(row) || row.colour == null) return <Chip colour={standing(row)} range={range} incomplete={row.incomplete} past={isPast(row)} />;
   return (
     <>
-      <Chip colour={standing(row)} />
+      <Chip colour={standing(row)} past={isPast(row)} />
       {standing(row) !== row.colour && (
         <span class="last-answer">
           {words.lastAnswer(`${words.colours[row.colour]}${range ? ` ${rangeText(range)}` : ""}${row.incomplete ? `, ${words.incomplete}` : ""}`)}
