@@ -301,6 +301,23 @@ def test_the_colour_of_who_is_paused_recedes(visit: Visit, followed: StandIn) ->
     assert serious(page) == []
 
 
+def test_the_panes_of_a_phone_are_tabs_by_keyboard_too(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-martin", screen=PHONE)
+    page.get_by_role("tab", name="Suivi").focus()
+    for key, name in (
+        ("ArrowRight", "Échanges"),
+        ("End", "Histoire"),
+        ("ArrowRight", "Suivi"),
+        ("ArrowLeft", "Histoire"),
+    ):
+        page.keyboard.press(key)
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+        expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+        expect(page.get_by_role("tabpanel")).to_have_count(1)
+    assert serious(page) == []
+
+
 def test_who_was_first_is_said_to_who_was_second(visit: Visit, followed: StandIn) -> None:
     page = visit("/patients/p-martin", refused=(409,))
     expect(page.locator('[data-act="take"]')).to_be_visible()
@@ -366,6 +383,7 @@ def test_behind_each_point_are_its_answers_what_was_said_first_and_why(visit: Vi
     expect(page.locator(".slot-detail")).to_have_attribute("data-shown", "1-0900")
     expect(page.locator(".suggestion")).to_contain_text("SAMU (15)")
     expect(page.locator(".suggestion")).to_contain_text("jamais moins")
+    expect(page.locator(".suggestion")).to_contain_text(re.compile(r"répondu .*\d\d:\d\d"))
     page.locator(".all-slots summary").click()
     expect(page.locator(".wide-table td", has_text="d’abord 92")).to_be_visible()
 

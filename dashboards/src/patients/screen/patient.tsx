@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { ArrowLeft, BellOff, Video } from "lucide-preact";
 import { useEffect, useLayoutEffect } from "preact/hooks";
 import { countDown } from "../../alerts/count_down";
+import { isNarrow } from "../../alerts/state";
 import { doors } from "../http";
 import { go, of, onLink } from "../../route";
 import { keysShown } from "../../screen/keys";
@@ -74,6 +75,16 @@ function Opened({ page }: { page: PatientPage }) {
   const shown = slots.find(({ slot }) => slot === chosen.value) ?? latest;
   const choose = (slot: string) => void (chosen.value = slot);
   const result = latest?.result ?? null;
+  const walk = (event: KeyboardEvent) => {
+    const at = PANES.indexOf(pane.peek());
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    pane.value = PANES.at(to % PANES.length)!;
+    document.getElementById(`pane-${pane.peek()}`)?.focus();
+  };
+  // A wide page has all of them at once, and no tabs.
+  const panel = (one: Pane) => ({ "data-of": one, id: `part-${one}`, ...(isNarrow.value ? { role: "tabpanel" as const, "aria-labelledby": `pane-${one}` } : {}) });
   useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.key !== "Escape" || event.defaultPrevented || keysShown.value || !hasBoard.value) return;
@@ -91,15 +102,24 @@ function Opened({ page }: { page: PatientPage }) {
           {words.notReadYet}
         </p>
       )}
-      <div class="pane-tabs" role="tablist" aria-label={words.patient}>
+      <div class="pane-tabs" role="tablist" aria-label={words.patient} onKeyDown={walk}>
         {PANES.map((one) => (
-          <button key={one} type="button" role="tab" id={`pane-${one}`} aria-selected={pane.value === one} onClick={() => (pane.value = one)}>
+          <button
+            key={one}
+            type="button"
+            role="tab"
+            id={`pane-${one}`}
+            aria-controls={`part-${one}`}
+            aria-selected={pane.value === one}
+            tabIndex={pane.value === one ? 0 : -1}
+            onClick={() => (pane.value = one)}
+          >
             {words.sections[one]}
           </button>
         ))}
       </div>
       <div class="patient-columns">
-        <div class="patient-main" data-of="follow">
+        <div class="patient-main" {...panel("follow")}>
           <AlertBox page={page} row={row} />
           <Muted page={page} row={row} />
           {result?.suggestion && !isUnread && (
@@ -107,6 +127,7 @@ function Opened({ page }: { page: PatientPage }) {
               <h2>{words.suggestionTitle}</h2>
               <p>
                 <strong>{words.cares[result.suggestion.care]}</strong> · {words.suggestionWhy(ruleText(result.suggestion.rule, page.pathway, ruleWords.value))}
+                {latest?.sent?.length ? <span class="soft"> · {words.answeredAt(timeText(latest.sent.at(-1)!.at))}</span> : null}
               </p>
               <p class="sum">{words.suggestionHonest}</p>
             </section>
@@ -121,16 +142,16 @@ function Opened({ page }: { page: PatientPage }) {
           </section>
         </div>
         <div class="patient-side">
-          <div data-of="talk">
+          <div {...panel("talk")}>
             <Thread page={page} row={row} />
             <Memos page={page} row={row} />
           </div>
-          <div data-of="file">
+          <div {...panel("file")}>
             <Circle page={page} row={row} />
             <FilePanel page={page} />
             <Moves page={page} row={row} />
           </div>
-          <div data-of="story">
+          <div {...panel("story")}>
             <Story page={page} />
           </div>
         </div>
