@@ -35,9 +35,10 @@ def simulating(directory: Path, *words: str) -> Iterator[Vigilits]:
 
 @pytest.mark.timeout(SLOW_S)
 def test_a_small_cohort_is_asked_reminded_and_answers_and_every_due_letter_leaves_once(tmp_path: Path) -> None:
-    # A reminder after 3 s, as workers look at the time every 2 s at least.
-    with simulating(tmp_path, "--days", "1", "--speed", "2400") as one:
-        assert "12 slots due" in one.hear("12 patients on medical-covid/1-x2400-d1", ENDS_WITHIN_S)
+    # A reminder after 6 s, as workers look at the time every 2 s at least, and a machine may be busy besides: one that
+    # is overtaken by the next is rightly left out, and counts as lost here.
+    with simulating(tmp_path, "--days", "1", "--speed", "1200") as one:
+        assert "12 slots due" in one.hear("12 patients on medical-covid/1-x1200-d1", ENDS_WITHIN_S)
         assert "12 of 12 due" in one.hear("letters by the log")
         assert "every due letter left once: 0 lost, 0 twice, 0 that were not due" in one.hear("due letter left once")
         one.hear("at the end")
