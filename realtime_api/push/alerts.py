@@ -54,13 +54,14 @@ def subjects_of(held: HeldAlert | None) -> set[str]:
 def see_alert(held: HeldAlert, view: AlertsView) -> HeldAlert | None:
     """Return an alert as a view shows it, None where it does not: who else was told is the desk's to know.
 
-    Whom its plan names is nobody's: it holds a patient's circle.
+    Of a patient's alert those whom it reached see who else is on it: the circle, and who is on call with it. Whom its
+    plan still names is nobody's.
     """
     if not view.shows(held):
         return None
     if held.alert.plan:
         held = msgspec.structs.replace(held, alert=msgspec.structs.replace(held.alert, plan=()))
-    if view.subject is None:
+    if view.subject is None or held.alert.labels.get("concern") == "patients":
         return held
     told = (view.subject,) if view.subject in held.told else ()
     seen_by = {subject: at for subject, at in held.seen_by.items() if subject == view.subject}

@@ -94,7 +94,17 @@ async def test_whom_it_was_told_sees_it_and_not_whom_its_plan_names(desk: House)
     assert shown["alert"]["title"]["fr"] == "Patient suivi à domicile"
     assert shown["alert"]["link"] == "/patients/of-p1"
     assert "plan" not in shown["alert"]
-    assert shown["told"] == ["physician"]
+
+
+async def test_whom_it_was_told_sees_who_else_is_on_it(desk: House) -> None:
+    await set_up(desk)
+    held = await red(desk)
+    assert (await act(desk, "nurse", "seen", held.alert.id)).status_code == 200
+    await desk.settled()
+    picture = (await desk.get("physician", "/regions/ici/alerts", mine=True)).json()
+    shown = picture["alerts"][held.alert.id]
+    assert set(shown["told"]) == {"physician", "nurse"}
+    assert list(shown["seen_by"]) == ["nurse"]
 
 
 async def test_the_cell_sees_a_facilitys_flag_without_a_number(desk: House) -> None:
