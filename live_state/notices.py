@@ -23,6 +23,7 @@ from domain.alerts.notice import (
     Worth,
 )
 from domain.followup.counts import Counting, Counts
+from domain.followup.crossing import Word
 from live_state.capacity import Change, read_feed
 from live_state.hashes import hash_commands, pack, pack_each, raw, read_said, sorted_commands
 from live_state.state import Command, Position
@@ -49,6 +50,7 @@ KINDS: dict[str, Any] = {
     "cases": Cases,
     "counting": Counting,
     "counts": Counts,
+    "words": Word,
 }
 NAMES = ("meta", "settings", *KINDS, "ids:*")
 
@@ -60,6 +62,7 @@ TOLD = {
     "overrides": "override",
     "channels": "channel",
     "counts": "counts",
+    "words": "word",
 }
 
 _decoders = {name: msgspec.msgpack.Decoder(kind).decode for name, kind in KINDS.items()}
@@ -73,6 +76,7 @@ _mark = msgspec.msgpack.Decoder(Mark).decode
 _past = msgspec.msgpack.Decoder(Past).decode
 _worth = msgspec.msgpack.Decoder(Worth).decode
 _counts = msgspec.msgpack.Decoder(Counts).decode
+_word = msgspec.msgpack.Decoder(Word).decode
 _load = msgspec.msgpack.Decoder(tuple[int, ...]).decode
 _entry = msgspec.msgpack.Decoder(Entry).decode
 
@@ -197,6 +201,11 @@ def read_past(value: bytes) -> Past:
 def read_worth(value: bytes) -> Worth:
     """Return what a rule's alarms of one day were worth."""
     return _worth(value)
+
+
+def read_word(value: bytes | msgspec.Raw) -> Word:
+    """Return something that people are told of once."""
+    return _word(value)
 
 
 def read_load(value: bytes) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ from domain.alerts.wording import Names
 from domain.alerts.worth import NO_WORTH, raised_at, worth_key
 from domain.capacity.fold import NEVER, Said
 from domain.followup.counts import Counting, Counts
+from domain.followup.crossing import Word
 from domain.known import Known
 from domain.overlay import Overlay, absorb
 
@@ -80,6 +81,7 @@ STORED = (
     "cases",
     "counting",
     "counts",
+    "words",
 )
 
 read_routing = msgspec.json.Decoder(Routing).decode
@@ -148,6 +150,7 @@ class NoticesState:
     cases: dict[str, Cases] = field(default_factory=dict)  # by facility
     counting: dict[str, Counting] = field(default_factory=dict)  # by hour (ms)
     counts: dict[str, Counts] = field(default_factory=dict)  # by hour (ms), those that are published
+    words: dict[str, Word] = field(default_factory=dict)  # of the last day, as the app shows them
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
     in_force: InForce = field(default_factory=InForce)
@@ -337,6 +340,7 @@ class Holding(Known[Said]):
         self.cases: Overlay[str, Cases] = Overlay(base.cases)
         self.counting: Overlay[str, Counting] = Overlay(base.counting)
         self.counts: Overlay[str, Counts] = Overlay(base.counts)
+        self.words: Overlay[str, Word] = Overlay(base.words)
         self.marked = len(base.again)
         self.size = 0  # about what of alerts, groups and messages is changed, in bytes, in the writes and the feed
         self.most = 0  # size at which the present record has led to enough: the rest is the next one's

@@ -25,6 +25,7 @@ MSSANTE = "mssante"  # of what is critical of a patient a trace: nobody looks at
 DEFAULT_CHANNELS = (APP,)
 GIVE_UP_MS = 30 * 60_000
 WORD_GIVE_UP_MS = 24 * 3_600_000
+MOST_WORDS = 5_000  # that the app shows
 NO_WORDS = Words(fr="", en="")
 MOST_TOLD = 50  # messages that a group remembers
 MOST_NAMED = 200  # alerts in a notice, people in an alert
@@ -497,8 +498,14 @@ class Telling(Holding):
     # -- words
 
     def tell_word(self, word: Word) -> None:
-        """Tell people something once; who has quiet hours is told after them, and the app tells it where it stands."""
+        """Tell people something once; who has quiet hours is told after them.
+
+        The app shows it for a day, unless it is but for information: that stands where it is of.
+        """
         group = f"word/{word.id}"
+        if word.severity != "info" and sum(1 for _ in self.words.items()) < MOST_WORDS:
+            self.words.put(word.id, word)
+            self.size += BYTES_OF_A_MESSAGE
         for person in word.to[:MOST_NAMED]:
             until = self.quiet_until(person, word.severity)
             due_at = self.clock if until is None else until

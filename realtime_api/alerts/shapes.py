@@ -7,6 +7,7 @@ import msgspec
 from domain.alerts.notice import ChannelState, Entry, Group, HeldAlert, Override, Past, Silence
 from domain.alerts.routing import Shift
 from domain.followup.counts import Counts
+from domain.followup.crossing import Word
 from domain.places import Words
 from realtime_api.problems import ProblemDocument
 from realtime_api.push.alerts import OnCallNow
@@ -27,6 +28,7 @@ class AlertsShown(msgspec.Struct, frozen=True):
     channels: dict[str, ChannelState]
     on_call: dict[str, OnCallNow]
     counts: dict[str, Counts]
+    words: dict[str, Word]
 
 
 class FollowUpCounts(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from domain.alerts.oncall import on_duty
 from domain.alerts.routing import OnCall, People, Routing
 from domain.alerts.rule import Ruleset
 from domain.followup.counts import Counts
+from domain.followup.crossing import Word
 from domain.grants import Grant
 from live_state import notices
 from live_state.state import Build, Position
@@ -27,11 +28,12 @@ PARTS: dict[str, tuple[str, Callable[[bytes | msgspec.Raw], Any]]] = {
     "override": ("overrides", notices.read_override),
     "channel": ("channels", notices.read_channel),
     "counts": ("counts", notices.read_counts),
+    "word": ("words", notices.read_word),
 }
 EVERY_PART = (*(part for part, _ in PARTS.values()), "on_call")
 ON_CALL = "on-call/"  # settings of this name hold a schedule each
 SETTINGS: dict[str, type] = {"routing": Routing, "people": People, "alert_rules": Ruleset}
-EVERYONE_SEES = ("alert", "group", "on_call")  # as far as it is theirs; the rest is the desk's
+EVERYONE_SEES = ("alert", "group", "on_call", "word")  # as far as it is theirs; the rest is the desk's
 
 
 class OnCallNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +138,8 @@ class Shown(Drawing):
             return None
         if isinstance(value, Counts):
             return value if self._view.counts else None
+        if isinstance(value, Word):
+            return msgspec.structs.replace(value, to=(subject,)) if subject in value.to else None
         if isinstance(value, HeldAlert):
             return see_alert(value, self._view)
         if isinstance(value, Group):
@@ -169,6 +173,7 @@ class AlertsHub(DrawnMirror[AlertsView]):
         self.overrides: dict[str, Override] = {}
         self.channels: dict[str, ChannelState] = {}
         self.counts: dict[str, Counts] = {}  # of patients, by hour
+        self.words: dict[str, Word] = {}
         self.on_call: dict[str, OnCallNow] = {}
         self.schedules: dict[str, OnCall] = {}
         self.routing: Routing | None = None
@@ -332,6 +337,7 @@ class AlertsHub(DrawnMirror[AlertsView]):
         for id_, group in self.groups.items() if own else ():
             if not own.isdisjoint(group.alerts) or not own.isdisjoint(group.over):
                 yield f"group/{id_}"
+        yield from (f"word/{id_}" for id_, word in self.words.items() if subject in word.to)
         yield from (f"on_call/{schedule}" for schedule in self.on_call)
 
     def touched_after(self, offset: int) -> Touched:
@@ -347,6 +353,9 @@ class AlertsHub(DrawnMirror[AlertsView]):
             name, _, rest = key.partition("/")
             if name == "on_call":
                 touched.everyones[key] = None
+            elif name == "word" and (word := self.words.get(rest)) is not None:
+                for subject in word.to:
+                    touched.of.setdefault(subject, {})[key] = None
             elif name == "alert":
                 for subject in subjects_of(self.alerts.get(rest)):
                     touched.of.setdefault(subject, {})[key] = None

@@ -9,6 +9,7 @@ from domain.alerts.notice import ChannelState, Group, HeldAlert, Override, Silen
 from domain.capacity.picture import WardPicture  # on this way without its rows
 from domain.capacity.totals import Total
 from domain.followup.counts import Counts
+from domain.followup.crossing import Word
 from realtime_api.push.alerts import OnCallNow
 from realtime_api.push.patients import RowShown
 
@@ -46,6 +47,7 @@ class AlertsPicture(msgspec.Struct, frozen=True):
     channels: dict[str, ChannelState]
     on_call: dict[str, OnCallNow]
     counts: dict[str, Counts]
+    words: dict[str, Word]
 
 
 class AlertsChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +62,7 @@ class AlertsChanged(msgspec.Struct, frozen=True, kw_only=True):
     channels: dict[str, ChannelState | None] | UnsetType = UNSET
     on_call: dict[str, OnCallNow | None] | UnsetType = UNSET
     counts: dict[str, Counts | None] | UnsetType = UNSET
+    words: dict[str, Word | None] | UnsetType = UNSET
 
 
 class PatientsPicture(msgspec.Struct, frozen=True):

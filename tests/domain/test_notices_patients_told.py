@@ -263,6 +263,16 @@ def test_a_word_that_arrives_fails_or_comes_too_late_is_gone() -> None:
     assert day.waiting() == []
 
 
+def test_the_app_shows_a_word_for_a_day_unless_it_is_but_for_information() -> None:
+    day = region()
+    day.word("calm", "paul")
+    day.word("grave", "paul", severity="warning")
+    assert list(day.state.words) == ["grave"]
+    day.at(DAY_S + HOUR + 1)
+    day.told()
+    assert day.state.words == {}
+
+
 def test_a_word_that_crosses_twice_is_told_once() -> None:
     day = region()
     word: dict[str, Any] = {"at": START, "to": ("anne",), "severity": "info", "link": ""}

@@ -503,6 +503,10 @@ def test_a_regulator_opens_one_file_for_an_hour_before_everybody_s_eyes(visit: V
     assert serious(page) == []
     assert home.page(other, REGULATOR).status_code == 404
     home.until(lambda: home.told_of(patient) >= {DOCTOR, NURSE, DPO}, "word to the circle and the DPO")
+    feed = visit("/alerts", who=DPO)
+    expect(feed.locator(".told-once")).to_contain_text("Un dossier a été ouvert en urgence")
+    shot(feed, "system-told-once")
+    assert serious(feed) == []
     trail = visit(f"/trail?file={patient}", who=DPO)
     expect(trail.locator('tr[data-act="break-glass"]')).to_contain_text(REGULATOR_S_NAME)
     its = visit(f"/patients/{patient}", who=DOCTOR)

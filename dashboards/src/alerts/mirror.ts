@@ -13,6 +13,7 @@ export class AlertsMirror {
     channels: new Map(),
     on_call: new Map(),
     counts: new Map(),
+    words: new Map(),
   };
   token: string | null = null;
   rebuilding = false;

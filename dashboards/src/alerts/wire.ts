@@ -114,6 +114,15 @@ export interface OnCallNow {
   trouble?: string;
 }
 
+/** Something that people are told of once, and need not answer. */
+export interface Word {
+  at: Instant;
+  severity: Severity;
+  title: Words;
+  text: Words;
+  link: string;
+}
+
 /** At least so many, and at most so many. */
 export interface Span {
   least: number;
@@ -138,8 +147,9 @@ export interface AlertMaps {
   channels: ChannelState;
   on_call: OnCallNow;
   counts: Counts;
+  words: Word;
 }
-export const MAPS = ["alerts", "groups", "silences", "overrides", "channels", "on_call", "counts"] as const;
+export const MAPS = ["alerts", "groups", "silences", "overrides", "channels", "on_call", "counts", "words"] as const;
 
 export type AlertsPicture = { token?: string; at: Instant; rebuilding?: boolean } & {
   [K in keyof AlertMaps]?: Record<string, AlertMaps[K]>;

@@ -9,9 +9,10 @@ import pytest
 from domain.alerts.lifecycle import Step
 from domain.alerts.notice import HeldAlert
 from domain.alerts.routing import ChainStep
-from domain.events import AlertStepped, CaseFound, Counted, Event
-from domain.followup.crossing import Case, Count
+from domain.events import AlertStepped, CaseFound, Counted, Event, WordSent
+from domain.followup.crossing import Case, Count, Word
 from domain.followup.pathway import Cluster
+from domain.places import Words
 from event_log.ids import new_id
 from people.directory import People as Directory
 from realtime_api.app import now
@@ -105,6 +106,26 @@ async def test_whom_it_was_told_sees_who_else_is_on_it(desk: House) -> None:
     shown = picture["alerts"][held.alert.id]
     assert set(shown["told"]) == {"physician", "nurse"}
     assert list(shown["seen_by"]) == ["nurse"]
+
+
+async def test_a_word_is_shown_to_whom_it_is_sent_and_to_nobody_else(desk: House) -> None:
+    await set_up(desk)
+    words = Words("Un dossier a été ouvert en urgence", "A file was opened in an emergency")
+    word = Word(
+        at=now(),
+        id="glass/1",
+        to=("physician", "somebody"),
+        severity="warning",
+        title=words,
+        text=words,
+        link="/patients/of-p1",
+    )
+    await tell(desk, WordSent, word=word)
+    own = (await desk.get("physician", "/regions/ici/alerts", mine=True)).json()["words"]
+    assert own["glass/1"]["title"]["fr"] == words.fr
+    assert own["glass/1"]["to"] == ["physician"]
+    assert (await desk.get("nurse", "/regions/ici/alerts", mine=True)).json()["words"] == {}
+    assert (await desk.get("crisis", "/regions/ici/alerts")).json()["words"] == {}
 
 
 async def test_the_cell_sees_a_facilitys_flag_without_a_number(desk: House) -> None:

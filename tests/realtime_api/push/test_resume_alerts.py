@@ -31,7 +31,7 @@ VIEWS = (
     AlertsView("ici", "alerts:me", subject="anne"),
     AlertsView("ici", "alerts:me", subject="paul"),
 )
-PARTS = ("alerts", "groups", "silences", "overrides", "channels", "on_call", "counts")
+PARTS = ("alerts", "groups", "silences", "overrides", "channels", "on_call", "counts", "words")
 NO_WORDS = Words(fr="", en="")
 
 

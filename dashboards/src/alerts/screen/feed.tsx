@@ -7,7 +7,7 @@ import { Pending } from "../../screen/pending";
 import { onLink } from "../../route";
 import { say, t } from "../../words";
 import { isOfPatient, needsSomebody, type Row } from "../rows";
-import { arrived, busy, filter, hasDesk, isGone, isNarrow, me, narrow, onlyMine, overCount, rows, shown, soundBlocked, unfolded } from "../state";
+import { arrived, busy, filter, hasDesk, isGone, isNarrow, map, me, narrow, onlyMine, overCount, rows, shown, soundBlocked, unfolded } from "../state";
 import { ta } from "../words";
 import { Detail } from "./detail";
 import { RowForm } from "./forms";
@@ -48,6 +48,7 @@ export function Feed() {
             <RegionWaits />
           </div>
         )}
+        <Told />
         <ul aria-label={words.listLabel}>
           {order.map((id) => (
             <Card key={id} row={byId.get(id)!} />
@@ -61,6 +62,33 @@ export function Feed() {
       </div>
       {!isNarrow.value && <Settings />}
     </main>
+  );
+}
+
+/** What one is told of once, the latest first: nobody need answer it, and it is gone after a day. */
+function Told() {
+  const words = ta.value;
+  const told = [...map("words").values()].sort((a, b) => b.at - a.at);
+  if (told.length === 0) return null;
+  return (
+    <section class="told-once" aria-label={words.toldOnce}>
+      <h2>{words.toldOnce}</h2>
+      <ul>
+        {told.map((word) => (
+          <li key={`${word.link}/${word.at}`}>
+            <a href={word.link} onClick={onLink}>
+              <span class={`severity-${word.severity}`}>
+                <SeverityGlyph severity={word.severity} size={14} />
+              </span>{" "}
+              {say(word.title)}
+            </a>{" "}
+            <span class="soft">
+              <Ticking text={(clock) => words.since(sinceText(word.at)(clock))} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

@@ -45,6 +45,7 @@ export const en: AlertWords = {
   unchoose: "Clear selection",
   newCritical: "New critical alert",
   show: "Show",
+  toldOnce: "For your information",
   listLabel: "Groups of alerts",
 
   unanswered: "nobody answered",

@@ -49,6 +49,7 @@ export const fr = {
   unchoose: "Tout décocher",
   newCritical: "Nouvelle alerte critique",
   show: "Voir",
+  toldOnce: "Pour information",
   listLabel: "Groupes d’alertes",
 
   // What becomes of it
