@@ -89,7 +89,13 @@ async def beginnings(log: Log, topic: str) -> dict[int, Genesis | NotAGenesis | 
             except NotAGenesis as stray:
                 return stray
 
-    return dict(enumerate(await asyncio.gather(*(look(partition) for partition in range(count)))))
+    looks = [asyncio.create_task(look(partition)) for partition in range(count)]
+    try:
+        return dict(enumerate(await asyncio.gather(*looks)))
+    finally:  # where one failed the others still have connections to close
+        for task in looks:
+            task.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
 
 def _is_strange(begin: Mapping[int, Genesis | NotAGenesis | None]) -> bool:

@@ -35,6 +35,7 @@ from domain.events import (
     RuleMuted,
     Source,
     SummaryGiven,
+    Tick,
 )
 from domain.followup.chart import Caregiver, Contact, File, Mute
 from domain.followup.patient import Member
@@ -66,6 +67,7 @@ pytestmark = pytest.mark.engines
 REGION, DAY_MS, MINUTE_MS = "ici", 86_400_000, 60_000
 SHARD = followup_shards(REGION)[0]
 UTC = Zone("UTC", ((0, 0),))
+SOON_MS = 300
 CIRCLE = (Member("martin", "physician"), Member("nicolas", "nurse"))
 SHIPPED = {each.id: each for each in load(Path(__file__).resolve().parents[2] / "config" / "regions" / "occitanie")}
 KINDS = ("file", "answers", "mute", "note", "chart", "slot")
@@ -199,7 +201,7 @@ class House:
         await self.tell(one, FileChanged, id=moved, file=file, reason=self._note(one, moved))
         await self.tell(one, MessageWritten, id=wrote, text=self._note(one, wrote))
         await self.tell(one, MemoWritten, id=memo, text=self._note(one, memo), due_at=later)
-        await self.tell(one, RuleMuted, id=muted, mute=mute, until=later)
+        await self.tell(one, RuleMuted, id=muted, mute=mute, until=now() + SOON_MS)
         assert one.id in self.worker.held.patients
         return one
 
@@ -212,6 +214,9 @@ class House:
         await self.tell(patient, FollowUpMoved, f"patient:{patient.id}", move="stop")
         await self.tell(patient, SummaryGiven, "", what="sent")
         await self.tell(patient, SummaryGiven, what="received")
+        held = self.worker.held
+        while (held.patients[patient.id].erase_at or 0) > held.clock:  # what a mute hides is judged at its end, first
+            await self.put(Tick(id=new_id(), received_at=now()))
         view = _View(self)
         eraser = Eraser(view, self.keys, self.trail, self.links.forget_patient, now, Measures())
         assert await eraser.erase() == 1
@@ -230,6 +235,10 @@ class _View:
     @property
     def clock(self) -> int:
         return int(self._house.worker.held.clock)
+
+    @property
+    def due(self) -> Mapping[str, int]:
+        return dict(self._house.worker.held.due)
 
     async def append(self, event: Event) -> None:
         await self._house.put(event)

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+import structlog
 
 from realtime_api.app import now
 from realtime_api.patients.doors import PATIENT_DOORS
@@ -32,6 +33,7 @@ def silent(text: str) -> bool:
 async def test_nothing_of_a_patient_is_logged_counted_or_quoted(
     ward: House, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    structlog.reset_defaults()  # else what a test before has configured writes past what is captured
     async with ward.socket("nurse") as socket:
         for index in range(4):
             first = await socket.subscribe(channel=f"patients:me:ici:{index}")

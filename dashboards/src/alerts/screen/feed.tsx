@@ -42,13 +42,13 @@ export function Feed() {
             {words.gone}
           </p>
         )}
+        <Told />
         {arrived.value && order.length === 0 && (
           <div class="calm">
             <p>{onlyMine.value ? words.noneMine : words.none}</p>
             <RegionWaits />
           </div>
         )}
-        <Told />
         <ul aria-label={words.listLabel}>
           {order.map((id) => (
             <Card key={id} row={byId.get(id)!} />
