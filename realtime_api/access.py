@@ -255,12 +255,12 @@ def alerts_view(subject: str, grants: Iterable[Grant], region: str, now: int, ch
     return AlertsView(region, channel, tuple(sorted(concerns)), counts=counts) if concerns else None
 
 
-def may_act(rights: Iterable[Right], held: HeldAlert, subject: str) -> bool:
-    """Return whether these rights of a subject let them act on an alert."""
+def may_act(rights: Iterable[Right], held: HeldAlert, subject: str, duties: frozenset[str] = frozenset()) -> bool:
+    """Return whether these rights of a subject, on duty by these schedules, let them act on an alert."""
     roles = [MATRIX.roles[right.role].alerts for right in rights]
     if any(role.act and held.alert.labels.get("concern") in role.desk for role in roles):
         return True
-    return any(role.mine for role in roles) and is_told(held, subject)
+    return any(role.mine for role in roles) and is_told(held, subject, duties)
 
 
 Places = frozenset[tuple[str, str]]  # as what somebody may be in a circle: a role, and of which facility's residents

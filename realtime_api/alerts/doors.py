@@ -162,7 +162,7 @@ class AlertDoors:
         """Return an alert that the asker may act on, or why not: one that they don't see might as well not be there."""
         if held is None:
             return _unknown_alert()
-        if may_act(place.view.rights, held, place.who.subject):
+        if may_act(place.view.rights, held, place.who.subject, place.hub.duties(place.who.subject)):
             if act != "seen" and held.alert.labels.get("concern") == "patients":
                 return Problem("open-the-file")
             return held
@@ -296,7 +296,7 @@ class AlertDoors:
             raise Problem((hub and hub.why_not()) or "not-ready")
         group = hub.groups.get(opened.group)
         there = [] if group is None else [hub.alerts[id_] for id_ in group.alerts if id_ in hub.alerts]
-        told = [held for held in there if is_told(held, opened.person)]
+        told = [held for held in there if is_told(held, opened.person, hub.duties(opened.person))]
         if not told:
             raise Problem("link-over")  # what its person was told of is over, and long so
         gravest = max(told, key=lambda held: SEVERITIES.index(held.alert.severity))

@@ -577,7 +577,7 @@ class PatientDoors:
             reason=reason,
             channels=channels,
         )
-        is_moved = _reached(held, channels) != _reached(chart.file, patient.channels)
+        is_moved = bool(_reached(chart.file, patient.channels) - _reached(held, channels))
         if is_moved:  # before, so that nothing changes where it can't be done
             await self._revoke(patient.id)
         said = await self._run(place, own.hub, event, told)
@@ -717,9 +717,16 @@ class PatientDoors:
         return {subject: person.name for subject, person in known.items()}
 
 
-def _reached(file: File, channels: tuple[Channel, ...]) -> object:
-    """Return where a patient, or whoever is near them, is written to."""
-    return file.contact, [each.contact for each in file.caregivers], channels
+def _reached(file: File, channels: tuple[Channel, ...]) -> set[tuple[Channel, str]]:
+    """Return where a patient is written to: without an address of their own, at the first of those near them.
+
+    A number that is only written otherwise is the same one.
+    """
+    contacts = (file.contact, *(each.contact for each in file.caregivers))
+    phone = next((each.phone for each in contacts if each.phone), "")
+    email = next((each.email for each in contacts if each.email), "")
+    by: dict[Channel, str] = {"sms": "".join(phone.split()), "smtp": email.strip().casefold()}
+    return {(channel, by[channel]) for channel in channels if by[channel]}
 
 
 def is_for_tracing(pathway: Pathway) -> bool:

@@ -195,13 +195,14 @@ class AlertsHub(DrawnMirror[AlertsView]):
     def view(self, subject: str, grants: Iterable[Grant], now: int, channel: str) -> AlertsView | None:
         """Return what these grants let the subject see on a channel at this moment, None where they see nothing."""
         view = alerts_view(subject, grants, self.code, now, channel)
-        return view if view is None or view.subject is None else view._replace(duties=self._duties(subject))
+        return view if view is None or view.subject is None else view._replace(duties=self.duties(subject))
 
     def holds(self, view: AlertsView, now: int) -> bool:
         """Return whether a view still shows what it should: whoever is on call changes by the clock alone."""
-        return view.subject is None or view.duties == self._duties(view.subject)
+        return view.subject is None or view.duties == self.duties(view.subject)
 
-    def _duties(self, subject: str) -> frozenset[str]:
+    def duties(self, subject: str) -> frozenset[str]:
+        """Return the schedules by which somebody is on call now."""
         return frozenset(schedule for schedule, duty in self.on_call.items() if duty.person == subject)
 
     # -- changed by the relay
@@ -308,7 +309,7 @@ class AlertsHub(DrawnMirror[AlertsView]):
 
     def is_on_call_for(self, held: HeldAlert, subject: str) -> bool:
         """Return whether somebody is on call now by a schedule that an alert's plan names."""
-        duties = self._duties(subject)
+        duties = self.duties(subject)
         return any(step.on_call in duties for step in held.alert.plan)
 
     def keys(self) -> Iterator[str]:

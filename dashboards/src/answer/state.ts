@@ -300,7 +300,8 @@ async function taken(isOwn: boolean, receipt: Receipt): Promise<void> {
   if (says15 && flagged.value.length === 0) rung.value = true;
   const { own } = await count();
   if (!isOwn) return;
-  if (says15 || own === 0) await keepRed(says15 || flagged.value.length > 0);
+  // Once said it stays until the slot closes: a receipt goes by what it received alone, and says nothing of the rest.
+  if (says15 || flagged.value.length > 0) await keepRed(true);
   if (own > 0) return;
   batch(() => {
     waiting.value = null;

@@ -70,6 +70,17 @@ async def test_a_patients_alert_may_be_seen(desk: House) -> None:
     assert "physician" in hub(desk).alerts[held.alert.id].seen_by
 
 
+async def test_whom_it_reached_on_call_may_say_that_they_have_seen_it(desk: House) -> None:
+    await set_up(desk)
+    told = patient("p9", plan=(ChainStep(on_call="astreinte"), ChainStep(wait_s=540), ChainStep(loop=5)), since=now())
+    await tell(desk, AlertStepped, step=Step("fired", now(), told))
+    held = await until_there(desk, "patient", "p9")
+    assert held.told == ("nurse",)
+    assert (await act(desk, "nurse", "seen", held.alert.id)).status_code == 200
+    secret = Directory(desk.home).link("ici", held.groups[0], "nurse", now() + HOUR)
+    assert (await desk.http.post("/api/v1/seen", json={"link": secret})).status_code == 200
+
+
 async def test_acting_on_many_says_of_a_patients_where_it_is_done(desk: House) -> None:
     await set_up(desk)
     first, second = await red(desk), await cluster(desk)

@@ -184,7 +184,7 @@ async def test_what_a_link_sends_has_an_end_too_and_keeps_no_other_out(home: Fol
     patient, other = await home.enrol(), await home.enrol()
     link, slot = home.link(patient), home.slot(patient)
     answers = await asyncio.gather(*(answer(home, link, {"temperature": 36 + n / 100}, slot) for n in range(40)))
-    assert {each.status_code for each in answers} == {201, 429}
+    assert {each.status_code for each in answers} - {202} == {201, 429}  # 202: taken, and folded a moment later
     assert (await answer(home, home.link(other), RED, home.slot(other))).status_code == 201
 
 
