@@ -167,5 +167,5 @@ def test_an_agent_calls_and_brings_a_list_and_the_officer_reads_the_trail(
     expect(page.locator(".call-row")).to_have_count(1)  # the one who was brought
 
     trail = visit(f"/trail?file={contact}", "dpo")
-    expect(trail.locator(".trail-table tbody tr").first).to_contain_text("calls")
+    expect(trail.locator(".trail-table tbody tr").first).to_contain_text("appels")
     expect(trail.locator("main")).not_to_contain_text("CONTACT")
