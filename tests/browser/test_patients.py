@@ -647,4 +647,4 @@ def test_the_keyboard_alone_goes_from_the_board_to_a_patient_and_back(visit: Vis
     expect(page.locator(".alert-box")).to_have_attribute("data-status", "acknowledged")
     page.keyboard.press("Escape")
     expect(card(page, "p-martin")).to_contain_text("vous l’avez")
-    assert json.loads(page.evaluate("localStorage.getItem('vigilits.visits')")).keys() == {"p-martin"}
+    assert json.loads(page.evaluate("localStorage.getItem('vigilits.visits')"))["seen"].keys() == {"p-martin"}
