@@ -1,7 +1,10 @@
 """Settings documents as they come on the log, in parts: put together, or refused with a reason."""
 
 import hashlib
+from collections.abc import Callable
 from typing import NamedTuple
+
+import msgspec
 
 from domain.events import SettingsPublished
 from domain.overlay import Overlay
@@ -36,6 +39,24 @@ def gather(settings: Overlay[str, bytes], event: SettingsPublished) -> Whole | N
     if hashlib.sha256(b"".join(content)).hexdigest() != event.digest:
         return Whole(refused="the content does not match its digest")
     return Whole(b"".join(content))
+
+
+def publish(
+    settings: Overlay[str, bytes], event: SettingsPublished, why_not: Callable[[str, bytes], str | None]
+) -> str | None:
+    """Return why a part of a document is refused; a whole one that its reader (`why_not`) takes is in force."""
+    whole = gather(settings, event)
+    if whole is None:
+        return None  # more parts are to come
+    if whole.refused:
+        return whole.refused
+    try:
+        why = why_not(event.name, whole.content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return f"{event.name} can't be read: {error}"
+    if why is None:
+        put_in_force(settings, event, whole.content)
+    return why
 
 
 def put_in_force(settings: Overlay[str, bytes], event: SettingsPublished, content: bytes) -> None:

@@ -43,7 +43,7 @@ from domain.alerts.telling import IN_TELLING, MOST_NAMED
 from domain.alerts.wording import Names
 from domain.alerts.worth import LOAD_MS, too_old
 from domain.capacity.fold import APPLIED, HOUR_MS, IDS_KEPT_HOURS, NEVER, Item, Said
-from domain.documents import gather, put_in_force
+from domain.documents import publish
 from domain.errors import Unreadable
 from domain.events import (
     AlertActed,
@@ -541,19 +541,8 @@ class Draft(Grouping):
     # -- settings
 
     def _publish(self, event: SettingsPublished) -> Said:
-        whole = gather(self.settings, event)
-        if whole is None:
-            return APPLIED  # more parts are to come
-        if whole.refused:
-            return _refused(whole.refused)
-        try:
-            why = self._put_in_force(event.name, whole.content)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return _refused(f"{event.name} can't be read: {error}")
-        if why is not None:
-            return _refused(why)
-        put_in_force(self.settings, event, whole.content)
-        return APPLIED
+        why = publish(self.settings, event, self._put_in_force)
+        return APPLIED if why is None else _refused(why)
 
     def _put_in_force(self, name: str, content: bytes) -> str | None:
         """Return why a setting can't be in force; where it can, it is."""

@@ -17,7 +17,7 @@ import msgspec
 from domain.alerts.lifecycle import Step
 from domain.alerts.notice import ChannelState
 from domain.capacity.fold import APPLIED, HOUR_MS, IDS_KEPT_HOURS, Item, Said
-from domain.documents import gather, put_in_force
+from domain.documents import publish
 from domain.errors import Unreadable
 from domain.events import (
     AnswersGiven,
@@ -423,19 +423,8 @@ class Draft(Circle):
     # -- settings
 
     def _publish(self, event: SettingsPublished) -> Said:
-        whole = gather(self.settings, event)
-        if whole is None:
-            return APPLIED  # more parts are to come
-        if whole.refused:
-            return refused(whole.refused)
-        try:
-            why = self._why_not_in_force(event.name, whole.content)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return refused(f"{event.name} can't be read: {error}")
-        if why is not None:
-            return refused(why)
-        put_in_force(self.settings, event, whole.content)
-        return APPLIED
+        why = publish(self.settings, event, self._why_not_in_force)
+        return APPLIED if why is None else refused(why)
 
     def _why_not_in_force(self, name: str, content: bytes) -> str | None:
         """Return why a setting can't be in force; a pathway that can, is. Once published, a version never changes."""
