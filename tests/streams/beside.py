@@ -41,7 +41,7 @@ async def log_of(events: Iterable[Event | bytes], partitions: int = 1, stamped_a
 
 
 class Consumer:
-    """Reads a partition on from where it was sought, unless it is held, and offers batches of the sizes given."""
+    """Reads a partition on from where it was sought, unless it is held, and offers batches of the sizes given (0: none)."""
 
     def __init__(self, log: MemoryLog, sizes: Iterator[int] | None = None, topic: str = CAPACITY) -> None:
         self._log, self._sizes, self._topic = log, sizes, topic
@@ -72,6 +72,8 @@ class Consumer:
             return False
         self.shown_end = records[-1].offset + 1
         batch = records[: next(self._sizes, 1000) if self._sizes else 1000]
+        if not batch:
+            return False
         self.place = batch[-1].offset + 1
         shard.inlet.offer(Batch(batch, self.shown_end, self._log.stamped))
         return True
