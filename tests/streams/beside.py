@@ -41,7 +41,7 @@ async def log_of(events: Iterable[Event | bytes], partitions: int = 1, stamped_a
 
 
 class Consumer:
-    """Reads a partition on from where it was sought, unless it is held, and offers batches of the sizes given (0: none)."""
+    """Reads a partition on from where it was sought, unless it is held; offers batches of the sizes given (0: none)."""
 
     def __init__(self, log: MemoryLog, sizes: Iterator[int] | None = None, topic: str = CAPACITY) -> None:
         self._log, self._sizes, self._topic = log, sizes, topic
