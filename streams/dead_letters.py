@@ -65,6 +65,8 @@ async def redrive(log: Log, letter: DeadLetter, now: int) -> str:
     """Return the new id under which the event was put on the log again; raise NotRedriven where it can't be.
 
     Only an event that can be decoded by now has a chance to be folded: bytes that nobody can read stay where they are.
+    It happened when it did, and goes by the name that it had first, however often it is tried: what it brings is sealed
+    under that name.
     """
     try:
         event = decode(await _value(log, letter))
@@ -73,7 +75,13 @@ async def redrive(log: Log, letter: DeadLetter, now: int) -> str:
     partition = (await shards(log, letter.topic)).get(letter.shard)
     if partition is None:
         raise NotRedriven(f"{letter.shard} is not on the log")
-    again = msgspec.structs.replace(event, id=new_id(now), received_at=now, retries=event.id)
+    again = msgspec.structs.replace(
+        event,
+        id=new_id(now),
+        received_at=now,
+        happened_at=event.received_at if event.happened_at is None else event.happened_at,
+        retries=event.retries or event.id,
+    )
     value = encode(again)
     if len(value) > MOST_AGAIN:
         raise NotRedriven(f"{letter.id} is too large to be put on the log again")

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from domain.events import BedsReported, Genesis
+from domain.events import AnswersGiven, BedsReported, Genesis
+from domain.followup.sealed import Sealed
 from event_log.codec import decode, encode
 from event_log.memory import MemoryLog
 from event_log.topics import CAPACITY, DEAD_LETTERS, NOTICES
@@ -45,6 +46,19 @@ async def test_an_event_that_can_be_read_goes_on_the_log_under_a_new_id(log: Mem
     assert (again.id, again.retries, again.received_at) == (new, "lost", START + 9)
     assert (again.ward, again.happened_at, again.splits) == (EVENT.ward, EVENT.happened_at, EVENT.splits)
     assert new != "lost"
+
+
+async def test_an_event_says_when_it_happened_and_its_first_name_however_often_it_is_tried(log: MemoryLog) -> None:
+    sealed = Sealed("key", b"n" * 24, b"content" * 9)
+    given = AnswersGiven(id="given", received_at=START, patient="p" * 26, slot="1-0900", answers=sealed)
+    await redrive(log, letter(5, encode(given)), START + 9)
+    [record] = [record async for record in log.read(CAPACITY, 0, 2)]
+    await redrive(log, letter(2, record.value), START + 20)
+    again = [decode(record.value) async for record in log.read(CAPACITY, 0, 2)]
+    assert [(each.happened_at, each.received_at, each.retries) for each in again] == [
+        (START, START + 9, "given"),
+        (START, START + 20, "given"),
+    ]
 
 
 async def test_an_event_goes_back_on_the_log_of_its_own_sort(log: MemoryLog) -> None:
