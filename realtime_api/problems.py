@@ -45,7 +45,7 @@ KINDS: dict[str, Kind] = {
     "taken": Kind(409, "Somebody has it already"),
     "over": Kind(409, "It is over already"),
     "not-taken": Kind(409, "Nobody has it yet"),
-    "worsened": Kind(409, "It is graver than it was when this was decided"),
+    "news": Kind(409, "There is more than there was when this was decided"),
     "paused": Kind(409, "Nothing is asked while it is paused"),
     "too-many-corrections": Kind(409, "This slot was corrected often enough"),
     "similar": Kind(409, "A file of this pathway may be the same person's"),

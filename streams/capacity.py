@@ -30,9 +30,8 @@ class Capacity:
         """Return the state that these hashes hold."""
         return capacity.load(position, held)
 
-    async def prepare(self, state: CapacityState, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the records: all that their fold reads is in them and in the state."""
-        return items
+    async def prepare(self, state: CapacityState, items: Sequence[Item]) -> None:
+        """Return at once: all that the fold reads is in the records and in the state."""
 
     def fold(self, state: CapacityState, items: Sequence[Item]) -> Draft:
         """Return the draft of records that follow the state."""

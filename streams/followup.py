@@ -14,7 +14,6 @@ import structlog
 
 from domain.alerts.notice import ChannelState, Group, HeldAlert, Notice
 from domain.capacity.fold import Item
-from domain.errors import Unreadable
 from domain.events import AnswersGiven, Event, FileChanged, PatientEnrolled, RuleMuted
 from domain.followup.chart import Chart, File, Mute, SlotContent
 from domain.followup.fold import FOLLOWUP_FOLD_VERSION, Draft, fold, needs
@@ -68,8 +67,9 @@ class Piece(NamedTuple):
 class Followup:
     """The sort of shard that follows patients at home, one of it for each shard; without a key store it waits.
 
-    A key that the store does not have is waited for a while, as is no chart: then their patient alone is followed by
-    the clear row, what they send are dead letters, and what could not be read is looked at again each minute.
+    A key that the store does not have is waited for a while: then their patient alone is followed by the clear row,
+    what they send are dead letters, and what could not be read is looked at again each minute. Content that can't be
+    decoded is as if its key were lost.
     """
 
     topic = FOLLOWUP
@@ -88,12 +88,11 @@ class Followup:
     ) -> None:
         self._store, self._most_keys, self._most_charts = keys, most_keys, most_charts
         self._lost_after_s, self._looks_again_s = lost_after_s, looks_again_s
-        self._lost: dict[str, bool] = {}  # keys that the store has not, and whether they are given up for now
-        self._lost_since = 0.0  # when the first of them was missed
+        self._missed: dict[str, float] = {}  # keys that the store has not, and when that was first found
+        self._given_up: set[str] = set()  # those of them that are waited for no longer, for now
         self._look_again_at, self._looked_upto = 0.0, ""
         self._keys: dict[str, Key | Erased] = {}  # those used last are last
         self._opened: dict[str, Opened] = {}  # by event id, of the records that are folded next
-        self._unreadable: dict[str, str] = {}
         self._lacks: Collection[str] = ()
 
     def empty(self, end: int = -1) -> FollowupState:
@@ -107,13 +106,12 @@ class Followup:
 
     # -- opening
 
-    async def prepare(self, state: FollowupState, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the records, their content and the charts that they need open or known to be gone."""
+    async def prepare(self, state: FollowupState, items: Sequence[Item]) -> None:
+        """Return once the records' content, and the charts that they need, are open or known not to be."""
         pieces = list(_pieces(state, items))
         named = {piece.event for piece in pieces}
         self._opened = {id_: content for id_, content in self._opened.items() if id_ in named}
-        self._unreadable = {id_: why for id_, why in self._unreadable.items() if id_ in named}
-        fresh = [each for each in pieces if each.event not in self._opened and each.event not in self._unreadable]
+        fresh = [each for each in pieces if each.event not in self._opened]
         patients = [id_ for id_ in {*needs(state, items), *self._lacks} if id_ in state.patients]
         self._lacks = ()
         patients += [id_ for id_ in self._again(state) if id_ not in patients]
@@ -126,29 +124,32 @@ class Followup:
                 raise NotPrepared(KEY_LOST) from why
             except KeysAway as why:
                 raise NotPrepared(KEYS_AWAY) from why
-        return [self._readable(item) for item in items] if self._unreadable else items
 
     def _open(self, state: FollowupState, pieces: Sequence[Piece], patients: Sequence[str]) -> None:
         """Open what is not open yet; raise KeysAway where a key can neither be had nor said to be erased or lost."""
         self._fetch(state, {*(piece.key for piece in pieces), *(state.patients[id_].key for id_ in patients)})
         for piece in pieces:
-            if piece.event in self._opened or piece.event in self._unreadable:
+            if piece.event in self._opened:
                 continue  # another in the same name: the first is the one that counts
-            key = self._keys.get(piece.key)
-            if key is None:
-                self._opened[piece.event] = SHUT
-                continue
-            if isinstance(key, Erased):
-                self._opened[piece.event] = GONE
-                continue
-            try:
-                self._opened[piece.event] = _READ[piece.about.kind](open_(key, piece.sealed, piece.about))
-            except (NotOpened, msgspec.MsgspecError):
-                # In which way is not said: it would quote content.
-                self._unreadable[piece.event] = f"its {piece.about.kind} can't be opened and read"
+            self._opened[piece.event] = self._content(state, piece)
         for id_ in patients:
             if id_ not in state.charts:
                 state.charts[id_] = self._chart(state, id_)
+
+    def _content(self, state: FollowupState, piece: Piece) -> Opened:
+        """Return an event's content, or what stands for it where it is gone or can't be read: somebody is told then."""
+        key = self._keys.get(piece.key)
+        if key is None:
+            return SHUT
+        if isinstance(key, Erased):
+            return GONE
+        try:
+            opened: Opened = _READ[piece.about.kind](open_(key, piece.sealed, piece.about))
+        except (NotOpened, msgspec.MsgspecError):
+            # In which way is not said: it would quote content.
+            logger.error("unreadable content", shard=state.shard, record=piece.event, kind=piece.about.kind)
+            return SHUT
+        return opened
 
     def _chart(self, state: FollowupState, id_: str) -> Chart | Gone | Shut:
         """Return a patient's chart, or what stands for one that is gone or can't be read."""
@@ -173,7 +174,7 @@ class Followup:
         if time.monotonic() < self._look_again_at:
             return []
         self._look_again_at = time.monotonic() + self._looks_again_s
-        self._lost = {id_: given_up for id_, given_up in self._lost.items() if not given_up}
+        self._given_up.clear()
         after = sorted(id_ for id_ in state.unreadable if id_ > self._looked_upto) or sorted(state.unreadable)
         some = after[:MOST_AGAIN]
         self._looked_upto = some[-1] if some else ""
@@ -186,7 +187,7 @@ class Followup:
         """Have keys at hand, but for those that are given up for now; raise KeysLost while one is waited for."""
         held = {id_: self._keys.pop(id_) for id_ in ids if id_ in self._keys}
         self._keys |= held  # used last
-        lacking = ids - held.keys() - {id_ for id_, given_up in self._lost.items() if given_up}
+        lacking = ids - held.keys() - self._given_up
         if not lacking:
             return
         if self._store is None:
@@ -197,19 +198,20 @@ class Followup:
             self._keys |= why.found
             self._miss(state, why)
         for id_ in lacking & self._keys.keys():
-            self._lost.pop(id_, None)
+            self._missed.pop(id_, None)
 
     def _miss(self, state: FollowupState, why: KeysLost) -> None:
         """Give keys up for now, after a while; at once where the patient's row says that the file can't be read."""
-        if not self._lost:
-            self._lost_since = time.monotonic()
+        now = time.monotonic()
         known = {patient.key for id_ in state.unreadable if (patient := state.patients.get(id_)) is not None}
-        waits = time.monotonic() - self._lost_since < self._lost_after_s
         for id_ in why.ids:
-            self._lost[id_] = id_ in known or not waits
-            if not waits and id_ not in known:
+            since = self._missed.setdefault(id_, now)
+            if id_ in known:
+                self._given_up.add(id_)
+            elif now - since >= self._lost_after_s:
+                self._given_up.add(id_)
                 logger.error("key lost", shard=state.shard, key=id_)
-        if not all(self._lost[id_] for id_ in why.ids):
+        if not self._given_up.issuperset(why.ids):
             raise why
 
     def _let_go(self, state: FollowupState, wanted: Sequence[str]) -> None:
@@ -224,11 +226,6 @@ class Followup:
             used = {patient.key for id_ in state.charts if (patient := state.patients.get(id_)) is not None}
             for key in [each for each in self._keys if each not in used][: len(self._keys) - self._most_keys]:
                 del self._keys[key]
-
-    def _readable(self, item: Item) -> Item:
-        id_ = None if isinstance(item.event, Unreadable) else item.event.id
-        why = None if id_ is None else self._unreadable.get(id_)
-        return item if why is None else item._replace(event=Unreadable(why, id_))
 
     # -- folding
 

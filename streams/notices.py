@@ -80,9 +80,8 @@ class Notices:
         """Return the state that these hashes hold."""
         return notices.load(position, held)
 
-    async def prepare(self, state: NoticesState, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the records: all that their fold reads is in them and in the state."""
-        return items
+    async def prepare(self, state: NoticesState, items: Sequence[Item]) -> None:
+        """Return at once: all that the fold reads is in the records and in the state."""
 
     def fold(self, state: NoticesState, items: Sequence[Item]) -> Draft:
         """Return the draft of records that follow the state."""
@@ -104,7 +103,8 @@ class Notices:
         return False
 
     def measure(self, shard: str, state: NoticesState, measures: Measures, now: int) -> None:
-        """Set nothing: its senders count what they do."""
+        """Set what the app shows nobody for lack of room; what else is done its senders count."""
+        measures.words_left_off.labels(shard).set(sum(state.left_off.values()))
 
 
 class Viewed:

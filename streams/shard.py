@@ -97,11 +97,8 @@ class Sort(Protocol[S, D]):
         """Return the state that these hashes hold."""
         ...
 
-    async def prepare(self, state: S, items: Sequence[Item]) -> Sequence[Item]:
-        """Return these records as they are to be folded, once what their fold will want is at hand.
-
-        Raise NotPrepared where that can't be had now; a record that nobody can read comes back as Unreadable.
-        """
+    async def prepare(self, state: S, items: Sequence[Item]) -> None:
+        """Return once what these records' fold will want is at hand; raise NotPrepared where that can't be now."""
         ...
 
     def fold(self, state: S, items: Sequence[Item]) -> D:
@@ -561,7 +558,7 @@ class Shard(Generic[S, D]):
             wanted = items[done : done + self._most]
             self._outside = True  # however long it takes, ending this process would not hasten it
             try:
-                items[done : done + len(wanted)] = await self.sort.prepare(self.held, wanted)
+                await self.sort.prepare(self.held, wanted)
             except NotPrepared as why:
                 await self._answered()  # what was folded before is to be seen meanwhile
                 if self.trouble != str(why):

@@ -43,8 +43,8 @@ async def counted_again(log: Log, keys: KeyStore, partition: int, upto: int) -> 
     story: dict[str, Line] = {}
     items = await items_of(log, FOLLOWUP, partition, upto)
     while items:
-        one = await sort.prepare(held, items[:1])
-        draft = sort.fold(held, one)
+        await sort.prepare(held, items[:1])
+        draft = sort.fold(held, items[:1])
         sort.written(draft, rebuilding=False)
         dead |= draft.dead
         slots |= {f"{patient}/{slot}": content for (patient, slot), content in draft.slots.items()}

@@ -1,6 +1,6 @@
 """A patient's alert as a draft drives it: raised by findings that nobody muted, and closed by people alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -24,9 +24,12 @@ LONGEST_CHECK_MS = 12 * HOUR_MS
 LONGEST_CHECK_OF_RED_MS = 2 * HOUR_MS  # ⚠ OWN
 LONGEST_MUTE_MS = 4 * HOUR_MS
 SLACK_MS = MINUTE_MS  # for a page's clock
+UNHEARD_AGAIN_MS = HOUR_MS  # ⚠ OWN
 MOST_MUTES = 20
 MOST_CLOSED = 20
 NO_ANSWER = "no-answer"  # the rule that speaks when nobody answers
+NOT_TAKEN = "not-taken"  # when somebody does, and the answer is not taken in: too late, or while nothing is asked
+NOT_READ = "not-read"  # or can't be read
 MORE_WORDS = Words(
     fr="Il y a du nouveau chez un patient que vous prenez en charge",
     en="There is news of a patient whom you have taken on",
@@ -58,9 +61,26 @@ def grave_of(findings: Iterable[Finding]) -> dict[str, Finding]:
     return gravest(found for found in findings if found.colour in GRAVE)
 
 
-def news(grave: Mapping[str, Finding], known: Mapping[str, Colour]) -> dict[str, Finding]:
-    """Return what of findings is not known: of another rule, or graver than what is known of it."""
-    return {rule: each for rule, each in grave.items() if rule not in known or graver(each.colour, known[rule])}
+def worse(one: Finding, than: Finding) -> bool:
+    """Return whether a rule says something worse than before: graver, with more points, further beyond its threshold.
+
+    What can't be compared, such as another choice of a list, is worse.
+    """
+    if one.colour != than.colour:
+        return graver(one.colour, than.colour)
+    if one.points is not None and than.points is not None and one.points != than.points:
+        return one.points > than.points
+    value, before = one.value, than.value
+    if value == before or value is None:
+        return False
+    if isinstance(value, int | float) and isinstance(before, int | float) and one.threshold is not None:
+        return value < before if min(value, before) < one.threshold else value > before
+    return True
+
+
+def news(grave: Mapping[str, Finding], known: Mapping[str, Finding]) -> dict[str, Finding]:
+    """Return what of findings is not known: of another rule, or worse than what is known of it."""
+    return {rule: each for rule, each in grave.items() if rule not in known or worse(each, known[rule])}
 
 
 class Alerting(Ending):
@@ -80,21 +100,29 @@ class Alerting(Ending):
         muted = {mute.rule for mute in chart.mutes if mute.until > at} if chart else set()
         new = {rule: found for rule, found in news(grave, before.told).items() if rule not in muted}
         if chart is not None:
-            told = {rule: found.colour for rule, found in grave.items() if rule in new}
-            for rule, colour in before.told.items():
+            told = dict(new)
+            for rule, known in before.told.items():
                 if rule in grave and rule not in new:
-                    told[rule] = min(colour, grave[rule].colour, key=COLOURS.index)
+                    told[rule] = known if worse(grave[rule], known) else grave[rule]
             heard = Heard(grave=tuple(grave.values()), told=told)
             if heard != before:
                 chart = self._hear(patient, chart, slot, heard)
-        if not new:
+        return self._raise(patient, slot, new.values(), at) if new else patient
+
+    def unheard(self, patient: Patient, slot: str, finding: Finding, at: int) -> Patient:
+        """Let somebody be made to answer for what was sent and is not taken in, unless its rule is muted.
+
+        While somebody has the patient's alert they are told of it once an hour, and of what is graver at once.
+        """
+        chart = self.chart(patient.id)
+        if chart is not None and any(mute.rule == finding.rule and mute.until > at for mute in chart.mutes):
             return patient
-        colour = worst(tuple(found.colour for found in new.values()))
-        patient = self._raise(patient, slot, colour, at)
-        if chart is not None:
-            why = gravest((*chart.why, *new.values()))
-            self.put_chart(patient.id, replace(chart, why=tuple(why.values())))
-        return patient
+        last_at = patient.refused_at.get(finding.colour)
+        told_of_late = last_at is not None and at < last_at + UNHEARD_AGAIN_MS
+        if told_of_late and patient.alert is not None and not graver(finding.colour, patient.alert.colour):
+            return patient
+        patient = replace(patient, refused_at=patient.refused_at | {finding.colour: at})
+        return self._raise(patient, slot, [finding], at)
 
     def _hear(self, patient: Patient, chart: Chart, slot: str, heard: Heard) -> Chart:
         """Keep what is grave in a slot; of others only while answers may still come, or something is muted."""
@@ -108,18 +136,22 @@ class Alerting(Ending):
         self.put_chart(patient.id, chart)
         return chart
 
-    def _raise(self, patient: Patient, slot: str, colour: Colour, at: int) -> Patient:
-        held = patient.alert
+    def _raise(self, patient: Patient, slot: str, new: Collection[Finding], at: int) -> Patient:
+        held, chart = patient.alert, self.chart(patient.id)
+        if chart is not None:
+            self.put_chart(patient.id, replace(chart, why=tuple(gravest((*chart.why, *new)).values())))
+        colour = worst(tuple(found.colour for found in new))
         if held is None:
             id_ = alert_id(patient.id, slot, colour, at)
             held = PatientAlert(id=id_, colour=colour, status="firing", opened_at=at, slot=slot, planned_at=at)
             return self.released(self.happens(replace(patient, alert=held), "raised", at), at)
+        more = held.news + 1
         if graver(colour, held.colour):
-            return self.happens(patient, "worsens", at, colour=colour, worsened_at=at, planned_at=at)
+            return self.happens(patient, "worsens", at, colour=colour, worsened_at=at, planned_at=at, news=more)
         if held.taken_by is not None:
             # Nobody else is told of it: they answer for the patient, and may know of another reason alone.
             self.word(patient, self.nth("more"), at, [held.taken_by], MORE_WORDS, SEVERITY[colour])
-        return patient
+        return replace(patient, alert=replace(held, news=more))
 
     def missed(self, patient: Patient, slot: str, colour: Colour, at: int) -> Patient:
         """Let it be found that nobody answered a slot."""
@@ -170,8 +202,8 @@ class Alerting(Ending):
             return refused("unknown alert")
         if (held.status, event.act) not in PATIENT_NEXT:
             return refused(f"taken by {held.taken_by} at {held.taken_at}" if held.taken_by else "not taken")
-        if event.act in ("take", "close") and event.seen_colour is not None and graver(held.colour, event.seen_colour):
-            return refused("worsened meanwhile")  # what they decided on is not what is there
+        if event.act in ("take", "close") and event.seen is not None and held.news > event.seen:
+            return refused("news meanwhile")  # what they decided on is not what is there
         wrong = self._why_no_act(patient, held, event)
         if wrong is not None:
             return refused(wrong)

@@ -7,24 +7,19 @@ from msgspec.structs import replace
 
 from domain.capacity.fold import APPLIED, Said
 from domain.events import AnswersGiven
-from domain.followup.alert import SEVERITY
-from domain.followup.alerting import HOUR_MS, grave_of, graver, news, refused
+from domain.followup.alerting import NOT_TAKEN, grave_of, graver, gravest, news, refused
 from domain.followup.asking import Asking, keep_slot
 from domain.followup.chart import Chart, Earlier, File, Heard, Sending, SlotContent
 from domain.followup.crossing import Case
-from domain.followup.holding import Answers, Line, circle_of, members, whose
+from domain.followup.holding import Answers, Line, members, whose
 from domain.followup.pathway import GRAVE, Colour
 from domain.followup.patient import OVER, Patient, SlotState
 from domain.followup.plan import told
 from domain.followup.schedule import DAY_MS, Due
-from domain.followup.score import Day, Facts, Finding, Given, score, settle
+from domain.followup.score import VERSION, Day, Facts, Finding, Given, score, settle
 from domain.places import Words
 
 MOST_EARLIER = 100  # answers of earlier days that trends look at
-REFUSED_AGAIN_MS = HOUR_MS  # ⚠ OWN
-REFUSED_WORDS = Words(
-    fr="Une réponse n’a pas été prise : appeler le patient", en="An answer was not taken: call the patient"
-)
 ANSWER_WORDS = Words(fr="Une réponse est à lire", en="An answer is to be read")
 ONE_DAY = timedelta(days=1)
 BEGAN = date(1970, 1, 1)
@@ -56,7 +51,7 @@ class Answering(Asking):
         findings = (*current.result.findings, *self._as_it_came(patient, chart, content, due))
         if len(current.sent) - 1 > self.pathway_of(patient).limits.corrections and before.result is not None:
             heard = chart.heard.get(due.slot, Heard())
-            new = news(grave_of(findings), {found.rule: found.colour for found in heard.grave})
+            new = news(grave_of(findings), gravest(heard.grave))
             if not new and not graver(current.result.colour, before.result.colour):
                 return refused("too many corrections")
         self.put_chart(patient.id, replace(chart, current=current))
@@ -65,18 +60,16 @@ class Answering(Asking):
         return APPLIED
 
     def _tell_of_refused(self, patient: Patient, chart: Chart, event: AnswersGiven, answers: Answers) -> None:
-        """Tell the circle that something grave was answered that is not taken, once an hour of each colour.
+        """Let somebody be made to answer for something grave that was answered and is not taken.
 
         Nobody reads it, but somebody calls: the patient was told by the page alone to call 15.
         """
         facts = facts_of(chart.file, self.clock // DAY_MS)
         colour = score(self.pathway_of(patient), facts, answers).colour
-        if colour not in GRAVE or self.clock < patient.refused_at.get(colour, -REFUSED_AGAIN_MS) + REFUSED_AGAIN_MS:
-            return
-        line = Line(id=event.id, at=self.clock, what="not_taken", by=whose(event), detail=event.slot)
-        self.tell_story(patient.id, line)
-        self.word(patient, f"refused/{event.id}", self.clock, circle_of(patient), REFUSED_WORDS, SEVERITY[colour])
-        self.put(replace(patient, refused_at=patient.refused_at | {colour: self.clock}))
+        if colour in GRAVE:
+            line = Line(id=event.id, at=self.clock, what="not_taken", by=whose(event), detail=event.slot)
+            self.tell_story(patient.id, line)
+            self.put(self.unheard(patient, event.slot, Finding(NOT_TAKEN, VERSION, colour), self.clock))
 
     def _why_no_answer(self, patient: Patient, slot: str) -> str | None:
         if patient.status == "paused":

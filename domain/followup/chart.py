@@ -4,7 +4,7 @@ import msgspec
 
 from domain.followup.ins import Ins, Sex
 from domain.followup.news2 import Scale
-from domain.followup.pathway import Care, Colour
+from domain.followup.pathway import Care
 from domain.followup.patient import AnsweredBy
 from domain.followup.questionnaire import Value
 from domain.followup.score import Finding, Result
@@ -125,13 +125,13 @@ class Earlier(Content, frozen=True):
 
 
 class Heard(Content, frozen=True):
-    """What is grave in a slot, and what of it somebody was made to answer for: by rule, of which colour.
+    """What is grave in a slot, and what of it somebody was made to answer for, by rule.
 
     What is muted is grave and not told. What an answer takes back is neither any more: should it come again, it is new.
     """
 
     grave: tuple[Finding, ...] = ()
-    told: dict[str, Colour] = msgspec.field(default_factory=dict)
+    told: dict[str, Finding] = msgspec.field(default_factory=dict)
 
 
 class Chart(Content, frozen=True):

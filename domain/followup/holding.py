@@ -1,7 +1,8 @@
 """What a followup shard holds, and a draft of what it becomes; content is here only while a record needs it."""
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -165,6 +166,17 @@ class Lacking(Exception):
     def __init__(self, patient: str) -> None:
         super().__init__("a chart is wanted that is not open")
         self.patient = patient
+
+
+@contextmanager
+def breaking(timer: str) -> Iterator[None]:
+    """Raise Broken, by whose timer it was, for whatever raises within that is a bug."""
+    try:
+        yield
+    except Lacking:
+        raise
+    except Exception as error:
+        raise Broken(timer, error) from error
 
 
 class Holding(Known[Said]):
@@ -342,16 +354,12 @@ class Holding(Known[Said]):
         if timer in self.broken:
             self.due.drop(timer)
             return
-        try:
+        with breaking(timer):
             for _ in range(MOST_AT_AN_INSTANT):
                 run(timer, at)
                 if self.due.get(timer) != at:
                     return
             raise RuntimeError("it is due at the same instant for ever")
-        except Lacking:
-            raise
-        except Exception as error:
-            raise Broken(timer, error) from error
 
 
 NO_MORE_WORDS = Words(fr="Voir la page du patient.", en="See the patient’s page.")

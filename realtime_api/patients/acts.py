@@ -42,7 +42,7 @@ KINDS = {
     "in the circle already": "in-the-circle",
     "over": "over",
     "not taken": "not-taken",
-    "worsened meanwhile": "worsened",
+    "news meanwhile": "news",
     "unknown alert": "over",  # it was there when the page was drawn
     "unknown memo": "over",
     "paused": "paused",
@@ -104,9 +104,7 @@ def event_of(
     match act:
         case OfAlert():
             told |= {"alert": act.alert, "act": act.__struct_config__.tag}
-            told |= {
-                name: getattr(act, name) for name in ("seen_colour", "check_at", "to", "outcome") if hasattr(act, name)
-            }
+            told |= {name: getattr(act, name) for name in ("seen", "check_at", "to", "outcome") if hasattr(act, name)}
             return PatientAlertActed(**told)
         case asked.MuteRule():
             return RuleMuted(**told, until=now + act.minutes * MINUTE_MS)

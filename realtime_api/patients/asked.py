@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, Literal, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,7 +20,7 @@ from domain.followup.chart import Caregiver as CaregiverHeld
 from domain.followup.chart import Contact as ContactHeld
 from domain.followup.ins import LONGEST_NAME, Ins, Sex
 from domain.followup.news2 import Scale
-from domain.followup.pathway import Care, Colour, Pathway, mistakes_of_own
+from domain.followup.pathway import Care, Pathway, mistakes_of_own
 from domain.followup.patient import Channel, MemberRole
 from realtime_api.problems import Mistake, Problem
 
@@ -423,14 +423,14 @@ class OfAlert(Act, frozen=True):
 
 
 class Deciding(OfAlert, frozen=True):
-    """An act that was decided on by what the alert was: of `seen_colour`, and not of a graver one."""
+    """An act that was decided on by what the alert was: `seen` is its `news` then, and it had no more."""
 
-    seen_colour: Colour
+    seen: Annotated[int, msgspec.Meta(ge=0)]
 
     @property
     def kept(self) -> tuple[object, ...]:
-        """Return what tells it from other acts: decided anew on something graver, it is another."""
-        return (self.__struct_config__.tag, self.alert, self.seen_colour)
+        """Return what tells it from other acts: decided anew on more, it is another."""
+        return (self.__struct_config__.tag, self.alert, self.seen)
 
 
 class Take(Deciding, frozen=True, tag="take"):

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from domain.events import FollowUpMoved, PatientAlertActed
-from domain.followup.pathway import Limits, NoAnswer, Reminders, Slots
+from domain.followup.alerting import worse
+from domain.followup.pathway import Flag, Limits, NoAnswer, Reminders, Scoring, Slots
 from domain.followup.patient import PatientAlert
+from domain.followup.score import Finding
 from tests.follow_up_days import (
-    DOCTOR,
     NURSE,
     ORANGE,
-    PATIENT,
     RED,
     WELL,
     YELLOW,
@@ -20,6 +20,7 @@ from tests.follow_up_days import (
     instant,
     pathway,
     sealed,
+    words,
 )
 
 BOTH = answers(pain=True, breathless=True)
@@ -28,14 +29,14 @@ BOTH = answers(pain=True, breathless=True)
 def close(day: FollowUp, **more: Any) -> Any:
     """Return what became of closing the alert that is open, as somebody sees it now."""
     held = open_alert(day)
-    told: dict[str, Any] = {"alert": held.id, "act": "close", "outcome": "wrong", "seen_colour": held.colour}
+    told: dict[str, Any] = {"alert": held.id, "act": "close", "outcome": "wrong", "seen": held.news}
     return day.event(PatientAlertActed, **(told | more))
 
 
 def take(day: FollowUp, until: str, **more: Any) -> Any:
     """Return what became of taking the alert that is open."""
     held = open_alert(day)
-    told: dict[str, Any] = {"alert": held.id, "act": "take", "check_at": instant(until), "seen_colour": held.colour}
+    told: dict[str, Any] = {"alert": held.id, "act": "take", "check_at": instant(until), "seen": held.news}
     return day.event(PatientAlertActed, **(told | more))
 
 
@@ -96,6 +97,45 @@ def test_what_says_no_more_than_what_was_closed_raises_nothing() -> None:
     assert day.patient.alert is None
 
 
+WORSE: dict[str, tuple[Any, Any, Any]] = {
+    "a value further below": ({"temperature": 34.2}, {"temperature": 31.0}, {"temperature": 34.4}),
+    "a value further above": ({"temperature": 40.1}, {"temperature": 41.0}, {"temperature": 40.0}),
+}
+
+
+@pytest.mark.parametrize(("first", "then", "better"), WORSE.values(), ids=WORSE)
+def test_what_is_worse_than_what_was_closed_raises_again_though_it_is_of_the_same_colour(
+    first: Any, then: Any, better: Any
+) -> None:
+    low = Flag("cold", "temperature", "at_most", 35.0, "orange", words=words("…"), source="invented")
+    flags = (*pathway().scoring.flags, low)
+    day = FollowUp(pathway(scoring=Scoring(flags=flags), limits=Limits(3600.0, 43_200.0, 9))).at("1 9:00")
+    day.answer(answers(**first))
+    colour = open_alert(day).colour
+    close(day)
+    day.answer(answers(**better))
+    assert day.patient.alert is None, "it is no worse"
+    day.answer(answers(**then))
+    assert open_alert(day).colour == colour
+    close(day)
+    day.answer(answers(**then, pain=None))
+    assert day.patient.alert is None, "that is known"
+
+
+def test_more_points_of_the_same_colour_raise_again_after_a_close() -> None:
+    before, more = (Finding("news2", "1", "red", points=points) for points in (7, 12))
+    assert worse(more, before)
+    assert not worse(before, more)
+    assert not worse(before, before)
+
+
+def test_another_choice_of_a_list_is_worse_for_nobody_knows_better() -> None:
+    told = [Finding("flag/consciousness", "1", "red", item="consciousness", value=value) for value in ("v", "p")]
+    assert worse(told[0], told[1])
+    assert worse(told[1], told[0])
+    assert not worse(told[0], told[0])
+
+
 def test_a_correction_beyond_the_limit_is_taken_where_it_says_something_grave_that_is_new() -> None:
     day = FollowUp().at("1 9:00")
     for temperature in (37.0, 37.1, 37.2):
@@ -114,18 +154,27 @@ def test_nobody_closes_or_takes_a_red_of_which_they_saw_the_orange() -> None:
     day = FollowUp().at("1 9:00")
     day.answer(ORANGE)
     day.at("1 9:10").answer(BOTH)
-    said = close(day, by=NURSE, seen_colour="orange")
-    assert (said.outcome, said.reason) == ("refused", "worsened meanwhile")
-    assert take(day, "1 10:00", seen_colour="orange").reason == "worsened meanwhile"
+    said = close(day, by=NURSE, seen=1)
+    assert (said.outcome, said.reason) == ("refused", "news meanwhile")
+    assert take(day, "1 10:00", seen=1).reason == "news meanwhile"
     assert open_alert(day).colour == "red"
     assert take(day, "1 10:00").outcome == "applied"
     assert close(day).outcome == "applied"
 
 
+def test_nobody_closes_another_red_than_they_saw_though_it_is_no_graver() -> None:
+    day = FollowUp(pathway(no_answer=NoAnswer("red"))).at("1 13:00")
+    seen = open_alert(day).news
+    day.at("1 13:30").answer(RED)
+    assert open_alert(day).news == seen + 1
+    assert close(day, seen=seen).reason == "news meanwhile"
+    assert close(day, seen=seen + 1).outcome == "applied"
+
+
 def test_an_act_on_what_was_graver_when_it_was_seen_is_no_mistake() -> None:
     day = FollowUp().at("1 9:00")
     day.answer(ORANGE)
-    assert take(day, "1 10:00", seen_colour="red").outcome == "applied"
+    assert take(day, "1 10:00", seen=2).outcome == "applied"
 
 
 # -- behind a mute
@@ -182,7 +231,7 @@ def test_a_red_that_was_kept_offline_is_heard_though_another_answered_since() ->
 
 
 def test_a_new_red_while_somebody_has_one_is_told_to_them() -> None:
-    day = FollowUp(pathway(no_answer=NoAnswer("red"))).at("1 13:00")
+    day = FollowUp(pathway(no_answer=NoAnswer("red"), limits=Limits(3600.0, 43_200.0, 9))).at("1 13:00")
     take(day, "1 14:00", by=NURSE)
     day.at("1 13:30").answer(RED)
     day.answer(answers(breathless=True, temperature=40.2))
@@ -190,8 +239,10 @@ def test_a_new_red_while_somebody_has_one_is_told_to_them() -> None:
     assert [(word.to, word.severity) for word in day.words()] == [((NURSE,), "critical"), ((NURSE,), "warning")]
     assert why(day) == {"no-answer", "flag/breath", "flag/high-fever"}
     assert len({word.id for word in day.words()}) == 2
-    day.answer(answers(breathless=True, temperature=40.3))
+    day.answer(answers(breathless=True, temperature=40.1))
     assert len(day.words()) == 2
+    day.answer(answers(breathless=True, temperature=41.0))
+    assert len(day.words()) == 3, "it is worse"
 
 
 def test_each_yellow_that_is_told_has_a_name_of_its_own() -> None:
@@ -204,42 +255,50 @@ def test_each_yellow_that_is_told_has_a_name_of_its_own() -> None:
 # -- what is refused
 
 
-def refused_words(day: FollowUp) -> list[tuple[tuple[str, ...], str]]:
-    """Return whom words of refused answers told, and how grave they were."""
-    return [(word.to, word.severity) for word in day.words() if "/refused/" in word.id]
-
-
-def test_a_grave_answer_to_a_follow_up_that_is_paused_is_told_to_the_circle() -> None:
+def test_a_grave_answer_to_a_follow_up_that_is_paused_raises_an_alert_that_only_a_person_closes() -> None:
     day = FollowUp().at("1 9:00")
     day.event(FollowUpMoved, move="pause", reason=sealed())
     slot = "1-0900"
     assert day.answer(WELL, slot=slot).reason == "paused"
-    assert refused_words(day) == []
+    assert day.patient.alert is None
     assert day.answer(ORANGE, slot=slot).reason == "paused"
+    assert (open_alert(day).colour, why(day)) == ("orange", {"not-taken"})
     assert day.answer(RED, slot=slot).reason == "paused"
-    assert day.answer(RED, slot=slot).reason == "paused"
-    assert refused_words(day) == [((DOCTOR, NURSE), "warning"), ((DOCTOR, NURSE), "critical")], "not each time"
-    assert day.lines()[-2:] == ["not_taken", "not_taken"]
-    day.at("1 10:01").answer(RED, slot=slot)
-    assert len(refused_words(day)) == 3, "an hour later again"
-    assert (day.patient.alert, day.patient.colour) == (None, None)
+    assert day.told() == ["fired", "worsened"]
+    assert day.patient.colour is None, "it counts for nothing else"
+    assert day.lines()[-4:] == ["not_taken", "fired", "not_taken", "worsened"]
+    close(day, outcome="acted")
+    day.answer(RED, slot=slot)
+    assert open_alert(day).colour == "red", "they are as ill as before, and nobody was asked to know"
 
 
-def test_a_grave_answer_after_its_slot_or_after_the_end_is_told_to_the_circle() -> None:
+def test_whoever_has_the_alert_is_told_of_what_is_not_taken_once_an_hour() -> None:
+    day = FollowUp().at("1 9:00")
+    day.answer(RED)
+    take(day, "1 11:00", by=NURSE)
+    day.event(FollowUpMoved, move="pause", reason=sealed())
+    words = len(day.words())
+    for minute in ("9:10", "9:20", "10:15"):
+        day.at(f"1 {minute}").answer(RED, slot="1-0900")
+    assert [(word.to, word.severity) for word in day.words()[words:]] == [((NURSE,), "critical")] * 2
+    assert open_alert(day).news == 3
+
+
+def test_a_grave_answer_after_its_slot_or_after_the_end_raises_an_alert() -> None:
     day = FollowUp().at("1 21:00:05")
+    close(day)
     assert day.answer(RED, slot="1-0900").reason == "slot closed"
-    assert refused_words(day) == [((DOCTOR, NURSE), "critical")]
+    assert (open_alert(day).colour, why(day)) == ("red", {"not-taken"})
+    close(day)
     day.at("3 21:00:05")
     assert day.patient.status == "ended"
+    close(day)
     assert day.answer(RED, slot="3-0900").reason == "over"
-    assert len(refused_words(day)) == 2
-    assert len({word.id for word in day.words()}) == len(day.words())
+    assert (open_alert(day).colour, why(day)) == ("red", {"not-taken"})
 
 
-def test_what_is_told_of_a_refused_answer_says_nothing_of_it() -> None:
-    day = FollowUp().at("1 21:00:05")
-    day.answer(RED, slot="1-0900")
-    (word,) = (each for each in day.words() if "/refused/" in each.id)
-    assert word.link == f"/patients/{PATIENT}"
-    for content in ("rouge", "red ", "breath", "COVID"):
-        assert content not in f"{word.title.fr} {word.title.en} {word.text.fr} {word.text.en} {word.id}"
+def test_what_is_not_taken_raises_nothing_while_its_rule_is_muted() -> None:
+    day = FollowUp().at("1 9:00")
+    day.mute("not-taken", 1)
+    day.answer(RED, slot="1-2100")
+    assert day.patient.alert is None

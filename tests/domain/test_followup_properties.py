@@ -222,7 +222,7 @@ def test_whatever_is_grave_has_somebody_who_answers_for_it_or_did(
         elif what == "mute":
             day.mute(("flag/breath", "flag/pain", "no-answer")[some % 3], some + 1)
         elif what == "close" and alert is not None:
-            close = {"act": "close", "outcome": "acted", "seen_colour": alert.colour}
+            close = {"act": "close", "outcome": "acted", "seen": alert.news}
             assert day.event(PatientAlertActed, alert=alert.id, **close).outcome == "applied"
         ears.listen(day)
         holds(day)

@@ -204,7 +204,7 @@ def test_a_stop_with_a_red_open_waits_for_a_person(house: House) -> None:
     assert house.page(patient).json()["row"]["status"] == "stopped"
     assert len(house.mail.taken) == before  # nor is a summary sent that would lack what came of it
     closed = house.act(
-        patient, "close", alert=alert["id"], seen_colour=alert["colour"], outcome="acted", text="vue à domicile"
+        patient, "close", alert=alert["id"], seen=alert.get("news", 1), outcome="acted", text="vue à domicile"
     )
     assert closed.status_code == 200, closed.text
     house.until(lambda: len(house.mail.taken) > before, "summary")

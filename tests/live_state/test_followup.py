@@ -37,7 +37,8 @@ class Written:
     async def fold(self, *events: Event) -> None:
         """Return once these records are in the live state."""
         for event in events:
-            items = await self.sort.prepare(self.held, [Item(self.held.offset + 1, event)])
+            items = [Item(self.held.offset + 1, event)]
+            await self.sort.prepare(self.held, items)
             draft = self.sort.fold(self.held, items)
             written = self.sort.written(draft, rebuilding=False)
             at, to = (Position("e1", offset, self.sort.fold_version) for offset in (self.held.offset, draft.offset))
@@ -129,7 +130,8 @@ async def test_a_commit_that_is_made_again_changes_nothing(written: Written) -> 
     them = patients(written)
     await written.fold(here(them.enrolled(0)))
     event = here(them.answered(0, START, RED))
-    items = await written.sort.prepare(written.held, [Item(written.held.offset + 1, event)])
+    items = [Item(written.held.offset + 1, event)]
+    await written.sort.prepare(written.held, items)
     draft = written.sort.fold(written.held, items)
     one, other = (written.sort.written(draft, rebuilding=False) for _ in range(2))
     at = Position("e1", written.held.offset, 1)

@@ -140,7 +140,7 @@ class Shard:
     async def commit(self, items: Sequence[Item]) -> None:
         """Fold these, and commit."""
         assert self.build is not None
-        items = await self.sort.prepare(self.memory, items)
+        await self.sort.prepare(self.memory, items)
         draft = self.sort.fold(self.memory, items)
         if draft.offset == self.memory.offset:  # it wants something open that only folding could name
             return

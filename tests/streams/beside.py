@@ -162,9 +162,9 @@ async def working(shard: AnyShard) -> AsyncIterator[None]:
 
 async def until(done: Callable[[], bool], shard: AnyShard, consumer: Consumer, turns: int = 20_000) -> None:
     """Return once something holds, the consumer offering what there is; raise where it does not come to hold."""
-    for _ in range(turns):
+    for turn in range(turns):
         if done():
             return
         await consumer.offer_next(shard)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0 if turn < turns // 2 else 0.001)  # something may be at work in another thread
     raise AssertionError(f"never came to hold: at {shard.offset} of {shard.epoch!r}, {shard.trouble}")

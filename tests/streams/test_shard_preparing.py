@@ -16,21 +16,15 @@ from tests.streams.beside import AT_ONCE, AnyShard, Consumer, log_of, until, wor
 class Preparing(Capacity):
     """A capacity shard of which one report wants something before it is folded."""
 
-    def __init__(self, wants: str, after: int = 0, away: int = 0, unreadable: str = "") -> None:
-        self._wants, self._after, self._away, self._unreadable = wants, after, away, unreadable
+    def __init__(self, wants: str, after: int = 0, away: int = 0) -> None:
+        self._wants, self._after, self._away = wants, after, away
         self.lacked = 0
 
-    async def prepare(self, state: CapacityState, items: Sequence[Item]) -> Sequence[Item]:
-        """Return the records; some may be unreadable."""
+    async def prepare(self, state: CapacityState, items: Sequence[Item]) -> None:
+        """Return once what they want is not away."""
         if self._away:
             self._away -= 1
             raise NotPrepared("cupboard away")
-        return [
-            item._replace(event=Unreadable(self._unreadable, self._wants))
-            if self._unreadable and getattr(item.event, "id", "") == self._wants
-            else item
-            for item in items
-        ]
 
     def fold(self, state: CapacityState, items: Sequence[Item]) -> Draft:
         """Return a draft that ends before what it wants, until that was found so often."""
@@ -65,12 +59,6 @@ async def test_what_can_never_be_had_costs_one_record_and_not_the_shard() -> Non
     assert dead == ["what it is folded with can't be had"]
     assert shard.held.said["r1"].outcome == "dead"
     assert sort.lacked == MOST_UNPREPARED + 2  # once with what comes before it
-
-
-async def test_a_record_that_is_found_unreadable_is_a_dead_letter_with_that_reason() -> None:
-    shard, dead = await after(Preparing("r1", unreadable="its file can't be opened and read"))
-    assert dead == ["its file can't be opened and read"]
-    assert shard.held.said["r1"].outcome == "dead"
 
 
 async def test_what_is_away_is_waited_for() -> None:

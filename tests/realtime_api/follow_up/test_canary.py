@@ -270,10 +270,10 @@ def acts(home: FollowedHouse, patient: str) -> list[dict[str, Any]]:
     assert alert is not None
     return [
         {"act": "comment", "alert": alert.id, "text": text},
-        {"act": "take", "alert": alert.id, "seen_colour": "red", "check_at": now() + 3_600_000},
+        {"act": "take", "alert": alert.id, "seen": 1, "check_at": now() + 3_600_000},
         {"act": "hand_over", "alert": alert.id, "to": text},
         {"act": "hand_over", "alert": alert.id, "to": "nurse"},
-        {"act": "close", "alert": alert.id, "seen_colour": "red", "outcome": "acted", "text": text},
+        {"act": "close", "alert": alert.id, "seen": 1, "outcome": "acted", "text": text},
         {"act": "mute", "rule": "flag/breath", "minutes": 60, "reason": text},
         {"act": "message", "text": text},
         {"act": "memo", "text": text, "due_at": now() + 60_000},

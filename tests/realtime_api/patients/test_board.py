@@ -101,9 +101,7 @@ async def test_a_board_says_who_has_it_what_is_unread_and_what_is_due(ward: Hous
     alert = of(await board(ward, "nurse"), patient)["alert"]["id"]
     for text in ("un", "deux"):
         assert (await act(ward, "physician", patient, "message", text=text)).status_code == 200
-    assert (
-        await act(ward, "nurse", patient, "take", alert=alert, seen_colour="red", check_at=now() + 600_000)
-    ).status_code == 200
+    assert (await act(ward, "nurse", patient, "take", alert=alert, seen=1, check_at=now() + 600_000)).status_code == 200
     shown = of(await board(ward, "nurse"), patient)
     assert (shown["unread"], shown["taken_by_name"], shown["memos_due"]) == (2, "Nina Infirmière", 0)
     assert of(await board(ward, "physician"), patient)["unread"] == 0

@@ -76,8 +76,8 @@ async def test_who_broke_it_reads_comments_and_writes_and_does_nothing_else(ward
     ):
         assert (await act(ward, "regulator", patient, act_, **more)).status_code == 200
     for act_, more in (
-        ("take", {"alert": alert, "seen_colour": "red", "check_at": now() + HOUR}),
-        ("close", {"alert": alert, "seen_colour": "red", "outcome": "acted"}),
+        ("take", {"alert": alert, "seen": 1, "check_at": now() + HOUR}),
+        ("close", {"alert": alert, "seen": 1, "outcome": "acted"}),
         ("hand_over", {"alert": alert, "to": "nurse"}),
         ("mute", {"rule": "x", "minutes": 1, "reason": "x"}),
         ("join", {"subject": "colleague", "role": "physician"}),

@@ -81,7 +81,7 @@ async def test_whom_the_alert_reached_joins_for_a_night_and_takes_it(night: Hous
     joined = await ask(night, "POST", f"/patients/{patient}/on-call", "colleague")
     assert joined.status_code == 200, joined.text
     assert (await page(night, "colleague", patient)).status_code == 200
-    taken = await act(night, "colleague", patient, "take", alert=alert, seen_colour="red", check_at=now() + HOUR)
+    taken = await act(night, "colleague", patient, "take", alert=alert, seen=1, check_at=now() + HOUR)
     assert taken.status_code == 200, taken.text
     [member] = [each for each in hub_of(night, patient).patients[patient].circle if each.subject == "colleague"]
     assert member.until is not None
