@@ -27,13 +27,12 @@ READS_MS = 30 * DAY_MS
 GRACE_MS = DAY_MS
 OVER_KEPT_MS = 7 * DAY_MS  # a link says so long that it is over
 
-State = Literal["open", "expired", "revoked"]
+State = Literal["open", "expired"]
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS links (digest BLOB PRIMARY KEY, region TEXT NOT NULL, patient TEXT NOT NULL,"
-    " slot TEXT NOT NULL, closes_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0)"
+    " slot TEXT NOT NULL, closes_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, number INTEGER NOT NULL)"
     " WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS generations (patient TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS links_of ON links (patient)",
     "CREATE INDEX IF NOT EXISTS links_end ON links (expires_at)",
     "CREATE TABLE IF NOT EXISTS codes (patient TEXT NOT NULL, event TEXT NOT NULL, expires_at INTEGER NOT NULL,"
@@ -48,13 +47,15 @@ class LinksAway(Exception):
 class PatientLink(NamedTuple):
     """What a link stands for: a slot of a patient, who may answer it, stop and read until an instant (ms).
 
-    Whether the slot can still be answered is the shard's to say: a link opens for longer.
+    Whether the slot can still be answered is the shard's to say: a link opens for longer. So is whether it was revoked:
+    one whose `number` is below the patient's (`Patient.links`) was.
     """
 
     region: str
     patient: str
     slot: str
     expires_at: int
+    number: int
     state: State
 
 
@@ -73,20 +74,21 @@ class PatientLinks:
 
     # -- links
 
-    def link(self, region: str, patient: str, slot: str, closes_at: int, now: int) -> str:
+    def link(self, region: str, patient: str, slot: str, closes_at: int, now: int, number: int) -> str:
         """Return the secret of the link by which a patient answers a slot until it closes (ms); raise KeysAway.
 
-        The same slot gives the same secret until the patient's links are revoked, so that a message sent again is the
-        same message. The links of slots that close before go on for a while, as the new one may not come.
+        The same slot gives the same secret until the patient's links are revoked, which counts their `number` up, so
+        that a message sent again is the same message. The links of slots that close before go on for a while, as the
+        new one may not come.
         """
         key = self._derive(SECRET)
         with self._file.writing() as database:
-            told = (region, patient, slot, _generation(database, patient))
+            told = (region, patient, slot, number)
             secret = base64.urlsafe_b64encode(_derived(key, "link", *told)[:LINK_BYTES])
             database.execute(
-                "INSERT OR IGNORE INTO links (digest, region, patient, slot, closes_at, expires_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (hashlib.sha256(secret).digest(), region, patient, slot, closes_at, closes_at + READS_MS),
+                "INSERT OR IGNORE INTO links (digest, region, patient, slot, closes_at, expires_at, number)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (hashlib.sha256(secret).digest(), region, patient, slot, closes_at, closes_at + READS_MS, number),
             )
             database.execute(
                 "UPDATE links SET expires_at = max(closes_at, ?) WHERE patient = ? AND expires_at > max(closes_at, ?)"
@@ -103,25 +105,12 @@ class PatientLinks:
         digest = hashlib.sha256(secret.encode(errors="replace")).digest()
         with self._file.open() as database:
             found = database.execute(
-                "SELECT region, patient, slot, expires_at, revoked FROM links WHERE digest = ?", (digest,)
+                "SELECT region, patient, slot, expires_at, number FROM links WHERE digest = ?", (digest,)
             ).fetchone()
         if found is None:
             return None
-        region, patient, slot, expires_at, revoked = found
-        state: State = "revoked" if revoked else "open" if now < expires_at else "expired"
-        return PatientLink(region, patient, slot, expires_at, state)
-
-    def revoke(self, patient: str) -> int:
-        """Return how many of a patient's links opened and do so no more; those that are made from now on are others."""
-        with self._file.writing() as database:
-            database.execute(
-                "INSERT INTO generations (patient, number) VALUES (?, 1)"
-                " ON CONFLICT (patient) DO UPDATE SET number = number + 1",
-                (patient,),
-            )
-            return database.execute(
-                "UPDATE links SET revoked = 1 WHERE patient = ? AND NOT revoked", (patient,)
-            ).rowcount
+        region, patient, slot, expires_at, number = found
+        return PatientLink(region, patient, slot, expires_at, number, "open" if now < expires_at else "expired")
 
     # -- codes
 
@@ -192,11 +181,6 @@ def _code(key: bytes, patient: str, event_id: str) -> str:
     return f"{number % 10**DIGITS:0{DIGITS}}"
 
 
-def _generation(database: sqlite3.Connection, patient: str) -> int:
-    found = database.execute("SELECT number FROM generations WHERE patient = ?", (patient,)).fetchone()
-    return 0 if found is None else int(found[0])
-
-
 def _drop(database: sqlite3.Connection, patient: str) -> None:
-    for table in ("links", "codes", "generations"):
+    for table in ("links", "codes"):
         database.execute(f"DELETE FROM {table} WHERE patient = ?", (patient,))

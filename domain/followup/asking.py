@@ -11,7 +11,7 @@ from domain.followup.alert import told_as
 from domain.followup.alerting import NO_ANSWER, Alerting
 from domain.followup.chart import SlotContent
 from domain.followup.crossing import Count, Stepped
-from domain.followup.ending import notice_id
+from domain.followup.ending import asking, notice_id
 from domain.followup.holding import HOUR, Line, circle_of, members, next_hour
 from domain.followup.pathway import Colour
 from domain.followup.patient import Channel, Patient, SlotState
@@ -120,16 +120,30 @@ class Asking(Alerting):
         reason: Reason = "questionnaire" if step == "due" else "reminder"
         channels = patient.channels[:1] if step == "due" else patient.channels
         self.withdraw(self._asking(patient, due, channels))
-        self.message(
-            patient,
-            reason,
-            due.slot,
-            step,
-            channels=channels,
-            at=at,
-            give_up_at=due.closes_at,
-            number=ASKING.index(step),
-        )
+        return self._asked_by(patient, due, step, ASKING.index(step), reason, channels, at)
+
+    def ask_again(self, patient: Patient, at: int) -> Patient:
+        """Return the patient to whom the question that is open goes again, once links of before open no more.
+
+        It goes by what it went by so far. Who got it before may be nobody: until this one goes out nobody was asked.
+        """
+        due = patient.slot
+        state = None if due is None else patient.slots.get(due.slot)
+        if due is None or state is None or patient.status != "followed" or state.state not in ("open", "missed"):
+            return patient
+        if self.pathway_of(patient).answered_by == "staff" or not patient.channels:
+            return patient
+        if state.state == "open":
+            patient = keep_slot(patient, due.slot, replace(state, reached=False, asked_by=()))
+        step = min(patient.asked, len(ASKING)) - 1
+        channels = patient.channels[:1] if step == 0 else patient.channels
+        return self._asked_by(patient, due, asking(patient)[-1], step, "questionnaire", channels, at)
+
+    def _asked_by(
+        self, patient: Patient, due: Due, step: str, number: int, reason: Reason, channels: tuple[Channel, ...], at: int
+    ) -> Patient:
+        give_up_at = due.closes_at
+        self.message(patient, reason, due.slot, step, channels=channels, at=at, give_up_at=give_up_at, number=number)
         state = patient.slots.get(due.slot)
         if state is None or state.reached:
             return patient
@@ -170,7 +184,7 @@ class Asking(Alerting):
 
     def _asking(self, patient: Patient, due: Due, channels: Iterable[Channel]) -> list[str]:
         """Return the messages that ask for a slot and are still to be sent by these channels."""
-        ids = (notice_id(patient.id, due.slot, step, channel) for channel in channels for step in ASKING)
+        ids = (notice_id(patient.id, due.slot, step, channel) for channel in channels for step in asking(patient))
         return [id_ for id_ in ids if id_ in self.outbox]
 
     def _run_out(self, notices: Iterable[str], at: int) -> None:

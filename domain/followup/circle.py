@@ -12,6 +12,7 @@ from domain.events import (
     FileChanged,
     FollowUpMoved,
     GlassBroken,
+    LinksRevoked,
     MemoDone,
     MemoWritten,
     MessagesRead,
@@ -23,7 +24,7 @@ from domain.followup.alerting import HOUR_MS, SLACK_MS, refused
 from domain.followup.answering import Answering
 from domain.followup.chart import Consent, File
 from domain.followup.holding import Line, circle_of, is_member, whose
-from domain.followup.patient import Member, Patient, Status
+from domain.followup.patient import Channel, Member, Patient, Status
 from domain.followup.schedule import DAY_MS
 from domain.places import Words
 
@@ -127,7 +128,10 @@ class Circle(Answering):
     # -- the follow-up as a whole
 
     def change_file(self, patient: Patient, event: FileChanged, file: File) -> Said:
-        """Let a patient's file be another from now on; what was answered keeps its meaning. No channels: the same."""
+        """Let a patient's file be another from now on; what was answered keeps its meaning. No channels: the same.
+
+        Links that went where the patient is no longer written to open nothing any more from that same moment on.
+        """
         chart = self.chart(patient.id)
         if chart is None:
             return refused("erased")
@@ -135,8 +139,21 @@ class Circle(Answering):
         self.put_chart(patient.id, replace(chart, file=file))
         line = Line(id=event.id, at=self.clock, what="file_changed", by=by, text=event.reason)
         self.tell_story(patient.id, line)
-        self.put(replace(patient, channels=event.channels or patient.channels))
+        now = replace(patient, channels=event.channels or patient.channels)
+        is_moved = reached_at(chart.file, patient.channels) - reached_at(file, now.channels)
+        self.put(self._with_other_links(now) if is_moved else now)
         return APPLIED
+
+    def revoke_links(self, patient: Patient, event: LinksRevoked) -> Said:
+        """Let no link that a patient was sent open any more; the question that is open goes again, with another."""
+        self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="links_revoked", by=whose(event)))
+        self.put(self._with_other_links(patient))
+        return APPLIED
+
+    def _with_other_links(self, patient: Patient) -> Patient:
+        """Return the patient whose links are others from now on: which they are follows from their number."""
+        self.hush(patient)
+        return self.ask_again(replace(patient, links=patient.links + 1), self.clock)
 
     def move(self, patient: Patient, event: FollowUpMoved) -> Said:
         """Pause a follow-up, let it go on, stop or end it."""
@@ -265,6 +282,18 @@ class Circle(Answering):
         )
         self.put(replace(patient, codes=codes | {event.id: self.clock}))
         return APPLIED
+
+
+def reached_at(file: File, channels: Sequence[Channel]) -> set[tuple[Channel, str]]:
+    """Return where a patient is written to: without an address of their own, at the first of those near them.
+
+    A number that is only written otherwise is the same one.
+    """
+    contacts = (file.contact, *(each.contact for each in file.caregivers))
+    phone = next((each.phone for each in contacts if each.phone), "")
+    email = next((each.email for each in contacts if each.email), "")
+    by: dict[Channel, str] = {"sms": "".join(phone.split()), "smtp": email.strip().casefold()}
+    return {(channel, by[channel]) for channel in channels if by[channel]}
 
 
 def _staying(circle: Sequence[Member]) -> int:

@@ -38,6 +38,11 @@ UNCONFIRMED_WORDS = Words(
 )
 
 
+def asking(patient: Patient) -> tuple[str, ...]:
+    """Return the steps of the messages that may ask a patient for a slot."""
+    return ("due", "remind", "remind_again", f"again-{patient.links}")
+
+
 def notice_id(patient: str, slot: str, step: str, channel: str) -> str:
     """Return the id of a message to a patient: no other ever has it."""
     return f"{patient}/{slot}/{step}/{channel}"
@@ -198,7 +203,7 @@ class Ending(Holding):
         if patient.slot is not None:
             self.withdraw(
                 notice_id(patient.id, patient.slot.slot, step, channel)
-                for step in ("due", "remind", "remind_again")
+                for step in asking(patient)
                 for channel in ("sms", "smtp")
             )
         return patient

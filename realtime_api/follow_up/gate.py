@@ -61,7 +61,10 @@ class Gate:
             self._waiting -= 1
 
     async def open(self, request: Request, secret: str) -> PatientLink:
-        """Return what a link stands for; raise one and the same Problem for one unknown, expired or revoked."""
+        """Return what a link stands for; raise one and the same Problem for one unknown or expired.
+
+        That it was revoked is the shard's to say, and is answered by the same one (`LinkDoors.place`).
+        """
         now = self._now()
         link = await self.with_links(lambda links: links.open(secret, now))
         if link is None or link.state != "open":

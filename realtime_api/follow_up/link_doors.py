@@ -245,13 +245,13 @@ class LinkDoors:
         return read(await read_body(request, reading.MOST_BYTES), kind, self.now())
 
     def place(self, request: Request, link: PatientLink) -> Followed:
-        """Return whose link it is; one who is erased has none that opens anything."""
+        """Return whose link it is; one who is erased has none that opens anything, nor has one that was revoked."""
         hub = self.rooms.hub_of(link.region, link.patient)
         why = "not-ready" if hub is None else hub.why_not()
         if why is not None or hub is None:
             raise Problem(why or "not-ready")
         patient = hub.patients.get(link.patient)
-        if patient is None:
+        if patient is None or link.number < patient.links:
             raise self.gate.refusal(request)
         return Followed(hub, patient, hub.pathways[patient.pathway])
 

@@ -15,11 +15,20 @@ from starlette.responses import Response
 
 from domain.alerts.routing import Zone
 from domain.capacity.fold import Said
-from domain.events import Deed, Event, FileChanged, GlassBroken, OnCallJoined, PatientEnrolled, Source
-from domain.followup.chart import Chart, File
+from domain.events import (
+    Deed,
+    Event,
+    FileChanged,
+    GlassBroken,
+    LinksRevoked,
+    OnCallJoined,
+    PatientEnrolled,
+    Source,
+)
+from domain.followup.chart import Chart
 from domain.followup.ending import CONFIRM
 from domain.followup.pathway import Pathway
-from domain.followup.patient import Channel, Member, MemberRole, Patient
+from domain.followup.patient import Member, MemberRole, Patient
 from live_state import followup
 from live_state.state import State
 from people import trail
@@ -408,7 +417,9 @@ class PatientDoors:
         base = self.public_url or str(request.base_url)
         try:
             now = self.now()
-            secret = await asyncio.to_thread(lambda: self.links().link(hub.code, name, slot.slot, slot.closes_at, now))
+            secret = await asyncio.to_thread(
+                lambda: self.links().link(hub.code, name, slot.slot, slot.closes_at, now, patient.links)
+            )
         except (LinksAway, KeysAway):
             return None  # the file is there all the same, and links are sent again
         return address(base, secret)
@@ -577,27 +588,29 @@ class PatientDoors:
             reason=reason,
             channels=channels,
         )
-        is_moved = bool(_reached(chart.file, patient.channels) - _reached(held, channels))
-        if is_moved:  # before, so that nothing changes where it can't be done
-            await self._revoke(patient.id)
         said = await self._run(place, own.hub, event, told)
         await self.opening.identify(patient.key, traits_of(held))
-        if is_moved:  # and once nobody writes to the old address any more, of what it was sent meanwhile
-            await self._revoke(patient.id)
         return _acted(event, said)
 
     async def revoke_links(self, request: Request) -> Response:
-        """Let no link that a patient was sent open any more, as where a telephone is lost; the next ones are others."""
+        """Let no link that a patient was sent open any more, as where a telephone is lost; what is open is asked again.
+
+        The shard counts it, so that no link of before opens as soon as it is done, and none ends where it is not.
+        """
         place = await self._place(request, f"POST {PATIENTS}/{{id}}/revoke-links")
-        own = self._own(place, request.path_params["id"])
+        own, now, subject = self._own(place, request.path_params["id"]), self.now(), place.who.subject
         if own.member.broke_glass:
             raise Problem("glass-broken")
-        revoked = await self._revoke(own.patient.id)
-        log.info("links revoked", patient=own.patient.id)
-        return json_answer(shapes.LinksRevoked(revoked), headers=NEVER)
-
-    async def _revoke(self, id_: str) -> int:
-        return await asyncio.to_thread(lambda: self.links().revoke(id_))
+        key = request.headers.get("idempotency-key")
+        event = LinksRevoked(
+            id=await self.opening.deed_id(subject, key, now, "revoke-links", own.patient.id),
+            received_at=now,
+            region=place.code,
+            source=Source(id=subject, door=acts.DOOR),
+            not_after=now + acts.HOLDS_MS,
+            patient=own.patient.id,
+        )
+        return _acted(event, await self._run(place, own.hub, event, None))
 
     async def break_glass(self, request: Request) -> Response:
         """Open one file for an hour, with a reason: circle and DPO are told at once."""
@@ -717,18 +730,6 @@ class PatientDoors:
         return {subject: person.name for subject, person in known.items()}
 
 
-def _reached(file: File, channels: tuple[Channel, ...]) -> set[tuple[Channel, str]]:
-    """Return where a patient is written to: without an address of their own, at the first of those near them.
-
-    A number that is only written otherwise is the same one.
-    """
-    contacts = (file.contact, *(each.contact for each in file.caregivers))
-    phone = next((each.phone for each in contacts if each.phone), "")
-    email = next((each.email for each in contacts if each.email), "")
-    by: dict[Channel, str] = {"sms": "".join(phone.split()), "smtp": email.strip().casefold()}
-    return {(channel, by[channel]) for channel in channels if by[channel]}
-
-
 def is_for_tracing(pathway: Pathway) -> bool:
     """Return whether a pathway is the tracing team's too: it begins with their call, or they are told."""
     return pathway.first_call is not None or any("tracing_team" in roles for roles in pathway.told.values())
@@ -825,8 +826,8 @@ _TABLE: tuple[Entry, ...] = (
         f"{PATIENTS}/{{id}}/revoke-links",
         "revoke_links",
         None,
-        READ | {200: shapes.LinksRevoked},
-        (CODE, ID),
+        WRITTEN | {200: shapes.Acted, 202: shapes.Acted},
+        (CODE, ID, KEY),
     ),
     Entry(
         "POST",

@@ -163,9 +163,3 @@ class GlassShown(msgspec.Struct, frozen=True):
     outcome: Literal["applied", "pending"]
     until: int
     links: Links
-
-
-class LinksRevoked(msgspec.Struct, frozen=True):
-    """How many of a patient's links opened, and do so no more."""
-
-    revoked: int

@@ -117,7 +117,7 @@ class ToPatients:
 
     def _compose(self, notice: Notice) -> Letter:
         id_, region = notice.person.removeprefix(PATIENT), region_of(self._view.shard)
-        file = self._file(id_)
+        patient, file = self._file(id_)
         to = addresses(file, notice.channel)
         if not to:
             raise Refused(NO_ADDRESS)
@@ -133,12 +133,12 @@ class ToPatients:
             language="en" if file.language == "en" else "fr",
             ttl_s=max(0, notice.give_up_at - self._now()) // 1000,
             base=self._base,
-            answer="" if is_code else links.link(region, id_, slot, notice.give_up_at, self._now()),
+            answer="" if is_code else links.link(region, id_, slot, notice.give_up_at, self._now(), patient.links),
             code=links.code(id_, step) if is_code else "",
             to=to,
         )
 
-    def _file(self, id_: str) -> File:
+    def _file(self, id_: str) -> tuple[Patient, File]:
         patient, sealed = self._view.patients.get(id_), self._view.charts.get(id_)
         if patient is None or sealed is None:
             raise Refused("unknown patient")
@@ -149,7 +149,7 @@ class ToPatients:
         if isinstance(key, Erased):
             raise Refused("erased")
         try:
-            return _chart(open_(key, sealed, About(id_, "chart"))).file
+            return patient, _chart(open_(key, sealed, About(id_, "chart"))).file
         except (NotOpened, msgspec.MsgspecError):
             raise Refused("chart can't be opened") from None  # its words would quote content
 

@@ -79,6 +79,7 @@ HAPPENED = {
     "ended": "fin",
     "refused": "refus du suivi",
     "called": "appel",
+    "links_revoked": "liens du patient annulés",
     "not_reached": "message au patient non remis",
     "fired": "alerte ouverte",
     "worsened": "alerte aggravée",

@@ -191,7 +191,7 @@ class House:
             file=one.sealed("file", "", one.file()),
             channels=("sms",),
         )
-        self.links.link(REGION, name, self.slot, now() + DAY_MS, now())
+        self.links.link(REGION, name, self.slot, now() + DAY_MS, now(), 0)
         self.trail.write(Entry(now(), "martin", "physician@ici", Act.READ, name, "patient"))
         answers = one.sealed("answers", self.slot, WELL | {"comment": f"{canary} tousse encore"})
         await self.tell(one, AnswersGiven, f"patient:{name}", slot=self.slot, answers=answers)

@@ -237,7 +237,7 @@ class FollowedHouse(House):
         due = self.patient(patient).slot
         named_ = (due.slot if due is not None else "") if slot is None else slot
         closes_at = now() + 3_600_000 if expires_at is None else expires_at - READS_MS
-        return self.links.link("ici", patient, named_, closes_at, now())
+        return self.links.link("ici", patient, named_, closes_at, now(), self.patient(patient).links)
 
     def slot(self, patient: str) -> str:
         """Return the name of the slot that is asked."""

@@ -61,7 +61,7 @@ class Home:
     def patient(self, erase_at: int | None) -> Patient:
         """Return a patient with a key, and a link that opens."""
         name = pseudonym()
-        self.links.link("occitanie", name, "1-0900", self.now + DAY_MS, self.now)
+        self.links.link("occitanie", name, "1-0900", self.now + DAY_MS, self.now, 0)
         return replace(PATIENT, id=name, key=self.keys.create(name), erase_at=erase_at)
 
     def eraser(self, view: Followed) -> Eraser:
@@ -176,7 +176,7 @@ async def test_a_shard_that_is_not_folded_to_its_end_erases_nobody(home: Home) -
 
 async def test_links_go_with_the_key(home: Home) -> None:
     due, other = home.patient(OVER), home.patient(None)
-    links = [home.links.link("occitanie", each.id, "1-0900", home.now + DAY_MS, home.now) for each in (due, other)]
+    links = [home.links.link("occitanie", each.id, "1-0900", home.now + DAY_MS, home.now, 0) for each in (due, other)]
     await home.eraser(Followed([due, other], OVER)).erase()
     assert [home.links.open(link, home.now) is None for link in links] == [True, False]
 

@@ -17,7 +17,7 @@ from people.trail import Act
 from realtime_api.alerts.bucket import Bucket, Buckets
 from realtime_api.app import now
 from realtime_api.follow_up import gate as gates
-from tests.realtime_api.followed import RED, WELL, FollowedHouse, person
+from tests.realtime_api.followed import DOCTOR, RED, WELL, FollowedHouse, person
 
 SECRET = "Kanarienvogel"
 
@@ -85,9 +85,10 @@ async def links_of_nothing(home: FollowedHouse) -> dict[str, str]:
         "longer": "é" * 150,
         "expired": home.link(patient, expires_at=now() - 1),
         "revoked": home.link(revoked),
-        "nobody's": home.links.link("ici", "a" * 26, "1-0900", now() + 60_000, now()),
+        "nobody's": home.links.link("ici", "a" * 26, "1-0900", now() + 60_000, now(), 0),
     }
-    home.links.revoke(revoked)
+    told = await home.post(f"/regions/ici/patients/{revoked}/revoke-links", {}, DOCTOR)
+    assert told.status_code == 200
     return found
 
 

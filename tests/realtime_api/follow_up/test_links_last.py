@@ -14,7 +14,13 @@ HOUR = 3_600_000
 
 def link_of(home: FollowedHouse, patient: str, slot: str, closes_at: int) -> str:
     """Return the link that a patient was sent for a slot."""
-    return home.links.link("ici", patient, slot, closes_at, closes_at - HOUR)
+    return home.links.link("ici", patient, slot, closes_at, closes_at - HOUR, 0)
+
+
+def asked(home: FollowedHouse, patient: str) -> list[str]:
+    """Return the messages that are to be sent to a patient."""
+    held = home.shard_of(patient).memory.outbox
+    return [id_.removeprefix(f"{patient}/") for id_ in held if id_.startswith(patient)]
 
 
 async def act(home: FollowedHouse, patient: str, **told: Any) -> None:
@@ -50,8 +56,11 @@ async def test_where_a_telephone_is_lost_its_links_open_nothing_and_the_next_one
 ) -> None:
     patient, other = await home.enrol(), await home.enrol()
     lost, theirs = home.link(patient), home.link(other)
-    told = await home.post(f"/regions/ici/patients/{patient}/revoke-links", {}, who)
-    assert (told.status_code, told.json()) == (200, {"revoked": 1})
+    for _ in range(2):  # sent again it is done once
+        told = await home.post(f"/regions/ici/patients/{patient}/revoke-links", {}, who, idempotency_key="lost")
+        assert (told.status_code, told.json()["outcome"]) == (200, "applied")
+    assert home.patient(patient).links == 1
+    assert asked(home, patient) == [f"{home.slot(patient)}/again-1/sms"]
     assert kind_of(await opened(home, lost)) == (404, "no-such-link")
     assert home.link(patient) != lost
     for link in (home.link(patient), theirs):
@@ -84,3 +93,23 @@ async def test_another_address_ends_the_links_that_the_old_one_was_sent_and_anot
     await change(contact={"phone": "+33600000002", "email": ""})
     assert kind_of(await opened(home, before)) == (404, "no-such-link")
     assert (await opened(home, home.link(patient))).status_code == 200
+
+
+async def test_a_change_of_number_that_is_refused_ends_no_link(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    path, link = f"/api/v1/regions/ici/patients/{patient}/file", home.link(patient)
+    changed = file_of() | {"contact": {"phone": "+33600000009", "email": ""}}
+    body = {"file": changed, "reason": "x", "channels": ["sms"]}
+    headers = home.bearer(DOCTOR) | {"Idempotency-Key": "one"}
+    told = await home.http.put(path, json=body | {"channels": ["smtp"]}, headers=headers)
+    assert told.status_code == 422
+    assert (await opened(home, link)).status_code == 200
+    told = await home.http.put(path, json=body, headers=headers)
+    assert told.status_code == 200
+    assert kind_of(await opened(home, link)) == (404, "no-such-link")
+    assert asked(home, patient) == [f"{home.slot(patient)}/again-1/sms"]
+    fresh = home.link(patient)
+    for other in (body, body | {"file": changed | {"used_name": "AUTRE"}}):  # sent again; something else by its name
+        await home.http.put(path, json=other, headers=headers)
+        assert home.patient(patient).links == 1
+        assert (await opened(home, fresh)).status_code == 200

@@ -99,7 +99,7 @@ def test_a_patient_is_written_to_where_their_sealed_file_says_with_a_link_of_the
     letter = letters(view, tmp_path).compose(notice(view))
     assert (letter.to, letter.language) == ((PHONE,), "en")
     opened = Stores(tmp_path).links().open(letter.answer, NOW)
-    assert opened == ("ici", view.id, "1-0900", NOW + 3_600_000 + READS_MS, "open")
+    assert opened == ("ici", view.id, "1-0900", NOW + 3_600_000 + READS_MS, 0, "open")
     assert texts.sms(letter) == f"A questionnaire is waiting for you. {BASE}/a#{letter.answer}"
     assert texts.sms_parts(texts.sms(letter)) == 1
 
@@ -116,6 +116,17 @@ def test_a_reminder_has_the_same_link_and_so_has_a_letter_that_is_sent_again(key
         )
     ]
     assert len(set(told)) == 1
+
+
+def test_once_a_patients_links_were_revoked_letters_have_another(keys: Keys, tmp_path: Path) -> None:
+    view = View(keys, file())
+    before = letters(view, tmp_path).compose(notice(view)).answer
+    view.patients[view.id] = replace(view.patients[view.id], links=1)
+    after = letters(view, tmp_path).compose(notice(view, step="1-0900/again-1")).answer
+    assert after not in ("", before)
+    opened = Stores(tmp_path).links().open(after, NOW)
+    assert opened is not None
+    assert (opened.slot, opened.number) == ("1-0900", 1)
 
 
 def test_a_code_is_sent_without_a_link_and_opens(keys: Keys, tmp_path: Path) -> None:

@@ -364,6 +364,7 @@ export const en: PatientWords = {
   what: {
     enrolled: "enrolment",
     file_changed: "file changed",
+    links_revoked: "the patient’s links revoked",
     joined: "joins the circle",
     left: "leaves the circle",
     paused: "paused",

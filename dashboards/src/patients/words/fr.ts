@@ -379,6 +379,7 @@ export const fr = {
   what: {
     enrolled: "inclusion",
     file_changed: "dossier modifié",
+    links_revoked: "liens du patient annulés",
     joined: "entre dans le cercle",
     left: "quitte le cercle",
     paused: "mis en pause",
