@@ -130,6 +130,13 @@ TABLE: tuple[Metric, ...] = (
         "Time from when an alert was raised until somebody took it in.",
         TAKEN_S,
     ),
+    Metric(
+        "worker",
+        "vigilits_words_left_off",
+        "gauge",
+        ("shard",),
+        "Words of the last day that the app had no room for: whoever has the app alone was not told. Should be 0.",
+    ),
     Metric("worker", "vigilits_notices_sent_total", "counter", ("channel",), "Messages that a provider took."),
     Metric("worker", "vigilits_notices_failed_total", "counter", ("channel", "reason"), "Messages that were given up."),
     Metric(

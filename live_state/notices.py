@@ -51,6 +51,7 @@ KINDS: dict[str, Any] = {
     "counting": Counting,
     "counts": Counts,
     "words": Word,
+    "left_off": int,
 }
 NAMES = ("meta", "settings", *KINDS, "ids:*")
 

@@ -51,6 +51,7 @@ class Measures:
         self.notice_seconds = histogram("vigilits_notice_seconds")
         self.alerts = counter("vigilits_alerts_total")
         self.taken_seconds = histogram("vigilits_alert_taken_seconds")
+        self.words_left_off = gauge("vigilits_words_left_off")
         self.erasures_due = gauge("vigilits_erasures_due")
         self.erased = counter("vigilits_patients_erased_total")
         self.summaries_waiting = gauge("vigilits_summaries_waiting")
@@ -86,6 +87,7 @@ class Measures:
             self.shard_ready,
             self.steps_waiting,
             self.steps_age,
+            self.words_left_off,
             self.erasures_due,
             self.summaries_waiting,
             self.patients,

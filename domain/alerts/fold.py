@@ -175,9 +175,7 @@ class Draft(Grouping):
         for id_, override in list(self.overrides.items()):
             if override.until <= self.clock:
                 self.overrides.drop(id_)
-        for id_, word in list(self.words.items()):
-            if word.at <= self.clock - DAY_MS:
-                self.words.drop(id_)
+        self.forget_words(self.clock - DAY_MS)
         for person, load in list(self.loads.items()):
             if load[-1] <= self.clock - LOAD_MS:
                 self.loads.drop(person)

@@ -82,6 +82,7 @@ STORED = (
     "counting",
     "counts",
     "words",
+    "left_off",
 )
 
 read_routing = msgspec.json.Decoder(Routing).decode
@@ -151,6 +152,7 @@ class NoticesState:
     counting: dict[str, Counting] = field(default_factory=dict)  # by hour (ms)
     counts: dict[str, Counts] = field(default_factory=dict)  # by hour (ms), those that are published
     words: dict[str, Word] = field(default_factory=dict)  # of the last day, as the app shows them
+    left_off: dict[str, int] = field(default_factory=dict)  # by hour, how often it had no room for one
     said: dict[str, Said] = field(default_factory=dict)
     said_in: dict[int, list[str]] = field(default_factory=dict)
     in_force: InForce = field(default_factory=InForce)
@@ -341,6 +343,7 @@ class Holding(Known[Said]):
         self.counting: Overlay[str, Counting] = Overlay(base.counting)
         self.counts: Overlay[str, Counts] = Overlay(base.counts)
         self.words: Overlay[str, Word] = Overlay(base.words)
+        self.left_off: Overlay[str, int] = Overlay(base.left_off)
         self.marked = len(base.again)
         self.size = 0  # about what of alerts, groups and messages is changed, in bytes, in the writes and the feed
         self.most = 0  # size at which the present record has led to enough: the rest is the next one's

@@ -1,5 +1,6 @@
 """From a group whose time has come to messages: chains run, people told or not told with the reason, receipts."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.alerts.composing import compose, gravest_first
 from domain.alerts.escalation import Stand, leads_on, pause_ms, walk
-from domain.alerts.holding import GIVE_UP, Holding, is_over, standing
+from domain.alerts.holding import BYTES_OF_A_NAME, GIVE_UP, Holding, is_over, standing
 from domain.alerts.lifecycle import Alert
 from domain.alerts.matching import PLAN_BRANCH, PLANNED, Branch, end_of, within
 from domain.alerts.notice import NEVER_SET_UP, Entry, Group, HeldAlert, Notice, NotTold, Reason, Told
@@ -16,6 +17,7 @@ from domain.alerts.oncall import Duty, on_duty
 from domain.alerts.routing import Chain, ChainStep
 from domain.alerts.rule import Severity
 from domain.alerts.worth import told_again, worth_key
+from domain.capacity.fold import HOUR_MS
 from domain.followup.crossing import Word
 from domain.places import Words
 
@@ -25,7 +27,9 @@ MSSANTE = "mssante"  # of what is critical of a patient a trace: nobody looks at
 DEFAULT_CHANNELS = (APP,)
 GIVE_UP_MS = 30 * 60_000
 WORD_GIVE_UP_MS = 24 * 3_600_000
-MOST_WORDS = 5_000  # that the app shows
+MOST_WORDS = 5_000  # that the app shows, of those that are not critical
+MOST_CRITICAL_WORDS = 5_000  # and of those that are: room that nothing else takes from them
+MOST_IN_WORD = 1_000  # people of one word: a circle has 500 at most, a sitting those of a facility's circles
 NO_WORDS = Words(fr="", en="")
 MOST_TOLD = 50  # messages that a group remembers
 MOST_NAMED = 200  # alerts in a notice, people in an alert
@@ -58,6 +62,7 @@ class Telling(Holding):
     """A draft that tells people of groups of alerts."""
 
     _by_group: dict[str, dict[str, None]] | None = None  # the messages on their way, once somebody asked
+    _shown: Counter[bool] | None = None  # how many words the app shows, by whether they are critical; likewise
 
     def turn(self, id_: str) -> None:
         """Do with a group what is due by now."""
@@ -498,41 +503,80 @@ class Telling(Holding):
     # -- words
 
     def tell_word(self, word: Word) -> None:
-        """Tell people something once; who has quiet hours is told after them.
+        """Tell people something once, as many shards and patients as say it; who has quiet hours is told after them.
 
         The app shows it for a day, unless it is but for information: that stands where it is of.
         """
+        shown = self.words.get(word.id)
+        known = frozenset(shown.to) if shown else frozenset()
+        to = [person for person in dict.fromkeys(word.to) if person not in known][:MOST_IN_WORD]
+        if word.severity != "info" and to:
+            self._show(word, shown, to)
+        for person in to:
+            self._send_word(word, person)
+
+    def _show(self, word: Word, shown: Word | None, to: Sequence[str]) -> None:
+        """Let the app show people a word, where there is room; that there was none is counted."""
+        if shown is None:
+            critical = word.severity == "critical"
+            if self._words_shown()[critical] >= (MOST_CRITICAL_WORDS if critical else MOST_WORDS):
+                self._leave_off()
+                return
+            self._words_shown()[critical] += 1
+        everybody = (*(shown.to if shown else ()), *to)
+        if len(everybody) > MOST_IN_WORD:
+            self._leave_off()
+        self.words.put(word.id, replace(shown or word, to=everybody[:MOST_IN_WORD]))
+        self.size += BYTES_OF_A_MESSAGE + BYTES_OF_A_NAME * min(len(everybody), MOST_IN_WORD)
+
+    def _words_shown(self) -> Counter[bool]:
+        """Return how many words the app shows, by whether they are critical."""
+        if self._shown is None:
+            self._shown = Counter(word.severity == "critical" for _, word in self.words.items())
+        return self._shown
+
+    def _leave_off(self) -> None:
+        """Count that the app has no room for a word, or for some of whom it is told."""
+        hour = str(self.clock // HOUR_MS)
+        self.left_off.put(hour, (self.left_off.get(hour) or 0) + 1)
+
+    def forget_words(self, before: int) -> None:
+        """Show words no longer that are as old, nor count what there was no room for then."""
+        for id_, word in list(self.words.items()):
+            if word.at <= before:
+                self.words.drop(id_)
+        for hour in [hour for hour, _ in self.left_off.items() if int(hour) * HOUR_MS <= before]:
+            self.left_off.drop(hour)
+        self._shown = None
+
+    def _send_word(self, word: Word, person: str) -> None:
         group = f"word/{word.id}"
-        if word.severity != "info" and sum(1 for _ in self.words.items()) < MOST_WORDS:
-            self.words.put(word.id, word)
-            self.size += BYTES_OF_A_MESSAGE
-        for person in word.to[:MOST_NAMED]:
-            until = self.quiet_until(person, word.severity)
-            due_at = self.clock if until is None else until
-            for channel in dict.fromkeys(self.channels_of(person, word.severity)):
-                if channel == APP:
-                    continue
-                notice = Notice(
-                    id=f"{group}/{person}/{channel}",
-                    group=group,
-                    alerts=(),
-                    person=person,
-                    channel=channel,
-                    severity=word.severity,
-                    reason="word",
-                    title=word.title,
-                    text=word.text,
-                    todo=NO_WORDS,
-                    link=word.link,
-                    made_at=self.clock,
-                    due_at=due_at,
-                    give_up_at=due_at + WORD_GIVE_UP_MS,
-                    step=0,
-                )
-                self.outbox.put(notice.id, notice)
-                self.time((GIVE_UP, notice.id), notice.give_up_at)
-                self.size += BYTES_OF_A_MESSAGE + 2 * (len(word.title.fr) + len(word.text.fr))
-            self.loads.put(person, told_again(self.loads.get(person) or (), self.clock))
+        until = self.quiet_until(person, word.severity)
+        due_at = self.clock if until is None else until
+        for channel in dict.fromkeys(self.channels_of(person, word.severity)):
+            if channel == APP:
+                continue
+            notice = Notice(
+                id=f"{group}/{person}/{channel}",
+                group=group,
+                alerts=(),
+                person=person,
+                channel=channel,
+                severity=word.severity,
+                reason="word",
+                title=word.title,
+                text=word.text,
+                todo=NO_WORDS,
+                link=word.link,
+                made_at=self.clock,
+                due_at=due_at,
+                give_up_at=due_at + WORD_GIVE_UP_MS,
+                step=0,
+            )
+            self.outbox.put(notice.id, notice)
+            self.time((GIVE_UP, notice.id), notice.give_up_at)
+            self.size += BYTES_OF_A_MESSAGE + 2 * (len(word.title.fr) + len(word.text.fr))
+        self.loads.put(person, told_again(self.loads.get(person) or (), self.clock))
 
     # -- what a group is told of
 

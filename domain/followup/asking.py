@@ -10,7 +10,7 @@ from domain.capacity.fold import HOUR_MS
 from domain.followup.alert import told_as
 from domain.followup.alerting import NO_ANSWER, Alerting
 from domain.followup.chart import SlotContent
-from domain.followup.crossing import Count, Stepped
+from domain.followup.crossing import Count, Stepped, Word
 from domain.followup.ending import asking, notice_id
 from domain.followup.holding import HOUR, Line, circle_of, members, next_hour
 from domain.followup.pathway import Colour
@@ -28,6 +28,7 @@ NOT_REACHED = "not-reached"  # the value of a finding that nobody answered, wher
 EVERY_CHANNEL: tuple[Channel, ...] = ("sms", "smtp")
 
 SITTING_WORDS = Words(fr="Des réponses de résidents sont attendues", en="Residents’ answers are awaited")
+SITTING_TEXT = Words(fr="Ouvrir la séance de l’établissement.", en="Open the facility’s sitting.")
 MEMO_WORDS = Words(fr="Un mémo est à échéance", en="A memo is due")
 
 
@@ -99,11 +100,22 @@ class Asking(Alerting):
             return self._ask(patient, due, at)
         if self.pathway_of(patient).answered_by == "staff":
             if step == "remind":
-                to = members(patient, ("ehpad", "nurse")) or circle_of(patient)
-                self.word(patient, f"{due.slot}/remind", at, to, SITTING_WORDS, "warning")
+                self._remind_staff(patient, due, at)
         else:
             return self._send(patient, due, step, at)
         return patient
+
+    def _remind_staff(self, patient: Patient, due: Due, at: int) -> None:
+        """Tell staff that residents' answers are awaited: once for all of a facility's who are reminded of then.
+
+        Each resident says it, on whichever shard they are, under the one name: the notices shard tells everybody once.
+        """
+        to = members(patient, ("ehpad", "nurse")) or circle_of(patient)
+        if not patient.facility:
+            self.word(patient, f"{due.slot}/remind", at, to, SITTING_WORDS, "warning")
+            return
+        id_, link = f"sitting/{patient.facility}/{at}", f"/sitting/{patient.facility}"
+        self.cross(Word(at, id_, tuple(to), "warning", SITTING_WORDS, SITTING_TEXT, link))
 
     def _ask(self, patient: Patient, due: Due, at: int) -> Patient:
         patient = keep_slot(patient, due.slot, SlotState("open", due.due_at))

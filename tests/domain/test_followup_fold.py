@@ -41,6 +41,7 @@ from tests.follow_up_days import (
 )
 
 OCCITANIE = Path(__file__).resolve().parents[2] / "config" / "regions" / "occitanie"
+EHPAD = "310000001"
 
 
 def asked(day: FollowUp) -> list[str]:
@@ -296,6 +297,23 @@ def test_staff_are_told_of_a_sitting_and_no_resident_is_written_to() -> None:
     assert day.notices == {}
     assert [(word.to, word.at) for word in day.words()] == [((NURSE, HOME), instant("1 10:00"))]
     assert day.answer(WELL, source="aide", answered_by="staff").outcome == "applied"
+
+
+def test_what_a_sitting_waits_for_has_one_name_for_all_residents_of_a_facility() -> None:
+    """Residents are on four shards, and a nurse has fifty of them: she is told once, by the notices shard."""
+    day = FollowUp(pathway(answered_by="staff"), enrol=False)
+    others = (Member("night-nurse", "nurse"), *CIRCLE)
+    for number, facility in enumerate((EHPAD, EHPAD, "310000002", "")):
+        circle = others if number == 1 else CIRCLE
+        assert day.enrol(f"resident-{number}", circle=circle, facility=facility, pathway="small/1").outcome == "applied"
+    day.at("1 11:00")
+    ten = instant("1 10:00")
+    assert [(word.id, word.to, word.link) for word in day.words()] == [
+        (f"sitting/{EHPAD}/{ten}", (NURSE,), f"/sitting/{EHPAD}"),
+        (f"sitting/{EHPAD}/{ten}", ("night-nurse", NURSE), f"/sitting/{EHPAD}"),
+        (f"sitting/310000002/{ten}", (NURSE,), "/sitting/310000002"),
+        ("resident-3/1-0900/remind", (NURSE,), "/patients/resident-3"),
+    ]
 
 
 # -- paused, resumed

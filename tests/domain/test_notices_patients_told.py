@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from domain.alerts.lifecycle import Alert
 from domain.alerts.notice import HeldAlert
 from domain.alerts.routing import Person, Window
@@ -43,7 +45,7 @@ class Region(Timeline):
         case = Case(at=self.now, facility=facility, rule=Cluster(cases=3, days=4), tell=tell)
         return self.tell(CaseFound, shard=shard, case=case)
 
-    def word(self, id_: str, *to: str, **more: Any) -> Said:
+    def word(self, id_: str, *to: str, shard: int = 0, **more: Any) -> Said:
         """Return what became of a word to some people."""
         basics: dict[str, Any] = {
             "at": self.now,
@@ -54,7 +56,7 @@ class Region(Timeline):
             "text": Words("Un suivi est arrêté", "A follow-up has stopped"),
             "link": "/patients/p1",
         }
-        return self.tell(WordSent, word=Word(**(basics | more)))
+        return self.tell(WordSent, shard=shard, word=Word(**(basics | more)))
 
     @property
     def clusters(self) -> list[HeldAlert]:
@@ -281,6 +283,55 @@ def test_a_word_that_crosses_twice_is_told_once() -> None:
     day.told()
     assert day.tell(WordSent, offset=500, word=once).outcome == "history"
     assert day.waiting() == []
+
+
+def test_what_many_shards_say_under_one_name_is_told_everybody_once() -> None:
+    day = region()
+    awaited: dict[str, Any] = {"severity": "warning", "link": f"/sitting/{EHPAD}"}
+    for shard, to in enumerate((("anne", "rose"), ("anne",), ("paul", "anne"), ("rose", "leon"))):
+        assert day.word("sitting/1", *to, shard=shard, **awaited).outcome == "applied"
+    assert {id_: list(word.to) for id_, word in day.state.words.items()} == {
+        "sitting/1": ["anne", "rose", "paul", "leon"]
+    }
+    assert len(day.waiting()) == len({notice.person for notice in day.waiting()}) == 4
+    day.told()
+    day.word("sitting/1", "anne", "somebody", **awaited)
+    assert day.waiting() == []
+    assert day.state.words["sitting/1"].to[3:] == ("leon", "somebody")
+
+
+def test_warnings_leave_what_is_critical_its_room_and_what_has_none_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.alerts.telling.MOST_WORDS", 2)
+    monkeypatch.setattr("domain.alerts.telling.MOST_CRITICAL_WORDS", 1)
+    whole, torn = region(), region()
+    torn.reload = True
+    for day in (whole, torn):
+        for number in range(4):
+            day.word(f"w{number}", "anne", severity="warning")
+        for number in range(2):
+            day.word(f"c{number}", "anne", severity="critical")
+        day.word("calm", "anne")
+        assert sorted(day.state.words) == ["c0", "w0", "w1"]
+        assert sum(day.state.left_off.values()) == 3
+        assert {notice.group for notice in day.waiting()} >= {"word/w3", "word/c1"}, "they are written to all the same"
+        day.word("w1", "paul", severity="warning")
+        assert day.state.words["w1"].to == ("anne", "paul"), "more people of one that is shown need no room"
+        day.told()
+        day.at(DAY_S + HOUR + 1)
+        assert (day.state.words, day.state.left_off) == ({}, {})
+        day.word("later", "anne", severity="warning")
+        assert list(day.state.words) == ["later"]
+
+
+def test_a_word_is_told_to_a_whole_circle_and_shown_to_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    day = region()
+    day.word("w", *(f"p{number}" for number in range(500)), severity="warning")
+    assert len(day.state.words["w"].to) == 500
+    monkeypatch.setattr("domain.alerts.telling.MOST_IN_WORD", 3)
+    for shard in range(2):
+        day.word("many", f"a{shard}", f"b{shard}", shard=shard, severity="warning")
+    assert day.state.words["many"].to == ("a0", "b0", "a1")
+    assert sum(day.state.left_off.values()) == 1
 
 
 # -- counts

@@ -2,9 +2,11 @@
 
 from prometheus_client import generate_latest
 
+from domain.alerts.holding import NoticesState
 from domain.alerts.notice import Worth
 from domain.alerts.worth import gains
 from streams.measures import Measures
+from streams.notices import Notices
 
 
 def test_what_became_of_alerts_is_counted_by_how_much_it_grew() -> None:
@@ -19,6 +21,12 @@ def test_what_became_of_alerts_is_counted_by_how_much_it_grew() -> None:
     assert 'vigilits_alert_taken_seconds_bucket{le="300.0",region="ici",rule="plein"} 1.0' in told
     assert 'vigilits_alert_taken_seconds_bucket{le="+Inf",region="ici",rule="plein"} 2.0' in told
     assert 'rule="vide"' not in told
+
+
+def test_words_that_the_app_had_no_room_for_are_counted() -> None:
+    measures = Measures()
+    Notices().measure("notices:ici", NoticesState(left_off={"480000": 2, "480001": 5}), measures, 0)
+    assert 'vigilits_words_left_off{shard="notices:ici"} 7.0' in generate_latest(measures.registry).decode()
 
 
 def test_nothing_more_is_told_of_a_shard_that_another_worker_has() -> None:
