@@ -11,7 +11,6 @@ import msgspec
 from domain.alerts.lifecycle import Step
 from domain.alerts.routing import Matchers, Zone
 from domain.followup.crossing import Case, Count, Standing, Word
-from domain.followup.pathway import Colour
 from domain.followup.patient import AnsweredBy, Channel, Member
 from domain.followup.sealed import Sealed
 from domain.places import NATURE_BED
@@ -65,7 +64,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
     `region` empty is that of its partition (a genesis, a tick), whose source, None, is vigilits itself; `happened_at`
     None is when it was received. What promises something carries `not_after`, and is refused when it is folded later.
-    `retries` is the id of the event that is tried again, a dead letter until then.
+    `retries` is the id that an event which is tried again had first; it was a dead letter until then.
     """
 
     id: str
@@ -333,13 +332,14 @@ class AnswersGiven(Event, frozen=True, tag="patient.answered"):
 class PatientAlertActed(Deed, frozen=True, tag="patient.alert_acted"):
     """What a person of the circle did with a patient's alert; who takes it says when they look again (`check_at`).
 
-    `seen_colour` is of which colour it was when they decided: nobody takes or closes a graver one than they saw.
+    `seen` is how much of it they had seen when they decided (`PatientAlert.news`): nobody takes or closes what they did
+    not see.
     """
 
     patient: str
     alert: str
     act: Literal["take", "hand_over", "close", "comment"]
-    seen_colour: Colour | None = None
+    seen: int | None = None
     check_at: int | None = None
     to: str | None = None
     outcome: Literal["acted", "no_action_needed", "wrong"] | None = None

@@ -51,7 +51,7 @@ from domain.events import (
 )
 from domain.followup import questionnaire
 from domain.followup.alert import told_as
-from domain.followup.alerting import refused
+from domain.followup.alerting import NOT_READ, refused
 from domain.followup.chart import Chart, File, Mute
 from domain.followup.circle import MOST_MEMBERS, Circle
 from domain.followup.crossing import Standing, Stepped
@@ -69,6 +69,7 @@ from domain.followup.holding import (
     Line,
     Opened,
     Shut,
+    breaking,
     circle_of,
     is_member,
     next_hour,
@@ -78,6 +79,7 @@ from domain.followup.holding import (
 from domain.followup.pathway import mistakes
 from domain.followup.patient import OVER, Patient
 from domain.followup.plan import plan_of
+from domain.followup.score import VERSION, Finding
 from domain.followup.times import wants_chart
 from domain.places import Words
 
@@ -88,9 +90,8 @@ LONGEST_REASON = 1_000
 MOST_MISTAKES = 5  # of a pathway, named in its refusal
 MOST_WANTED = 2_000  # charts of which it is said beforehand that a run of records wants them
 
-UNREADABLE = "the patient's file can't be read"
+UNREADABLE = "its content, or the patient's file, can't be read"
 UNREADABLE_WORDS = Words(fr="Un dossier ne peut pas être lu", en="A file cannot be read")
-UNREAD_WORDS = Words(fr="Une réponse ne peut pas être lue : appelez", en="An answer cannot be read: call")
 
 OfPatient = (
     AnswersGiven
@@ -113,7 +114,7 @@ OfPatient = (
     | TeleconsultationStarted
 )
 OF_PATIENT: tuple[type[Event], ...] = OfPatient.__args__
-READS_CHART = (AnswersGiven, FileChanged, PatientAlertActed, RuleMuted)
+READS_CHART = (AnswersGiven, CallMade, FileChanged, PatientAlertActed, RuleMuted)
 READS_FILE = (AnswersGiven, FileChanged, RuleMuted)  # without which they come to nothing
 HAS_CONTENT = (PatientEnrolled, AnswersGiven, FileChanged, RuleMuted)
 NOT_WHEN_OVER = (CallMade, FollowUpMoved, RuleMuted, TeleconsultationStarted)
@@ -168,18 +169,22 @@ class Draft(Circle):
         """
         opened = (id_ for id_, patient in self.patients.items() if patient.alert is not None and id_ > self.retold_upto)
         for id_ in sorted(opened):
-            patient = self.patients.get(id_)
             if self.full:
                 return  # with the next record
-            assert patient is not None
-            assert patient.alert is not None
-            plan = plan_of(self.pathway_of(patient), patient, patient.alert.colour, patient.alert.planned_at)
-            told = told_as(patient, patient.alert, region=self.region, at=self.clock, plan=plan)
-            self.cross(Stepped(Step(what="replanned", at=self.clock, alert=told)))
+            if id_ not in self.broken:
+                with breaking(id_):
+                    self._tell_how_it_stands(self.patients.get(id_))
             self.retold_upto = id_
         stand = sorted(patient.alert.id for _, patient in self.patients.items() if patient.alert is not None)
         self.cross(Standing(self.clock, tuple(stand)))
         self.retells_from, self.retold_upto = -1, ""
+
+    def _tell_how_it_stands(self, patient: Patient | None) -> None:
+        assert patient is not None
+        assert patient.alert is not None
+        plan = plan_of(self.pathway_of(patient), patient, patient.alert.colour, patient.alert.planned_at)
+        told = told_as(patient, patient.alert, region=self.region, at=self.clock, plan=plan)
+        self.cross(Stepped(Step(what="replanned", at=self.clock, alert=told)))
 
     def _advance(self, due: list[tuple[int, str]], clock: int) -> None:
         """Run what is due, in order, and let it be then; a clock never goes back."""
@@ -194,20 +199,23 @@ class Draft(Circle):
     def _tell_readable(self, wanted: Set[str]) -> None:
         """Let rows say whether the file can be read: of those whose chart is wanted, and of those that said it can't.
 
-        For that the circle is told, as the clear part alone is followed on.
+        For that the circle is told, as the clear part alone is followed on. What was hidden by a mute that ended
+        meanwhile is judged once it can be read.
         """
         for id_ in sorted(wanted if self._looked_again else wanted | self.base.unreadable):
             patient, chart = self.patients.get(id_), self.charts.get(id_)
             if self.full:
                 return  # with the next record
-            if patient is None or not isinstance(chart, Chart | Shut):
+            if patient is None or id_ in self.broken:
                 continue
-            if isinstance(chart, Shut) and not patient.unreadable:
-                self.put(msgspec.structs.replace(patient, unreadable=True))
-                to = circle_of(patient)
-                self.word(patient, f"{self.offset}/unreadable", self.clock, to, UNREADABLE_WORDS, "warning")
-            elif isinstance(chart, Chart) and patient.unreadable:
-                self.put(msgspec.structs.replace(patient, unreadable=False))
+            with breaking(id_):
+                if isinstance(chart, Shut) and not patient.unreadable:
+                    self.put(msgspec.structs.replace(patient, unreadable=True))
+                    to = circle_of(patient)
+                    self.word(patient, f"{self.offset}/unreadable", self.clock, to, UNREADABLE_WORDS, "warning")
+                elif isinstance(chart, Chart) and patient.unreadable:
+                    patient = msgspec.structs.replace(patient, unreadable=False)
+                    self.put(self.unmute(patient, self.clock))
         self._looked_again = True
 
     def _take_in(self, event: Event) -> None:
@@ -303,12 +311,12 @@ class Draft(Circle):
         return self._apply_to(patient, event, content)
 
     def _shut(self, patient: Patient, event: Event) -> Said:
-        """Keep as a dead letter what can't be read now, to be tried again; an answer may be grave, so people hear."""
+        """Keep as a dead letter what can't be read now, to be tried again; it may be grave, so somebody is to call."""
         if isinstance(event, AnswersGiven):
-            why = self._why_no_answer(patient, event.slot)
+            self.put(self.unheard(patient, event.slot, Finding(NOT_READ, VERSION, "red"), self.clock))
+            why = "over" if patient.status in OVER else self._why_no_answer(patient, event.slot)
             if why is not None:
                 return refused(why)
-            self.word(patient, f"{event.id}/unread", self.clock, circle_of(patient), UNREAD_WORDS, "critical")
         self.dead[self.offset] = UNREADABLE
         return Said("dead", UNREADABLE)
 

@@ -52,8 +52,8 @@ class SlotState(msgspec.Struct, frozen=True, omit_defaults=True):
 class PatientAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The alert of a patient that is open, one at a time: only a person closes it. Why it is there is in the chart.
 
-    `colour` is the gravest since it was opened. Who took it looks again at `check_at`; when that passes, or the colour
-    rises, it is opened again.
+    `colour` is the gravest since it was opened; `news`, how often something grave was found, what raised it among it.
+    Who took it looks again at `check_at`; when that passes, or the colour rises, it is opened again.
     """
 
     id: str
@@ -61,6 +61,7 @@ class PatientAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     status: Literal["firing", "acknowledged"]
     opened_at: int
     slot: str
+    news: int = 1
     worsened_at: int | None = None
     taken_by: str | None = None
     taken_at: int | None = None
@@ -128,5 +129,5 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     links: int = 0  # how often those that were sent were revoked: none of before opens any more
     codes: dict[str, int] = {}  # when a code was asked for of late, by the event that asked
     unreadable: bool = False  # the file can't be read: what is answered can't be either, until it can
-    refused_at: dict[Colour, int] = {}  # when the circle was last told of an answer of that colour that was not taken
+    refused_at: dict[Colour, int] = {}  # when somebody was last made to answer for one of that colour not taken in
     ran_at: int = 0  # up to when whatever happens by time alone has happened
