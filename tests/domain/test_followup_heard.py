@@ -3,15 +3,19 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from domain.events import FollowUpMoved, PatientAlertActed
+from domain.capacity.fold import Item
+from domain.events import FollowUpMoved, PatientAlertActed, Tick
 from domain.followup.alerting import worse
+from domain.followup.crossing import Stepped
 from domain.followup.pathway import Flag, Limits, NoAnswer, Reminders, Scoring, Slots
 from domain.followup.patient import PatientAlert
 from domain.followup.score import Finding
 from tests.follow_up_days import (
     NURSE,
     ORANGE,
+    PATIENT,
     RED,
     WELL,
     YELLOW,
@@ -302,3 +306,20 @@ def test_what_is_not_taken_raises_nothing_while_its_rule_is_muted() -> None:
     day.mute("not-taken", 1)
     day.answer(RED, slot="1-2100")
     assert day.patient.alert is None
+
+
+# -- where something breaks
+
+
+def test_telling_anew_of_one_patient_who_breaks_it_tells_of_all_others_and_buries_no_other_record() -> None:
+    day = FollowUp().at("1 9:00")
+    day.enrol("p2")
+    for patient in (PATIENT, "p2"):
+        day.answer(RED, patient=patient)
+    day.state.patients[PATIENT] = replace(day.state.patients[PATIENT], pathway="none/1")
+    day.state.retells_from = 0
+    draft = day.try_to_fold([Item(len(day.items), Tick(id="tick", received_at=day.now + 1), None)])
+    told = [each.step for _, _, each in draft.steps if isinstance(each, Stepped)]
+    assert [(step.what, step.alert.subject) for step in told] == [("replanned", "patient/p2")]
+    assert list(draft.dead.values()) == ["KeyError when it was due"]
+    assert draft.retells_from == -1, "nor does the next record try it again"
