@@ -160,7 +160,7 @@ class LinkDoors:
         if patient.status not in OVER:
             self.gate.must_not_flood(patient.id)
             source, now = self.source(patient), self.now()
-            id_ = await self.opening.deed_id(source.id, "stop", now, patient.id)  # twice is once
+            id_ = await self.opening.deed_id(source.id, "stop", now, patient.id, at_once=True)  # twice is once
             event = FollowUpMoved(
                 id=id_, received_at=now, region=hub.code, source=source, patient=patient.id, move="stop"
             )

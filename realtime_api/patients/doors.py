@@ -504,8 +504,15 @@ class PatientDoors:
         act = asked.read_act(await read_body(request, asked.MOST_BYTES), now)
         self._allow(place, own, act, now)
         subject, patient = place.who.subject, own.patient
-        id_ = await self.opening.deed_id(subject, request.headers.get("idempotency-key"), now, patient.id, *act.kept)
         content = acts.content_of(act, subject, now)
+        id_ = await self.opening.deed_id(
+            subject,
+            request.headers.get("idempotency-key"),
+            now,
+            patient.id,
+            *act.kept,
+            at_once=content is None,
+        )
         sealed = {}
         if content is not None:
             (piece,) = await self.opening.seal(patient.id, patient.key, (content.kind, id_, content.content))
@@ -651,7 +658,9 @@ class PatientDoors:
         if patient is None or not self._is_called(place, patient):
             raise _unknown()
         event = OnCallJoined(
-            id=await self.opening.deed_id(subject, request.headers.get("idempotency-key"), now, "on-call", id_),
+            id=await self.opening.deed_id(
+                subject, request.headers.get("idempotency-key"), now, "on-call", id_, at_once=True
+            ),
             received_at=now,
             region=place.code,
             source=Source(id=subject, door=acts.DOOR),

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hmac
+import secrets
 import time
 import uuid
 from collections import OrderedDict
@@ -24,7 +25,7 @@ from event_log.ids import new_id
 from event_log.topics import followup_shard
 from live_state import followup
 from live_state.state import Build, State
-from people.keys import Awaited, Keys, KeysLost, pseudonym
+from people.keys import Awaited, Keys, KeysAway, KeysLost, pseudonym
 from people.masters import Wrapping
 from people.sealing import Key, NotOpened, open_, seal
 from people.trail import MOST_AT_ONCE, Act, Entry, Trail, who_of
@@ -36,6 +37,8 @@ MOST_KEYS = 10_000
 KEY_KEPT_S = 30.0  # a key that was destroyed opens nothing here for longer than this, whatever is still held
 THREADS = 4  # for SQLite and a KMS, which block
 NAMES = "names"  # what of the key store's pseudonyms and the ids of what is done are derived from
+SOON_S = 1.0  # an act is worth nothing after ten
+STORE_AGAIN_S = 5.0  # a store that was away is asked for that again
 MOST_WAITING = 400  # calls on their way there
 
 Content = tuple[str, str, object]  # kind, slot, what is to be sealed
@@ -98,6 +101,8 @@ class Opening:
         self._trail: Trail | None = None
         self._held: OrderedDict[str, tuple[Key, float]] = OrderedDict()
         self._naming: bytes | None = None
+        self._named_meanwhile = secrets.token_bytes(32)
+        self._named_again_at = 0.0
         self._pool = ThreadPoolExecutor(THREADS, "patients")
         self._waiting = 0
 
@@ -254,13 +259,24 @@ class Opening:
 
     # -- names: keyed, as a plain hash of what people send could be made by whoever wants to know whose a name is
 
-    async def named(self, *told: object) -> bytes:
-        """Return a digest of what was told (32 bytes): the same for the same, and to be made nowhere but here."""
-        if self._naming is None:
-            self._naming = await self._off_loop(lambda: self.derive(NAMES))
-        return hmac.digest(self._naming, msgspec.msgpack.encode(told, order="deterministic"), "sha256")
+    async def named(self, *told: object, at_once: bool = False) -> bytes:
+        """Return a digest of what was told (32 bytes): the same for the same, and to be made nowhere but here.
 
-    async def deed_id(self, subject: str, key: str | None, now: int, *what: object) -> str:
+        `at_once` is for what has no content, and waits for no key: while the store is away, and this process has not
+        asked it before, a secret of this process alone stands in. What is sent again then is the same to this process.
+        """
+        if self._naming is None and not (at_once and time.monotonic() < self._named_again_at):
+            try:
+                async with asyncio.timeout(SOON_S if at_once else None):
+                    self._naming = await self._off_loop(lambda: self.derive(NAMES))
+            except (KeysAway, Problem, TimeoutError):
+                if not at_once:
+                    raise
+                self._named_again_at = time.monotonic() + STORE_AGAIN_S
+        secret = self._naming or self._named_meanwhile
+        return hmac.digest(secret, msgspec.msgpack.encode(told, order="deterministic"), "sha256")
+
+    async def deed_id(self, subject: str, key: str | None, now: int, *what: object, at_once: bool = False) -> str:
         """Return the id of something done about a patient: the same for the same source, key and deed.
 
         What is done is a part of it: the outcome of one deed is never told of another that was sent under the same key.
@@ -268,15 +284,15 @@ class Opening:
         if key is None:
             return new_id(now)
         must_be_key(key)
-        return str(uuid.uuid5(OURS, (await self.named("deed", subject, key, *what)).hex()))
+        return str(uuid.uuid5(OURS, (await self.named("deed", subject, key, *what, at_once=at_once)).hex()))
 
     async def digest_of(self, subject: str, sent: object) -> str:
         """Return what tells a deed from another that was sent under the same name, beginning with whose it is."""
-        return await self.tag_of(subject) + (await self.named("sent", subject, sent))[:8].hex()
+        return await self.tag_of(subject) + (await self.named("sent", subject, sent, at_once=True))[:8].hex()
 
     async def tag_of(self, subject: str) -> str:
         """Return what somebody's deeds can be known by, and nobody's but by who has the key."""
-        return (await self.named("whose", subject))[:8].hex()
+        return (await self.named("whose", subject, at_once=True))[:8].hex()
 
     async def pseudonym_of(self, id_: str) -> str:
         """Return the pseudonym that goes with an enrolment sent under a name: sent again, it is the same one."""
