@@ -610,7 +610,7 @@ class PatientDoors:
             raise Problem("glass-broken")
         key = request.headers.get("idempotency-key")
         event = LinksRevoked(
-            id=await self.opening.deed_id(subject, key, now, "revoke-links", own.patient.id),
+            id=await self.opening.deed_id(subject, key, now, "revoke-links", own.patient.id, at_once=True),
             received_at=now,
             region=place.code,
             source=Source(id=subject, door=acts.DOOR),
