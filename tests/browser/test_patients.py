@@ -337,6 +337,7 @@ def test_only_a_person_closes_and_with_an_outcome(visit: Visit, followed: StandI
     page.get_by_label("À qui").select_option(label="Sacha Morel")
     page.get_by_role("button", name="Envoyer").first.click()
     expect(page.locator(".on-it")).to_contain_text("Sacha Morel l’a")
+    expect(page.locator(".row-form")).to_have_count(0)
     page.locator('[data-act="close"]').click()
     send = page.locator(".row-form button[type=submit]")
     expect(send).to_be_disabled()
@@ -347,6 +348,89 @@ def test_only_a_person_closes_and_with_an_outcome(visit: Visit, followed: StandI
     expect(page.locator(".story")).to_contain_text("« Vue à domicile, va mieux. »")
     assert acts_of(followed) == ["hand_over", "close"]
     assert followed.patients.acts[-1]["outcome"] == "acted"
+
+
+def test_nobody_closes_what_came_while_they_typed_and_what_they_typed_stays(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-roche", who="demo-nurse", refused=(409,))
+    page.locator('[data-act="close"]').click()
+    page.get_by_label("on a agi").check()
+    page.get_by_label("Un mot").fill("Vu à domicile.")
+    followed.patients.answer("p-roche", breathless="on-effort", temperature=39.3, pulse=96)  # nobody was told of it yet
+    send = page.locator(".row-form button[type=submit]")
+    send.click()
+    expect(page.locator(".said-refused")).to_contain_text("Il y a du nouveau depuis : rien n’est fait. Relisez")
+    expect(page.get_by_label("Un mot")).to_have_value("Vu à domicile.")
+    expect(page.locator(".alert-box .findings")).to_contain_text(re.compile(r"39,3.°C.*nouveau"))
+    expect(page.locator(".alert-head .is-new")).to_have_text("du nouveau depuis")
+    shot(page, "patients-news-desk")
+    send.click()
+    expect(page.locator(".alert-box")).to_have_count(0)
+    assert [act["seen"] for act in followed.patients.acts if act["act"] == "close"] == [1, 2]
+
+
+def test_what_the_page_has_not_read_nobody_takes(visit: Visit, followed: StandIn) -> None:
+    """The row is told at once, what it means a moment later: the taking says what was on the page."""
+    page = visit("/patients/p-martin", refused=(409,))
+    expect(page.locator('[data-act="take"]')).to_be_enabled()
+    page.route("**/patients/p-martin", lambda route: None)  # the page is read again, and nothing comes
+    followed.with_patients(lambda patients: patients.answer("p-martin", spo2=85, temperature=40.1))
+    expect(page.locator(".alert-why .is-new")).to_contain_text("pas encore lu ici")
+    page.locator('[data-act="take"]').click()
+    expect(page.locator(".said-refused")).to_contain_text("Il y a du nouveau")
+    assert followed.patients.acts[-1]["seen"] < (followed.patients.followed["p-martin"].patient.alert.news or 0)
+
+
+def test_an_answer_that_was_not_taken_in_is_said_on_the_board_and_the_page(visit: Visit, followed: StandIn) -> None:
+    page = visit()
+    followed.with_patients(lambda patients: patients.refuse_answer("p-girard"))
+    expect(card(page, "p-girard")).to_contain_text("Une réponse n’a pas été prise")
+    card(page, "p-girard").locator("a").click()
+    expect(page.locator(".alert-why")).to_contain_text("Une réponse n’a pas été prise : trop tard, en pause ou terminé")
+
+
+@pytest.mark.parametrize(
+    ("screen", "night"), [(DESK, False), (PHONE, False), (PHONE, True)], ids=["desk", "phone", "night"]
+)
+def test_the_alert_of_a_file_that_cannot_be_read_is_somebodys_all_the_same(
+    visit: Visit, followed: StandIn, screen: Screen, night: bool
+) -> None:
+    followed.with_patients(lambda patients: patients.lose("p-martin"))
+    page = visit(screen=screen, night=night, refused=(503,))
+    expect(card(page, "p-martin")).to_contain_text("dossier illisible : appelez")
+    expect(card(page, "p-martin")).not_to_contain_text("en cours de lecture")
+    expect(card(page, "p-martin")).to_contain_text("sans personne depuis")
+    shot(page, f"patients-lost-board-{screen.name}-{'night' if night else 'day'}")
+    card(page, "p-martin").locator("a").click()
+    box = page.locator(".alert-box")
+    expect(page.locator(".banner-warn")).to_contain_text("Ce dossier ne peut pas être lu")
+    expect(box).to_contain_text("ne peut pas être lu : appelez la personne")
+    expect(page.locator('[data-act="comment"]')).to_have_count(0)
+    shot(page, f"patients-lost-{screen.name}-{'night' if night else 'day'}")
+    assert overflow(page) == []
+    assert serious(page) == []
+    page.locator('[data-act="take"]').click()
+    expect(box).to_contain_text("vous l’avez")
+    page.locator('[data-act="hand_over"]').click()
+    page.get_by_label("À qui").select_option(label="Alix Bonnet")
+    page.get_by_role("button", name="Envoyer").first.click()
+    expect(box).to_contain_text("Alix Bonnet l’a")
+    page.locator('[data-act="close"]').click()
+    expect(page.get_by_label("Un mot")).to_have_count(0)
+    page.get_by_label("on a agi").check()
+    page.locator(".row-form button[type=submit]").click()
+    expect(box).to_have_count(0)
+    assert acts_of(followed) == ["take", "hand_over", "close"]
+    assert "text" not in followed.patients.acts[-1]
+
+
+def test_an_alert_is_taken_also_while_the_key_store_is_away(visit: Visit, followed: StandIn) -> None:
+    followed.patients.away = "key-store-away"
+    page = visit("/patients/p-martin", refused=(503,))
+    expect(page.locator(".banner-warn")).to_contain_text("Le coffre des clés ne répond pas")
+    page.locator('[data-act="take"]').click()
+    expect(page.locator(".alert-box")).to_contain_text("vous l’avez")
+    followed.patients.away = ""
+    expect(page.locator(".patient-who h2")).to_have_text("Odette Martin")
 
 
 def test_an_act_is_not_shown_as_done_before_it_is(visit: Visit, followed: StandIn) -> None:
@@ -428,6 +512,7 @@ def test_who_shares_the_follow_up_and_how_it_goes_on(visit: Visit, followed: Sta
     page.get_by_label("Rôle").select_option("coordinator")
     page.locator(".row-form button[type=submit]").click()
     expect(page.locator('[data-member="demo-deputy"]')).to_contain_text("Maxime Soler")
+    expect(page.locator(".row-form")).to_have_count(0)  # the door's answer may come after what it changed
     page.locator('[data-act="pause"]').click()
     send = page.locator(".row-form button[type=submit]")
     expect(send).to_be_disabled()

@@ -14,7 +14,8 @@ export function Alarm({ flags }: { flags: RedFlag[] }) {
     silence();
     const before = document.activeElement;
     screen.current?.showModal();
-    navigator.vibrate?.([300, 120, 300]);
+    // It comes by itself after a reload: a browser refuses to shake for whoever has not touched the page, and complains.
+    if (navigator.userActivation?.hasBeenActive !== false) navigator.vibrate?.([300, 120, 300]);
     return () => (before instanceof HTMLElement ? before.focus() : undefined);
   }, []);
   return (
