@@ -131,15 +131,15 @@ class Telling(Holding):
     def _walked(self, group: Group, chain: Chain, severity: Severity) -> tuple[Round, Stand]:
         """Return whom a group's chain tells now, and how far it comes by that.
 
-        Of a patient's red whoever has the app alone is told too and buys no wait: they may not look for hours. Only
-        where nobody whom the chain names after them has anything else is there nothing better than to wait for them.
+        Of a patient's red whoever has the app alone is told too and buys no wait, in no loop: they may not look for
+        hours. Only where nobody whom the chain names has anything else is there nothing better than to wait for them.
         """
         if group.route == PLANNED and severity == "critical":
             round_ = self._begun_round(group, severity)
             stand = walk(
                 chain, group.next_step, group.loops, lambda step: self._tell_step(round_, step) and round_.rings
             )
-            if round_.rings and stand.loops == group.loops:
+            if round_.rings:
                 return round_, stand
         anyhow = self._begun_round(group, severity)
         return anyhow, walk(chain, group.next_step, group.loops, lambda step: self._tell_step(anyhow, step))
@@ -658,15 +658,16 @@ class Telling(Holding):
         """Return the group with one message less that may still arrive; after the last one, the chain goes on.
 
         Someone of whose channels none was ever set up but the app is as good as one who has the app alone: of a
-        patient's red nobody waits for them while the chain names somebody else.
+        patient's red nobody waits for them while the chain names somebody else, or comes back to somebody who is rung.
         """
         if group.status not in IN_TELLING or notice.step != group.run or notice.channel == WEBHOOK or not group.hopes:
             return group
         if not _counts(group, notice):
             return group
         _, chain = self._way(group)
-        hurries = group.route == PLANNED and notice.severity == "critical"
-        hurries = hurries and chain is not None and leads_on(chain, group.next_step)
+        hurries = False
+        if group.route == PLANNED and notice.severity == "critical" and chain is not None:
+            hurries = leads_on(chain, group.next_step) or _rings_another(group, notice.person)
         hopes = group.hopes - (hurries or not _has_app_alone(group, notice))
         goes_on = hopes == 0 and group.next_at is not None and not group.delayed  # who has seen it bought the delay
         return replace(group, hopes=hopes, next_at=self.clock if goes_on else group.next_at)
@@ -718,6 +719,14 @@ def _has_app_alone(group: Group, notice: Notice) -> bool:
     told = [each for each in group.told if (each.person, each.at) == (notice.person, notice.made_at)]
     others = [each for each in told if each.channel != APP and _counts_by(group, each.channel, notice.severity)]
     return len(others) < len(told) and all(each.failed_at and each.why in NEVER_SET_UP for each in others)
+
+
+def _rings_another(group: Group, person: str) -> bool:
+    """Return whether somebody else was told since the chain began by a message that may have rung."""
+    return any(
+        each.person in group.to and each.person != person and each.channel != APP and each.why not in NEVER_SET_UP
+        for each in group.told
+    )
 
 
 def _receipt(group: Group, notice: Notice, **what: int | str) -> Group:

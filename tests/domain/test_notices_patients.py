@@ -69,7 +69,7 @@ def ward(persons: dict[str, Person] | None = None, **routed: Any) -> Ward:
 
 
 def test_a_red_is_told_at_once_and_goes_on_until_somebody_takes_it_and_a_person_closes_it() -> None:
-    day = ward()
+    day = ward({"rose": BY_SMS})
     day.at(900).red("p1")
     assert day.told() == [("anne", "sms", "first"), ("anne", "smtp", "first"), ("paul", "sms", "first")]
     assert day.of("p1").status == "telling"
@@ -329,6 +329,33 @@ def test_who_was_never_given_an_address_buys_no_wait_of_a_red_either() -> None:
     day.red("p1", plan=(ChainStep(person="anne"), NINE, ON_CALL, NINE, LOOP))
     day.at(10).fails(to="anne", why=NO_ADDRESS)
     assert day.told() == [("rose", "sms", "escalated")]
+
+
+def test_who_has_the_app_alone_buys_no_wait_in_any_loop() -> None:
+    """Else whoever is on call would be rung half as often from the second loop on as in the first."""
+    circle_first = (ChainStep(person="one"), NINE, ON_CALL, NINE, LOOP)
+    circle_last = (ON_CALL, NINE, ChainStep(person="one"), NINE, LOOP)
+    for plan in (circle_first, circle_last):
+        day = ward({"rose": BY_SMS})
+        day.red("p1", plan=plan)
+        rung = []
+        for minute in range(5 * 9 + 1):
+            rung += [minute for person, _, _ in day.at(minute * MINUTE).told() if person == "rose"]
+        assert rung == [0, 9, 18, 27, 36, 45], plan
+
+
+def test_who_was_never_given_an_address_buys_no_wait_at_the_end_of_a_loop_either() -> None:
+    plan = (ChainStep(person="paul"), NINE, ChainStep(person="anne"), NINE, LOOP)
+    day = ward({"anne": Person(channels={"critical": ("app", "sms")})})
+    day.red("p1", plan=plan)
+    day.told()
+    day.at(540).fails(to="anne", why=NO_ADDRESS)
+    assert day.told() == [("paul", "sms", "repeat")]
+    assert day.of("p1").next_at == START + 1_080_000
+    day = ward({"anne": Person(channels={"critical": ("app", "sms")}), "paul": Person(channels={})})
+    day.red("p1", plan=plan)
+    day.at(10).fails(to="anne", why=NO_ADDRESS)
+    assert day.waiting() == [], "nobody else rings: there is nothing better than to wait for them"
 
 
 def with_mssante(*channels: str) -> Person:
