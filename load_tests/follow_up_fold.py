@@ -18,7 +18,7 @@ from domain.alerts.routing import Zone
 from domain.events import AnswersGiven, Event, PatientEnrolled, Source
 from domain.followup.chart import Consent, Contact, File
 from domain.followup.fold import FOLLOWUP_FOLD_VERSION
-from domain.followup.patient import Member
+from domain.followup.patient import Channel, Member
 from domain.followup.schedule import DAY_MS, slots
 from domain.followup.sealed import About
 from event_log.codec import encode
@@ -96,7 +96,7 @@ async def measured(engines: Engines, document: Document, patients: int, answers:
             reach(redis, build, await log.end(FOLLOWUP, place.partition) - 1)
             await asyncio.sleep(3.0)  # what it does once, at its start, is done
             before = resident(worker.pid)
-            followed, enrolments = enrolled(keys, document, place, patients)
+            followed, enrolments = enrolled(keys, document, place, patients, *zone_here(regions.now()))
             await fold.append_all(log, place, [encode(event) for event in enrolments])
             reach(redis, build, await log.end(FOLLOWUP, place.partition) - 1)
             after = resident(worker.pid)
@@ -124,11 +124,18 @@ async def measured(engines: Engines, document: Document, patients: int, answers:
     )
 
 
-def enrolled(keys: Keys, document: Document, place: Place, count: int) -> tuple[list[Patient], list[Event]]:
-    """Return so many patients whose keys are in the store, and the events by which they are enrolled."""
+def enrolled(
+    keys: Keys,
+    document: Document,
+    place: Place,
+    count: int,
+    zone: Zone,
+    day: int,
+    channels: tuple[Channel, ...] = (),
+) -> tuple[list[Patient], list[Event]]:
+    """Return so many patients whose keys are in the store, and the events by which they begin on a day, on a shard."""
     (pathway,) = document.pathways
     now = regions.now()
-    zone, day = zone_here(now)
     slot = slots(pathway, day, zone)[0].slot
     departements = [each.code for each in document.region.departements]
     names = list(islice((name for name in iter(pseudonym, "") if of_shard(place, name)), count))
@@ -155,6 +162,7 @@ def enrolled(keys: Keys, document: Document, place: Place, count: int) -> tuple[
                 first_day=day,
                 file=seal(key, file, About(name, "file")),
                 departement=one.departement,
+                channels=channels,
             )
         )
     return patients, events

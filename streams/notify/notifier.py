@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -102,9 +102,15 @@ class Notifier:
         ahead = [notice.due_at - now + SOON_MS for notice in self._view.outbox.values() if notice.due_at > now]
         return min([self._limits.looks_again_s, *(ms / 1000 for ms in ahead)])
 
-    async def compose(self, notice: Notice) -> Letter:
-        """Return a notice as it is sent now; raise Refused or TryAgain where it can't be."""
-        return await asyncio.to_thread(self._letters.compose, notice)
+    async def compose(self, notices: Sequence[Notice]) -> list[Letter | Exception]:
+        """Return notices as they are sent now, or why one can't be: one thread writes them all, as it holds a store."""
+        return await asyncio.to_thread(lambda: [self._composed(notice) for notice in notices])
+
+    def _composed(self, notice: Notice) -> Letter | Exception:
+        try:
+            return self._letters.compose(notice)
+        except Exception as why:  # noqa: BLE001 - whoever sends judges it: one that can't be written stops no other
+            return why
 
 
 def _lane(notice: Notice) -> str:

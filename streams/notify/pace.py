@@ -11,7 +11,8 @@ STATES: tuple[State, ...] = ("closed", "half", "open")  # as the metric numbers 
 class Limits:
     """The bounds of one channel's sender; times in seconds."""
 
-    at_once: int = 4
+    at_once: int = 4  # with the provider, or sent and not yet told of
+    under_way: int = 32  # those, and what is written and waits for its turn
     most_waiting: int = 500  # of one channel; what is beyond stays in the shard's outbox
     send_within_s: float = 20.0
     first_wait_s: float = 1.0  # doubled at each further try
@@ -40,10 +41,15 @@ class Bucket:
         self._fill(now)
         return 0.0 if self._held >= 1.0 else (1.0 - self._held) / self._rate
 
-    def take(self, now: float) -> None:
-        """Count one that goes."""
+    def whole(self, now: float) -> int:
+        """Return how many may go now."""
         self._fill(now)
-        self._held -= 1.0
+        return int(self._held)
+
+    def take(self, now: float, count: int = 1) -> None:
+        """Count those that go."""
+        self._fill(now)
+        self._held -= count
 
     def _fill(self, now: float) -> None:
         self._held = min(self._most, self._held + max(0.0, now - self._at) * self._rate)

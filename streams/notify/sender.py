@@ -1,11 +1,12 @@
 """One channel's sender: a bounded queue, so many at once, tries and waits, and what became of each on the log."""
 
 import asyncio
+import heapq
 import random
 import sqlite3
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,10 +29,11 @@ IDLE_S = 60.0
 
 logger = structlog.get_logger("streams.notify")
 
-Compose = Callable[[Notice], Awaitable[Letter]]
+Compose = Callable[[Sequence[Notice]], Awaitable[list[Letter | Exception]]]
+Rank = tuple[int, int, str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class InHand:
     """A notice that we have taken from the outbox."""
 
@@ -39,11 +41,12 @@ class InHand:
     next_at: float  # of our own clock (monotonic, s)
     tries: int = 0
     why: str = "too late"
+    attempted: bool = False  # that it is tried is on the log, and it was not yet
     flying: bool = False
     trial: bool = False  # the one try of a channel that was left alone
 
     @property
-    def rank(self) -> tuple[int, int, str]:
+    def rank(self) -> Rank:
         """Return its place among those that could go now: the gravest first, then the oldest."""
         return (-SEVERITIES.index(self.notice.severity), self.notice.due_at, self.notice.id)
 
@@ -72,6 +75,7 @@ class Sender:
         self._breaker = Breaker(limits, down=down and channel is not None)
         self._bucket = Bucket(channel.per_second if channel else 1000.0, time.monotonic())
         self._in_hand: dict[str, InHand] = {}
+        self._prepared: asyncio.PriorityQueue[tuple[Rank, InHand, Letter | Exception]] = asyncio.PriorityQueue()
         self._told: set[str] = set()  # what became of them is on the log, and not yet folded
         self._woken = asyncio.Event()
         self._said_up, self._why = not down, ""
@@ -91,10 +95,10 @@ class Sender:
         self._show()
         self._woken.set()
 
-    def wake(self, outbox: Collection[str]) -> None:
+    def wake(self, outbox: Container[str]) -> None:
         """Look again: something was folded, of which the outbox is what is left to send."""
         if self._view.ready:
-            self._told.intersection_update(outbox)
+            self._told = {id_ for id_ in self._told if id_ in outbox}
         if self._in_hand or not self._breaker.up:  # else there is nothing that it could change
             self._woken.set()
 
@@ -102,24 +106,104 @@ class Sender:
         """Send what is handed in, until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._tell_changes())
                 for _ in range(self._limits.at_once):
                     tasks.create_task(self._work())
-                tasks.create_task(self._tell_changes())
+                while True:
+                    some = await self._next()
+                    if not some:
+                        self._breaker.begin()
+                        tasks.create_task(self._look())
+                    for one, written in await self._written(some):
+                        self._prepared.put_nowait((one.rank, one, written))
         finally:
             labels = {"shard": self._view.shard, "channel": self.name}
             self._measures.notices_waiting.remove_by_labels(labels)
             self._measures.channel_breaker.remove_by_labels(labels)
 
-    # -- one at a time
+    # -- some at a time: whether they can go, and how they are written
+
+    async def _next(self) -> list[InHand]:
+        """Return what is to be handled now, the gravest first; nothing where the channel is to be looked at instead."""
+        while True:
+            now, now_ms, ready = time.monotonic(), self._now(), self._view.ready
+            waiting = [one for one in self._in_hand.values() if not one.flying]
+            room = self._limits.under_way - (len(self._in_hand) - len(waiting))
+            wait_s = IDLE_S
+            if waiting and room > 0:
+                over = [one for one in waiting if now_ms >= one.notice.give_up_at or self._is_gone(one)]
+                if over:
+                    return self._fly(over, room)
+                if self._channel is None:
+                    return self._fly(waiting, room)
+                held_s = max(self._breaker.wait_s(now), self._bucket.wait_s(now))
+                able = [one for one in waiting if one.next_at <= now] if ready and held_s <= 0 else []
+                if able:
+                    is_trial = self._breaker.begin()
+                    flying = self._fly(able, 1 if is_trial else min(room, self._bucket.whole(now)))
+                    flying[0].trial = is_trial
+                    self._bucket.take(now, len(flying))
+                    return flying
+                if ready:
+                    wait_s = max(held_s, min(one.next_at for one in waiting) - now)
+                wait_s = min(wait_s, (min(one.notice.give_up_at for one in waiting) - now_ms) / 1000)
+            elif not waiting and ready and self._breaker.state == "open":
+                wait_s = max(self._breaker.wait_s(now), self._bucket.wait_s(now))
+                if wait_s <= 0:
+                    return []
+            self._woken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.001, min(wait_s, IDLE_S))):
+                    await self._woken.wait()
+
+    def _fly(self, some: list[InHand], most: int) -> list[InHand]:
+        flying = heapq.nsmallest(most, some, key=lambda one: one.rank)
+        for one in flying:
+            one.flying = True
+        return flying
+
+    def _is_gone(self, one: InHand) -> bool:
+        """Return whether the shard no longer wants it sent."""
+        return self._view.ready and one.notice.id not in self._view.outbox
+
+    async def _written(self, some: list[InHand]) -> list[tuple[InHand, Letter | Exception]]:
+        """Return each with its letter, of which an attempt is on the log, or with why there is none.
+
+        They are written together, and told of together: a store opens once for all of them, and the log is asked once.
+        """
+        if self._channel is None:
+            return [(one, Refused(NOT_CONFIGURED)) for one in some]
+        now = self._now()
+        able = [one for one in some if now < one.notice.give_up_at and not self._is_gone(one)]
+        # Of the others nothing is written: they are let go, unless the shard loads anew meanwhile and wants them again.
+        told: list[tuple[InHand, Letter | Exception]]
+        told = [(one, TryAgain("shard not ready")) for one in some if one not in able]
+        if not able:
+            return told
+        written = await self._compose([one.notice for one in able])
+        told += [(one, why) for one, why in zip(able, written, strict=True) if isinstance(why, Exception)]
+        letters = [(one, each) for one, each in zip(able, written, strict=True) if isinstance(each, Letter)]
+        fresh = [one for one, _ in letters if not one.attempted]
+        if not await self._append(map(self._attempt, fresh), ATTEMPT_WITHIN_S):
+            return told + [(one, TryAgain("log away")) for one, _ in letters]
+        for one in fresh:
+            one.attempted = True
+        return [*told, *letters]
+
+    def _attempt(self, one: InHand) -> NoticeAttempted:
+        """Return what is said of a notice before it is sent, each try by a name of its own."""
+        notice = one.notice
+        one.tries = max(self._view.outbox.get(notice.id, notice).attempts, one.tries) + 1
+        id_ = _name(notice, f"attempted {one.tries}")
+        return NoticeAttempted(id=id_, received_at=self._now(), notice=notice.id, attempt=one.tries)
+
+    # -- so many at once: sent, and what became of them
 
     async def _work(self) -> None:
         while True:
-            one = await self._next()
-            if one is None:
-                await self._look()
-                continue
+            _, one, written = await self._prepared.get()
             try:
-                await self._handle(one)
+                await self._handle(one, written)
             finally:
                 if one.trial:
                     self._breaker.let()
@@ -127,81 +211,31 @@ class Sender:
                 self._show()
                 self._woken.set()
 
-    async def _next(self) -> InHand | None:
-        """Return what is to be handled now; None where the channel is to be looked at, with nothing to send."""
-        while True:
-            now, wait_s = time.monotonic(), IDLE_S
-            waiting = [one for one in self._in_hand.values() if not one.flying]
-            over = [one for one in waiting if self._now() >= one.notice.give_up_at or self._is_gone(one)]
-            if over:
-                return self._fly(min(over, key=lambda one: one.rank))
-            if self._view.ready or self._channel is None:
-                held_s = max(self._breaker.wait_s(now), self._bucket.wait_s(now)) if self._channel else 0.0
-                ready = [one for one in waiting if one.next_at <= now]
-                if ready and held_s <= 0:
-                    one = self._fly(min(ready, key=lambda one: one.rank))
-                    one.trial = self._breaker.begin()
-                    self._bucket.take(now)
-                    return one
-                if not waiting and self._breaker.state == "open" and held_s <= 0:
-                    return None
-                if waiting:
-                    wait_s = max(held_s, min(one.next_at for one in waiting) - now)
-                elif self._breaker.state == "open":
-                    wait_s = held_s
-            if waiting:
-                wait_s = min(wait_s, (min(one.notice.give_up_at for one in waiting) - self._now()) / 1000)
-            self._woken.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(0.001, min(wait_s, IDLE_S))):
-                    await self._woken.wait()
-
-    def _fly(self, one: InHand) -> InHand:
-        one.flying = True
-        return one
-
-    def _is_gone(self, one: InHand) -> bool:
-        """Return whether the shard no longer wants it sent."""
-        return self._view.ready and one.notice.id not in self._view.outbox
-
-    async def _handle(self, one: InHand) -> None:
+    async def _handle(self, one: InHand, written: Letter | Exception) -> None:
         """Return once the notice is told of, let go, or put off."""
-        notice = one.notice
-        if self._is_gone(one):
-            del self._in_hand[notice.id]
-        elif self._now() >= notice.give_up_at:
-            await self._give_up(one, one.why)
-        elif self._channel is None:
-            await self._give_up(one, NOT_CONFIGURED)
-        elif (letter := await self._written(one)) is not None:
-            one.tries = max(self._view.outbox.get(notice.id, notice).attempts, one.tries) + 1
-            said = NoticeAttempted(
-                id=_name(notice, f"attempted {one.tries}"),
-                received_at=self._now(),
-                notice=notice.id,
-                attempt=one.tries,
-            )
-            if not await self._append(said, within_s=ATTEMPT_WITHIN_S):
-                await self._put_off(one, "log away")
-            elif not self._view.ready:
+        if self._is_gone(one):  # perhaps while it waited for its turn
+            del self._in_hand[one.notice.id]
+            return
+        if self._now() >= one.notice.give_up_at:
+            written = Refused(one.why)
+        match written:
+            case Letter() if not self._view.ready:
                 await self._put_off(one, "shard not ready")
-            else:
-                await self._send(self._channel, one, letter)
-
-    async def _written(self, one: InHand) -> Letter | None:
-        """Return the letter; None where there can be none, and the notice is told of or put off."""
-        try:
-            return await self._compose(one.notice)
-        except Refused as why:
-            await self._give_up(one, why.reason)
-        except TryAgain as why:
-            await self._put_off(one, why.reason, why.after_s)
-        except (sqlite3.Error, OSError):
-            await self._put_off(one, "directory away")
-        except Exception as bug:  # noqa: BLE001 - as in _send
-            logger.error("not written", channel=self.name, error=type(bug).__name__, key=key_of(one.notice.id))
-            await self._give_up(one, "error of ours")
-        return None
+            case Letter() if not self._breaker.up and not one.trial:
+                pass  # it is in hand still, for when the channel is used again
+            case Letter():
+                assert self._channel is not None
+                one.attempted = False
+                await self._send(self._channel, one, written)
+            case Refused():
+                await self._give_up(one, written.reason)
+            case TryAgain():
+                await self._put_off(one, written.reason, written.after_s)
+            case sqlite3.Error() | OSError():
+                await self._put_off(one, "directory away")
+            case _:  # as in _send
+                logger.error("not written", channel=self.name, error=type(written).__name__, key=key_of(one.notice.id))
+                await self._give_up(one, "error of ours")
 
     async def _send(self, channel: Channel, one: InHand, letter: Letter) -> None:
         try:
@@ -245,7 +279,7 @@ class Sender:
     async def _tell(self, one: InHand, said: Event) -> None:
         """Return once the log has it; until it is folded too the notice is not taken in hand again."""
         self._told.add(one.notice.id)
-        await self._append(said)
+        await self._append([said])
         del self._in_hand[one.notice.id]
 
     async def _put_off(self, one: InHand, reason: str, asked_s: float | None = None) -> None:
@@ -280,7 +314,6 @@ class Sender:
     async def _look(self) -> None:
         """Try a channel that is down and has nothing to send, so that it is not thought down for ever."""
         assert self._channel is not None
-        self._breaker.begin()
         self._show()
         try:
             async with asyncio.timeout(self._limits.send_within_s):
@@ -293,6 +326,7 @@ class Sender:
         else:
             self._channel_worked()
         self._show()
+        self._woken.set()
 
     async def _tell_changes(self) -> None:
         """Append channel.changed whenever the channel is up or down and the log says otherwise."""
@@ -306,7 +340,7 @@ class Sender:
             said = ChannelChanged(
                 id=str(uuid.uuid4()), received_at=self._now(), channel=self.name, up=up, reason=self._why
             )
-            await self._append(said)
+            await self._append([said])
             self._said_up = up
             if self._breaker.up != up:
                 self._changed.set()
@@ -316,8 +350,9 @@ class Sender:
         self._measures.notices_waiting.labels(*labels).set(len(self._in_hand))
         self._measures.channel_breaker.labels(*labels).set(STATES.index(self._breaker.state))
 
-    async def _append(self, event: Event, within_s: float | None = None) -> bool:
-        """Return whether the log has it: always, in the end, where no time is set."""
+    async def _append(self, events: Iterable[Event], within_s: float | None = None) -> bool:
+        """Return whether the log has all of them: always, in the end, where no time is set."""
+        left = list(events)
         tries = AsyncRetrying(
             retry=retry_if_exception_type((LogAway, UnknownTopic)),
             wait=wait_random_exponential(multiplier=LOG_WAIT_S, max=MOST_LOG_WAIT_S),
@@ -327,7 +362,12 @@ class Sender:
         try:
             async for one in tries:
                 with one:
-                    await self._view.append(event)
+                    # What is appended at the same time travels together.
+                    answers = await asyncio.gather(*map(self._view.append, left), return_exceptions=True)
+                    left = [event for event, why in zip(left, answers, strict=True) if why is not None]
+                    for why in answers:
+                        if why is not None:
+                            raise why
         except (LogAway, UnknownTopic):
             return False
         return True
