@@ -139,7 +139,8 @@ class Alerting(Ending):
     def _raise(self, patient: Patient, slot: str, new: Collection[Finding], at: int) -> Patient:
         held, chart = patient.alert, self.chart(patient.id)
         if chart is not None:
-            self.put_chart(patient.id, replace(chart, why=tuple(gravest((*chart.why, *new)).values())))
+            before = () if held is None else chart.why  # the last alert's, where none is open
+            self.put_chart(patient.id, replace(chart, why=tuple(gravest((*before, *new)).values())))
         colour = worst(tuple(found.colour for found in new))
         if held is None:
             id_ = alert_id(patient.id, slot, colour, at)
@@ -249,9 +250,6 @@ class Alerting(Ending):
             outcome=outcome,
             taken_at=held.taken_at,
         )
-        chart = self.chart(patient.id)
-        if chart is not None and chart.why:
-            self.put_chart(patient.id, replace(chart, why=()))
         patient = replace(patient, closed=(*patient.closed, closed)[-MOST_CLOSED:])
         self.put(self.released(patient, at))
 

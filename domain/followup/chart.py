@@ -135,8 +135,9 @@ class Heard(Content, frozen=True):
 
 
 class Chart(Content, frozen=True):
-    """What the fold reads of a patient: the file, the open slot, the days before it, mutes, and why the alert is open.
+    """What the fold reads of a patient: the file, the open slot, the days before it, mutes, and why there is an alert.
 
+    `why` is of the alert that is open, else of the last one: to close it is in the patient's row, and needs no key.
     `heard` is by slot: of the present one, and of those in which something is muted still.
 
     One sealed piece; the slots that are past, and the story, are pieces of their own that the fold never reads back.

@@ -10,7 +10,7 @@ draft end before the record (`lacks`).
 """
 
 from collections.abc import Mapping, Sequence, Set
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import msgspec
 
@@ -114,7 +114,6 @@ OfPatient = (
     | TeleconsultationStarted
 )
 OF_PATIENT: tuple[type[Event], ...] = OfPatient.__args__
-READS_CHART = (AnswersGiven, CallMade, FileChanged, PatientAlertActed, RuleMuted)
 READS_FILE = (AnswersGiven, FileChanged, RuleMuted)  # without which they come to nothing
 HAS_CONTENT = (PatientEnrolled, AnswersGiven, FileChanged, RuleMuted)
 NOT_WHEN_OVER = (CallMade, FollowUpMoved, RuleMuted, TeleconsultationStarted)
@@ -272,7 +271,7 @@ class Draft(Circle):
         is_due = isinstance(event, HAS_CONTENT) and (held is None) == isinstance(event, PatientEnrolled)
         if is_due and event.id not in self.opened:
             lacking.add(str(named))
-        if held is not None and isinstance(event, READS_CHART) and not self.is_open(held.id):
+        if held is not None and reads_chart(event) and not self.is_open(held.id):
             lacking.add(held.id)
         return lacking
 
@@ -469,6 +468,14 @@ def _answers(content: Opened | None) -> Answers:
     return content
 
 
+def reads_chart(event: Event | Unreadable) -> TypeGuard[AnswersGiven | CallMade | FileChanged | RuleMuted]:
+    """Return whether an event wants its patient's chart open; whatever else people do needs no key, and waits for none.
+
+    A call that came to an agreement is written into the file.
+    """
+    return isinstance(event, READS_FILE) or (isinstance(event, CallMade) and event.outcome == "agreed")
+
+
 def clock_of(item: Item) -> int:
     """Return what time it is by a record: neither later than it says itself, nor than the log does."""
     _, event, appended_at = item
@@ -479,11 +486,7 @@ def clock_of(item: Item) -> int:
 
 def needs(state: FollowupState, items: Sequence[Item]) -> set[str]:
     """Return the patients whose charts records will want open: those they name, and those to whom something is due."""
-    found = {
-        item.event.patient
-        for item in items
-        if isinstance(item.event, READS_CHART) and item.event.patient in state.patients
-    }
+    found = {item.event.patient for item in items if reads_chart(item.event) and item.event.patient in state.patients}
     clock = max((clock_of(item) for item in items), default=0)
     if clock < state.next_due:
         return found

@@ -106,6 +106,7 @@ def drawn(
     """Return a patient as the board shows them."""
     result = chart.current.result if chart.current is not None else None
     alert = patient.alert
+    why = () if alert is None else chart.why
     return BoardPatient(
         **{name: getattr(row_of(patient), name) for name in SHOWN},
         name=name_of(chart.file),
@@ -113,7 +114,7 @@ def drawn(
         title=words_of("", None) if pathway is None else pathway.title,
         range=None if result is None or result.news2 is None else (result.news2.low, result.news2.high),
         trend=trend_of(patient, chart),
-        reasons=reasons(chart.why if result is None else result.findings, pathway),
+        reasons=reasons(why if result is None else result.findings, pathway),
         suggestion=None if result is None else result.suggestion,
         unread=unread,
         memos_due=sum(1 for due in patient.memos.values() if due <= now),

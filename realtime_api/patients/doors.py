@@ -490,7 +490,7 @@ class PatientDoors:
             file=chart.file,
             pathway=pathway,
             slots=slots,
-            why=chart.why,
+            why=() if patient.alert is None else chart.why,
             mutes=chart.mutes,
             story=story,
             names={subject: names[subject] for subject in sorted(named & names.keys())},

@@ -115,7 +115,6 @@ def test_a_red_seen_not_taken_then_taken_opened_again_and_closed() -> None:
     assert day.told() == ["fired", "taken", "reopened", "taken", "resolved"]
     assert (last(day).why, last(day).outcome, last(day).resolved_at) == ("closed", "acted", instant("1 11:30"))
     assert day.patient.alert is None
-    assert day.chart.why == ()
     closed = day.patient.closed[-1]
     assert (closed.closed_by, closed.outcome, closed.colour) == (NURSE, "acted", "red")
     day.at("1 13:00")
