@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -59,6 +59,16 @@ class PatientLink(NamedTuple):
     state: State
 
 
+class Wanted(NamedTuple):
+    """A link that is to be: of a patient's slot, which closes then (ms), among those of their so-manieth revocation."""
+
+    region: str
+    patient: str
+    slot: str
+    closes_at: int
+    number: int
+
+
 class PatientLinks:
     """The file in VIGILITS_HOME. Its methods block for a moment: call them off the loop.
 
@@ -75,27 +85,34 @@ class PatientLinks:
     # -- links
 
     def link(self, region: str, patient: str, slot: str, closes_at: int, now: int, number: int) -> str:
-        """Return the secret of the link by which a patient answers a slot until it closes (ms); raise KeysAway.
+        """Return the secret of the link by which a patient answers a slot until it closes (ms); raise KeysAway."""
+        return self.link_many([Wanted(region, patient, slot, closes_at, number)], now)[0]
+
+    def link_many(self, wanted: Sequence[Wanted], now: int) -> list[str]:
+        """Return the secrets of links, on the disk together; raise KeysAway.
 
         The same slot gives the same secret until the patient's links are revoked, which counts their `number` up, so
         that a message sent again is the same message. The links of slots that close before go on for a while, as the
         new one may not come.
         """
+        if not wanted:
+            return []
         key = self._derive(SECRET)
+        secrets = [_secret(key, one) for one in wanted]
         with self._file.writing() as database:
-            told = (region, patient, slot, number)
-            secret = base64.urlsafe_b64encode(_derived(key, "link", *told)[:LINK_BYTES])
-            database.execute(
-                "INSERT OR IGNORE INTO links (digest, region, patient, slot, closes_at, expires_at, number)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (hashlib.sha256(secret).digest(), region, patient, slot, closes_at, closes_at + READS_MS, number),
-            )
-            database.execute(
-                "UPDATE links SET expires_at = max(closes_at, ?) WHERE patient = ? AND expires_at > max(closes_at, ?)"
-                " AND closes_at < (SELECT max(closes_at) FROM links WHERE patient = ?)",
-                (now + GRACE_MS, patient, now + GRACE_MS, patient),
-            )
-        return secret.decode()
+            for one, secret in zip(wanted, secrets, strict=True):
+                database.execute(
+                    "INSERT OR IGNORE INTO links (digest, region, patient, slot, closes_at, expires_at, number)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (hashlib.sha256(secret).digest(), *one[:4], one.closes_at + READS_MS, one.number),
+                )
+                database.execute(
+                    "UPDATE links SET expires_at = max(closes_at, ?) WHERE patient = ?"
+                    " AND expires_at > max(closes_at, ?)"
+                    " AND closes_at < (SELECT max(closes_at) FROM links WHERE patient = ?)",
+                    (now + GRACE_MS, one.patient, now + GRACE_MS, one.patient),
+                )
+        return [secret.decode() for secret in secrets]
 
     def open(self, secret: str, now: int) -> PatientLink | None:
         """Return what a link stands for and whether it still opens, None for one never made; asking changes nothing.
@@ -174,6 +191,10 @@ def address(base: str, secret: str) -> str:
 
 def _derived(key: bytes, *told: str | int) -> bytes:
     return hmac.digest(key, msgspec.msgpack.encode(told), "sha256")
+
+
+def _secret(key: bytes, one: Wanted) -> bytes:
+    return base64.urlsafe_b64encode(_derived(key, "link", one.region, one.patient, one.slot, one.number)[:LINK_BYTES])
 
 
 def _code(key: bytes, patient: str, event_id: str) -> str:

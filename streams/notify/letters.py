@@ -1,7 +1,9 @@
 """Notices as they are sent: addressed and written, to people of the directory or to patients."""
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -12,8 +14,8 @@ from domain.followup.sealed import About, Sealed
 from event_log.topics import region_of
 from people.directory import People
 from people.keys import Erased, KeysAway, KeysLost
-from people.patient_links import LinksAway
-from people.sealing import NotOpened, open_
+from people.patient_links import LinksAway, Wanted
+from people.sealing import Key, NotOpened, open_
 from people.stores import Stores
 from streams.notices import NoticesView
 from streams.notify.channel import PATIENT, RECEIVER, Language, Letter, Refused, TryAgain, key_of
@@ -26,13 +28,18 @@ UNLINKED = ("resolved", "word")  # there is nothing to see to, or nobody need an
 _chart = msgspec.msgpack.Decoder(Chart).decode
 
 
+T = TypeVar("T")
+
+Written = Letter | Exception  # a letter, or why there is none
+
+
 class Letters(Protocol):
     """Writes letters; its methods block."""
 
-    def compose(self, notice: Notice) -> Letter:
-        """Return a notice as it is sent now, in its reader's language; raise Refused, or TryAgain, where it can't be.
+    def compose(self, notices: Sequence[Notice]) -> list[Written]:
+        """Return each notice as it is sent now, in its reader's language, or why it can't be.
 
-        Raise sqlite3.Error or OSError while the store that it is addressed from is away.
+        Refused and TryAgain say so; sqlite3.Error or OSError that the store that it is addressed from is away.
         """
         ...
 
@@ -47,8 +54,11 @@ class ToPeople:
     def __init__(self, view: NoticesView, people: People, now: Callable[[], int], *, public_url: str = "") -> None:
         self._view, self._people, self._now, self._base = view, people, now, public_url.rstrip("/")
 
-    def compose(self, notice: Notice) -> Letter:
-        """Return a notice as it is sent now; raise Refused where there is no address."""
+    def compose(self, notices: Sequence[Notice]) -> list[Written]:
+        """Return each notice as it is sent now, or why it can't be."""
+        return [_tried(self._composed, notice) for notice in notices]
+
+    def _composed(self, notice: Notice) -> Letter:
         people, now = self._people, self._now()
         receiver = notice.person.removeprefix(RECEIVER) if notice.person.startswith(RECEIVER) else ""
         webhook = people.webhook(receiver) if receiver else None
@@ -102,56 +112,84 @@ class PatientsView(Protocol):
         ...
 
 
+class Addressed(NamedTuple):
+    """A letter to a patient that lacks the link which it is to bring, or without one the code that they asked for."""
+
+    letter: Letter
+    link: Wanted | None
+
+
 class ToPatients:
     """Letters to patients: the address is in the sealed file, the link and the code are derived when they are sent."""
 
     def __init__(self, view: PatientsView, stores: Stores, now: Callable[[], int], *, public_url: str = "") -> None:
         self._view, self._stores, self._now, self._base = view, stores, now, public_url.rstrip("/")
 
-    def compose(self, notice: Notice) -> Letter:
-        """Return a notice as it is sent now; raise Refused where nobody can be reached, TryAgain without the stores."""
+    def compose(self, notices: Sequence[Notice]) -> list[Written]:
+        """Return each notice as it is sent now, or why it can't be; the stores are asked once for all of them."""
         try:
-            return self._compose(notice)
+            keys = self._keys(notices)
+            return list(self._linked([_tried(partial(self._addressed, keys), notice) for notice in notices]))
         except (KeysAway, LinksAway) as why:
-            raise TryAgain("key store away" if isinstance(why, KeysAway) else "links away") from why
+            return [TryAgain("key store away" if isinstance(why, KeysAway) else "links away")] * len(notices)
 
-    def _compose(self, notice: Notice) -> Letter:
-        id_, region = notice.person.removeprefix(PATIENT), region_of(self._view.shard)
-        patient, file = self._file(id_)
+    def _keys(self, notices: Sequence[Notice]) -> Mapping[str, Key | Erased]:
+        """Return the keys of those whom notices are to, without those that are lost."""
+        patients = (self._view.patients.get(_patient(notice)) for notice in notices)
+        ids = {patient.key for patient in patients if patient is not None}
+        try:
+            return self._stores.keys().look_many(ids)
+        except KeysLost as why:  # of one that is tried again everybody else's letters by this channel were held up
+            return why.found
+
+    def _addressed(self, keys: Mapping[str, Key | Erased], notice: Notice) -> Addressed:
+        """Return a notice but for its link or code; raise Refused where nobody can be reached."""
+        id_, region, is_code = _patient(notice), region_of(self._view.shard), notice.reason == "code"
+        patient, file = self._file(keys, id_)
         to = addresses(file, notice.channel)
         if not to:
             raise Refused(NO_ADDRESS)
-        # The rest of a message's id is its slot and step, or the event that asked for a code.
-        slot, _, step = notice.id.removeprefix(f"{id_}/").rpartition("/")[0].partition("/")
-        links, is_code = self._stores.links(), notice.reason == "code"
         if not is_code and not self._base:
             raise Refused("no PUBLIC_URL")
-        return Letter(
+        letter = Letter(
             notice=notice,
             key=key_of(notice.id),
             region=region,
             language="en" if file.language == "en" else "fr",
             ttl_s=max(0, notice.give_up_at - self._now()) // 1000,
             base=self._base,
-            answer="" if is_code else links.link(region, id_, slot, notice.give_up_at, self._now(), patient.links),
-            code=links.code(id_, step) if is_code else "",
             to=to,
         )
+        link = None if is_code else Wanted(region, id_, _about(notice)[0], notice.give_up_at, patient.links)
+        return Addressed(letter, link)
 
-    def _file(self, id_: str) -> tuple[Patient, File]:
+    def _file(self, keys: Mapping[str, Key | Erased], id_: str) -> tuple[Patient, File]:
         patient, sealed = self._view.patients.get(id_), self._view.charts.get(id_)
         if patient is None or sealed is None:
             raise Refused("unknown patient")
-        try:
-            key = self._stores.keys().look(patient.key)
-        except KeysLost:  # tried again, it would hold up everybody else's letters by this channel
-            raise Refused("the patient's key is lost") from None
+        key = keys.get(patient.key)
+        if key is None:
+            raise Refused("the patient's key is lost")
         if isinstance(key, Erased):
             raise Refused("erased")
         try:
             return patient, _chart(open_(key, sealed, About(id_, "chart"))).file
         except (NotOpened, msgspec.MsgspecError):
             raise Refused("chart can't be opened") from None  # its words would quote content
+
+    def _linked(self, found: Sequence[Addressed | Exception]) -> Iterator[Written]:
+        """Yield the letters with the link or the code in each; raise KeysAway or LinksAway."""
+        links = self._stores.links()
+        wanted = [each.link for each in found if isinstance(each, Addressed) and each.link is not None]
+        secrets = iter(links.link_many(wanted, self._now()))
+        for each in found:
+            match each:
+                case Addressed(letter, None):
+                    yield replace(letter, code=links.code(_patient(letter.notice), _about(letter.notice)[1]))
+                case Addressed(letter):
+                    yield replace(letter, answer=next(secrets))
+                case _:
+                    yield each
 
     def forget_links(self, now: int) -> None:
         """Keep no more links and codes than need be known."""
@@ -168,3 +206,22 @@ def addresses(file: File, channel: str) -> tuple[str, ...]:
         if address:
             return (address,)
     return ()
+
+
+def _tried(compose: Callable[[Notice], T], notice: Notice) -> T | Exception:
+    """Return a notice composed, or what was in the way: one that can't be written stops no other."""
+    try:
+        return compose(notice)
+    except Exception as why:  # noqa: BLE001 - whoever sends judges it
+        return why
+
+
+def _patient(notice: Notice) -> str:
+    """Return whom a notice to a patient is to."""
+    return notice.person.removeprefix(PATIENT)
+
+
+def _about(notice: Notice) -> tuple[str, str]:
+    """Return a message's slot and step, or in the step's place the event that asked for a code: the rest of its id."""
+    slot, _, step = notice.id.removeprefix(f"{_patient(notice)}/").rpartition("/")[0].partition("/")
+    return slot, step

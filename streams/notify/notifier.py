@@ -11,8 +11,8 @@ from domain.alerts.notice import Notice
 from domain.alerts.rule import SEVERITIES
 from streams.measures import Measures
 from streams.notices import NoticesView
-from streams.notify.channel import RECEIVER, Channel, Letter
-from streams.notify.letters import Letters
+from streams.notify.channel import RECEIVER, Channel
+from streams.notify.letters import Letters, Written
 from streams.notify.pace import Limits
 from streams.notify.sender import Sender
 
@@ -102,15 +102,9 @@ class Notifier:
         ahead = [notice.due_at - now + SOON_MS for notice in self._view.outbox.values() if notice.due_at > now]
         return min([self._limits.looks_again_s, *(ms / 1000 for ms in ahead)])
 
-    async def compose(self, notices: Sequence[Notice]) -> list[Letter | Exception]:
-        """Return notices as they are sent now, or why one can't be: one thread writes them all, as it holds a store."""
-        return await asyncio.to_thread(lambda: [self._composed(notice) for notice in notices])
-
-    def _composed(self, notice: Notice) -> Letter | Exception:
-        try:
-            return self._letters.compose(notice)
-        except Exception as why:  # noqa: BLE001 - whoever sends judges it: one that can't be written stops no other
-            return why
+    async def compose(self, notices: Sequence[Notice]) -> list[Written]:
+        """Return each notice as it is sent now, or why it can't be."""
+        return await asyncio.to_thread(self._letters.compose, notices)
 
 
 def _lane(notice: Notice) -> str:

@@ -20,6 +20,7 @@ from event_log.log import LogAway, UnknownTopic
 from streams.measures import Measures
 from streams.notices import NoticesView
 from streams.notify.channel import Channel, Letter, Refused, TryAgain, key_of
+from streams.notify.letters import Written
 from streams.notify.pace import STATES, Breaker, Bucket, Limits, backoff_s
 
 OURS = uuid.UUID("6f1f7b0e-3b0c-5d3c-9a53-2f6f0c1a7d11")  # namespace of what a sender says of a notice
@@ -29,7 +30,7 @@ IDLE_S = 60.0
 
 logger = structlog.get_logger("streams.notify")
 
-Compose = Callable[[Sequence[Notice]], Awaitable[list[Letter | Exception]]]
+Compose = Callable[[Sequence[Notice]], Awaitable[list[Written]]]
 Rank = tuple[int, int, str]
 
 
@@ -75,7 +76,7 @@ class Sender:
         self._breaker = Breaker(limits, down=down and channel is not None)
         self._bucket = Bucket(channel.per_second if channel else 1000.0, time.monotonic())
         self._in_hand: dict[str, InHand] = {}
-        self._prepared: asyncio.PriorityQueue[tuple[Rank, InHand, Letter | Exception]] = asyncio.PriorityQueue()
+        self._prepared: asyncio.PriorityQueue[tuple[Rank, InHand, Written]] = asyncio.PriorityQueue()
         self._told: set[str] = set()  # what became of them is on the log, and not yet folded
         self._woken = asyncio.Event()
         self._said_up, self._why = not down, ""
@@ -166,7 +167,7 @@ class Sender:
         """Return whether the shard no longer wants it sent."""
         return self._view.ready and one.notice.id not in self._view.outbox
 
-    async def _written(self, some: list[InHand]) -> list[tuple[InHand, Letter | Exception]]:
+    async def _written(self, some: list[InHand]) -> list[tuple[InHand, Written]]:
         """Return each with its letter, of which an attempt is on the log, or with why there is none.
 
         They are written together, and told of together: a store opens once for all of them, and the log is asked once.
@@ -176,7 +177,7 @@ class Sender:
         now = self._now()
         able = [one for one in some if now < one.notice.give_up_at and not self._is_gone(one)]
         # Of the others nothing is written: they are let go, unless the shard loads anew meanwhile and wants them again.
-        told: list[tuple[InHand, Letter | Exception]]
+        told: list[tuple[InHand, Written]]
         told = [(one, TryAgain("shard not ready")) for one in some if one not in able]
         if not able:
             return told
@@ -211,7 +212,7 @@ class Sender:
                 self._show()
                 self._woken.set()
 
-    async def _handle(self, one: InHand, written: Letter | Exception) -> None:
+    async def _handle(self, one: InHand, written: Written) -> None:
         """Return once the notice is told of, let go, or put off."""
         if self._is_gone(one):  # perhaps while it waited for its turn
             del self._in_hand[one.notice.id]

@@ -21,6 +21,7 @@ from realtime_api import openapi
 from realtime_api.app import now
 from realtime_api.doors import DOORS
 from streams.notify import texts
+from streams.notify.channel import Letter
 from streams.notify.letters import ToPatients
 from tests.realtime_api.followed import EHPAD, RED, STAFF, WELL, FollowedHouse, person
 
@@ -328,7 +329,8 @@ def letters_of(home: FollowedHouse) -> Iterator[str]:
         stores = Stores(home.home)
         writes = ToPatients(view, stores, now, public_url="https://example.invalid")
         for notice in shard.memory.outbox.values():
-            letter = writes.compose(notice)
+            (letter,) = writes.compose([notice])
+            assert isinstance(letter, Letter)
             yield texts.sms(letter) + texts.subject(letter, sealed=False) + texts.body(letter, sealed=False)
             yield texts.body(letter, sealed=True) + str(msgspec.to_builtins(notice))
 
