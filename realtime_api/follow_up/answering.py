@@ -2,7 +2,7 @@
 
 import hmac
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +12,7 @@ from domain.events import AnswersGiven, Source
 from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, AnsweredBy, Patient
 from domain.followup.questionnaire import Value
-from domain.followup.schedule import slots
+from domain.followup.schedule import Due, slots
 from domain.followup.sealed import About, Sealed
 from people.sealing import Key, seal
 from realtime_api.commands import OURS
@@ -42,34 +42,36 @@ class Followed(NamedTuple):
     pathway: Pathway
 
 
-def must_be_asked(place: Followed, slot: str, only: str = "") -> None:
-    """Raise Problem where a slot is not the one that is asked now, or not the one (`only`) that a link is for.
+def must_be_heard(place: Followed, slot: str, now: int, only: str = "") -> None:
+    """Raise Problem for answers that are not the shard's to judge: to a slot to come, or by a link (`only`) of another.
 
-    Whether it is open by now is the shard's to say, by its clock.
+    Whatever it refuses itself it hears: something grave that comes too late raises the patient's alert all the same. A
+    slot that is over takes no more, so any link of the patient may bring what another was to bring in time; and what
+    was taken before is known there by its name, and is received.
     """
-    problem = why_not(place, slot, only)
-    if problem is not None:
-        raise problem
-
-
-def why_not(place: Followed, slot: str, only: str = "") -> Problem | None:
-    """Return why a slot takes no new answers, None where it may: what it took before, it took."""
-    patient = place.patient
-    if only not in ("", slot):
-        return Problem("slot-closed", "this link is for another slot")
-    if patient.status in OVER:
-        return refusal("over")
-    if patient.status == "paused":
-        return refusal("paused")
-    if patient.status == "followed" and patient.slot is not None and patient.slot.slot == slot:
-        return None
+    patient, at = place.patient, max(now, place.hub.at)
     asked = patient.slot
-    to_come = asked is not None and any(
-        due.slot == slot and (due.due_at > asked.due_at or patient.status == "calling")
-        for due in slots(place.pathway, patient.first_day, patient.zone, patient.enrolled_at)
-        if due.due_at >= asked.due_at
-    )
-    return refusal("slot not open yet") if to_come else Problem("slot-closed", "another slot is asked now, or none")
+    if patient.status in OVER or asked is None:
+        return
+    due = next((each for each in _slots(place) if each.slot == slot), None)
+    is_past = due is not None and due.due_at < asked.due_at
+    if only not in ("", slot) and not is_past:
+        raise Problem("slot-closed", "this link is for another slot")
+    if due is None or is_past or patient.status == "paused":
+        return
+    if due.due_at > asked.due_at or patient.status == "calling" or at < due.opens_at:
+        # Refused there it would be refused by this name for two days, and so once the slot is open.
+        raise refusal("slot not open yet")
+
+
+def slot_at(place: Followed, at: int) -> str | None:
+    """Return the slot that was open at an instant, None where none was."""
+    return next((due.slot for due in _slots(place) if due.opens_at <= at < due.closes_at), None)
+
+
+def _slots(place: Followed) -> Sequence[Due]:
+    patient = place.patient
+    return slots(place.pathway, patient.first_day, patient.zone, patient.enrolled_at)
 
 
 def given(

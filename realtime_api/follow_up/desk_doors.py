@@ -56,7 +56,7 @@ class DeskDoors:
         """Return the residents of a facility whom the asker may answer for; earlier answers to their circle alone."""
         place = await self._place(request, f"GET {REGION}/sittings/{{finess}}")
         finess, now = request.path_params["finess"], self.now()
-        found = self._residents(place, finess)
+        found = [each for each in self._residents(place, finess) if each.patient.status not in OVER][:MOST_RESIDENTS]
         if not found and not _is_staff(place.view, finess):
             raise Problem("not-allowed", "the residents of this facility are not yours to answer for")
         access = Access(place.subject, place.grant(("sitting", "circle")), Act.READ, "sitting")
@@ -81,18 +81,18 @@ class DeskDoors:
         )
         return json_answer(shown, headers=NEVER)
 
-    def _residents(self, place: Place, finess: str) -> list[Followed]:
+    def _residents(self, place: Place, finess: str) -> Iterable[Followed]:
+        """Yield whom the asker may answer for, also whose follow-up is over: their answers may come late."""
         now = self.now()
-        return [
+        return (
             each
             for each in _everybody(place.hubs)
             if each.patient.facility == finess
-            and each.patient.status not in OVER
             and each.pathway.answered_by == "staff"
             and may_answer_for(
                 place.view, each.hub.member(each.patient, place.subject, now), each.patient, each.pathway
             )
-        ][:MOST_RESIDENTS]
+        )
 
     async def answer_in_sitting(self, request: Request) -> Response:
         """Take answers for many residents at once; each row is judged by itself."""
@@ -111,7 +111,7 @@ class DeskDoors:
                 key = keys.get(named.get(row.patient, ""))
                 if resident is None or key is None:
                     raise Problem("unknown-patient")
-                answering.must_be_asked(resident, row.slot)
+                answering.must_be_heard(resident, row.slot, self.now())
                 at = f"rows[{number}].answers"
                 answers, wrong = reading.fitted(resident.pathway.questionnaire, row.answers, at)
                 if wrong:

@@ -27,6 +27,7 @@ from realtime_api.queries import strange
 from realtime_api.sign_in import Desk
 
 LONGEST_QUERY = 500  # characters of a parameter
+AHEAD_MS = 5 * 60_000  # that a sender's clock may be
 TOLD: tuple[type[Exception], ...] = (Problem, *MEANS)
 
 
@@ -90,17 +91,17 @@ class FhirDoors:
             place = self.links.place(request, link)
             if envelope.patient not in ("", place.patient.id):
                 raise Problem("wrong-fields", mistakes=[Mistake("subject.reference", "is not whose link this is")])
-            source, by, only = self.links.source(place.patient), "app", link.slot
+            source, by, slot = self.links.source(place.patient), "app", link.slot
         else:
             assert who is not None
             place = self._place(who.subject, envelope.patient)
-            source, by, only = Source(id=who.subject, door="fhir"), "staff", ""
+            source, by, slot = Source(id=who.subject, door="fhir"), "staff", ""
         asked = place.pathway.questionnaire
         if (response.url, response.version) != (asked.url, asked.version):
             # Compared before the slot: an app that asks something else never asks what is open.
             raise Problem("unknown-questionnaire", "this patient is asked another questionnaire, or another version")
-        slot = "" if place.patient.slot is None else place.patient.slot.slot
-        answering.must_be_asked(place, slot, only)
+        slot = slot or self._slot_at(place, envelope)
+        answering.must_be_heard(place, slot, self.now())
         if not response.answers:
             raise Problem("wrong-fields", mistakes=[Mistake("item", "nothing is answered")])
         answers, wrong = reading.fitted(asked, response.to(asked), "item")
@@ -111,6 +112,20 @@ class FhirDoors:
             self.gate.must_not_flood(place.patient.id)
         told = await self.links.give(request, place, sending, slot, by, answers, source)  # type: ignore[arg-type]
         return uuid.uuid5(uuid.NAMESPACE_URL, sending).hex, told.pending
+
+    def _slot_at(self, place: Followed, envelope: reading.FhirEnvelope) -> str:
+        """Return the slot that was open when staff asked: what comes late, or again, is not of the next one."""
+        at = envelope.authored_at
+        if at is None:
+            why = "is needed, with its time and zone: it says of which slot the answers are"
+        elif at > self.now() + AHEAD_MS:
+            why = "is to come"
+        else:
+            slot = answering.slot_at(place, at)
+            if slot is not None:
+                return slot
+            why = "is in no slot of this patient's"
+        raise Problem("wrong-fields", mistakes=[Mistake("authored", why)])
 
     def _place(self, subject: str, patient: str) -> Followed:
         """Return a patient for whom somebody signed in may answer; of another's there is none."""

@@ -23,7 +23,6 @@ from live_state.state import State
 from people.directory import People
 from people.patient_links import PatientLink
 from people.trail import Act, Written, who_of
-from realtime_api import queries
 from realtime_api.answers import NEVER, Entry, json_answer, read_body
 from realtime_api.commands import Command, Commands
 from realtime_api.follow_up import answering, reading, shapes, words
@@ -95,16 +94,13 @@ class LinkDoors:
         asked = await self._asked(request, AnswersAsked)
         link = await self.gate.open(request, asked.link)
         place = self.place(request, link)
-        why_not = answering.why_not(place, asked.slot, link.slot)
+        answering.must_be_heard(place, asked.slot, self.now(), link.slot)
         answers, wrong = reading.fitted(place.pathway.questionnaire, asked.answers, "answers")
         if wrong:
-            raise why_not or Problem("wrong-fields", mistakes=wrong)
+            raise Problem("wrong-fields", mistakes=wrong)
         self.gate.must_not_flood(place.patient.id)
         source = self.source(place.patient)
-        is_of_link = link.slot == asked.slot
-        told = await self.give(
-            request, place, asked.id, asked.slot, asked.by, answers, source, why_not, is_of_link=is_of_link
-        )
+        told = await self.give(request, place, asked.id, asked.slot, asked.by, answers, source)
         return json_answer(told, 202 if told.pending else 201, headers=NEVER)
 
     async def give(
@@ -116,26 +112,13 @@ class LinkDoors:
         by: AnsweredBy,
         answers: Mapping[str, Value],
         source: Source,
-        why_not: Problem | None = None,
-        *,
-        is_of_link: bool = False,
     ) -> shapes.Received:
-        """Return when answers were received, sealed and on the log; nothing of them where the key store is away.
-
-        Where the slot takes no new ones (`why_not`), what it took under this name before is still received.
-        """
+        """Return when answers were received, sealed and on the log; nothing of them where the key store is away."""
         hub, patient = place.hub, place.patient
         try:
             key = (await self.opening.keys_of([patient.key]))[patient.key]
             event = answering.given(patient, key, sending, slot, by, answers, source, hub.code, self.now())
-            if why_not is None:
-                (said,) = await self.commands.run([Command(event, hub)])
-            else:
-                said = await queries.outcome(self.state, [hub], event.id)
-                if said is None and is_of_link:
-                    # The shard refuses it too, by its own clock, and tells the circle where it is grave.
-                    (said,) = await self.commands.run([Command(event, hub)])
-                said = said or why_not
+            (said,) = await self.commands.run([Command(event, hub)])
             self._count(said)
             folded = answering.settle(said)
         except Problem as problem:

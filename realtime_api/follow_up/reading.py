@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ MOST_LINK = 200  # characters
 PSEUDONYM = re.compile(r"[a-z2-7]{26}", re.ASCII)
 SLOT = re.compile(r"[0-9]{1,4}-[0-9]{4}", re.ASCII)  # the day of the pathway, and the local time
 
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)  # FHIR's, whole
 CODE = re.compile(r"[0-9]{6}", re.ASCII)
 DEPARTEMENT = re.compile(r"\d{2,3}|2[AB]", re.ASCII)
 NONE_OF_THESE = ("\x00",)  # stands for a value of a type that no answer has: no item takes it
@@ -226,6 +228,16 @@ class FhirEnvelope(msgspec.Struct, frozen=True):
         reference = "" if self.subject is None else self.subject.reference
         kind, _, id_ = reference.rpartition("/")
         return id_ if kind == "Patient" or kind.endswith("/Patient") else ""
+
+    @property
+    def authored_at(self) -> int | None:
+        """Return when it was answered (ms), None where it does not say so to the second and with its zone."""
+        if not INSTANT.fullmatch(self.authored):
+            return None
+        try:
+            return round(datetime.fromisoformat(self.authored).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def name(self) -> str:

@@ -245,6 +245,13 @@ class FollowedHouse(House):
         assert due is not None
         return due.slot
 
+    async def pass_slot(self, patient: str) -> None:
+        """Let the slot that is asked be over."""
+        due = self.patient(patient).slot
+        assert due is not None
+        await self.shard_of(patient).tick(due.closes_at + MINUTE_MS)
+        await self.settled()
+
     async def chart(self, patient: str) -> Chart:
         """Return a patient's chart as it is kept, opened."""
         build = self.hub_of(patient).build

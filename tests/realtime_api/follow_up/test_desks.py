@@ -103,6 +103,47 @@ async def test_a_sitting_sent_again_is_kept_once(home: FollowedHouse) -> None:
     assert len((await home.current(patient)).sent) == 1
 
 
+async def test_a_row_that_was_received_is_received_when_it_comes_again_after_its_slot(home: FollowedHouse) -> None:
+    patient = await resident(home)
+    rows = [row(home, patient)]
+    for status in (200, 200):
+        told = await home.post(SITTING, {"rows": rows}, STAFF)
+        assert (told.status_code, told.json()["rows"][0]["status"]) == (status, 201)
+        if home.slot(patient) == rows[0]["slot"]:
+            await home.pass_slot(patient)
+    assert home.patient(patient).answered_at is not None
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_a_grave_row_that_comes_too_late_is_heard(home: FollowedHouse, is_over: bool) -> None:
+    patient = await resident(home)
+    late = row(home, patient, RED)
+    if is_over:
+        told = await home.post(f"/regions/ici/patients/{patient}/acts", {"act": "end", "reason": "x"}, "physician")
+        assert told.status_code == 200, told.text
+    else:
+        await home.pass_slot(patient)
+    told = await home.post(SITTING, {"rows": [late]}, STAFF)
+    (answer,) = told.json()["rows"]
+    assert (answer["status"], answer["kind"]) == (409, "over" if is_over else "slot-closed")
+    held = home.patient(patient)
+    assert held.alert is not None
+    assert (held.alert.colour, held.answered_at) == ("red", None)
+
+
+async def test_a_row_of_a_slot_to_come_is_not_refused_for_good(home: FollowedHouse) -> None:
+    patient = await resident(home, starts=1)
+    rows = [row(home, patient)]
+    (early,) = (await home.post(SITTING, {"rows": rows}, STAFF)).json()["rows"]
+    assert (early["status"], early["kind"]) == (409, "slot-not-open")
+    due = home.patient(patient).slot
+    assert due is not None
+    await home.shard_of(patient).tick(due.opens_at)
+    await home.settled()
+    (taken,) = (await home.post(SITTING, {"rows": rows}, STAFF)).json()["rows"]
+    assert taken["status"] == 201
+
+
 @pytest.mark.parametrize("subject", ["staff-elsewhere", "colleague", "agent", "dpo", "support", "crisis", "ward"])
 async def test_a_sitting_is_the_facilitys_own(home: FollowedHouse, subject: str) -> None:
     patient = await resident(home)

@@ -1,6 +1,7 @@
 """FHIR at the door: questionnaires for other apps, and their responses, taken as an answering page's are."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -10,12 +11,18 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from domain.followup.fhir import read_questionnaire
 from domain.followup.patient import Member
-from tests.realtime_api.followed import CIRCLE, EHPAD, FollowedHouse, person
+from realtime_api.app import now
+from tests.realtime_api.followed import CIRCLE, DAY_MS, EHPAD, FollowedHouse, person
 
 SECRET = "Kanarienvogel"
 URL = "https://example.invalid/small"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 WELL = {"temperature": {"valueDecimal": 37.2}, "breathless": {"valueBoolean": False}}
+
+
+def authored(at: int | None = None) -> str:
+    """Return an instant (now, unless another is meant) as FHIR writes it."""
+    return datetime.fromtimestamp((now() if at is None else at) / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def response(answers: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -29,6 +36,7 @@ def response(answers: dict[str, Any] | None = None, **more: Any) -> dict[str, An
         "status": "completed",
         "questionnaire": f"{URL}|1",
         "item": items,
+        "authored": authored(),
         **more,
     }
 
@@ -199,6 +207,50 @@ async def test_staff_and_the_circle_answer_for_residents_and_nobody_else_does(ho
         assert (await send(home, body, subject=subject)).status_code == 201, subject
     sent = (await home.current(resident)).sent
     assert {each.by for each in sent} == {"staff"}
+
+
+async def test_what_staff_send_again_or_late_is_never_of_the_next_slot(home: FollowedHouse) -> None:
+    patient = await home.enrol(starts=-1)  # yesterday's slot is over, today's is open
+    subject = {"reference": f"Patient/{patient}"}
+    red = {"breathless": {"valueBoolean": True}}
+    late = await send(home, response(red, subject=subject, authored=authored(now() - DAY_MS)), subject="physician")
+    assert (late.status_code, issues(late)) == (409, [("conflict", "")])
+    held = home.patient(patient)
+    assert held.answered_at is None
+    assert held.alert is not None, "what is grave is heard however late"
+    assert (await send(home, response(subject=subject), subject="physician")).status_code == 201
+    assert home.patient(patient).answered_at is not None
+
+
+@pytest.mark.parametrize("given", [None, "2026", "2026-11-22", "2026-11-22T08:30:00", SECRET, "9999-12-31T23:59:59Z"])
+async def test_staff_say_when_they_asked(home: FollowedHouse, given: str | None) -> None:
+    patient = await home.enrol()
+    body = response(subject={"reference": f"Patient/{patient}"}, authored=given)
+    if given is None:
+        del body["authored"]
+    answer = await send(home, body, subject="physician")
+    assert (answer.status_code, issues(answer)) == (422, [("value", "authored")])
+    assert SECRET not in answer.text
+    assert home.patient(patient).answered_at is None
+
+
+async def test_what_was_answered_between_two_slots_is_of_neither(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    body = response(subject={"reference": f"Patient/{patient}"}, authored=authored(now() - DAY_MS))
+    assert issues(await send(home, body, subject="physician")) == [("value", "authored")]
+
+
+async def test_what_was_received_is_received_when_it_comes_again_after_its_slot(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    slot, link = home.slot(patient), home.link(patient)
+    by_staff, by_link = response(subject={"reference": f"Patient/{patient}"}), response(identifier={"value": "8"})
+    for _ in range(2):
+        assert (await send(home, by_link, link)).status_code == 201
+        assert (await send(home, by_staff, subject="physician")).status_code == 201
+        if home.slot(patient) == slot:
+            await home.pass_slot(patient)
+    assert home.slot(patient) != slot
+    assert (await send(home, response(), link)).status_code == 409, "what is new is too late"
 
 
 async def test_staff_do_not_answer_for_those_who_answer_themselves(home: FollowedHouse) -> None:

@@ -343,6 +343,27 @@ async def test_a_link_writes_the_slot_that_is_asked_and_no_other(home: FollowedH
         assert home.patient(each).answered_at is None
 
 
+async def test_what_another_link_was_to_bring_in_time_is_heard_by_the_next_one(home: FollowedHouse) -> None:
+    patient = await home.enrol(starts=-1)
+    link, slot = home.link(patient), home.slot(patient)
+    over = slot.replace("2-", "1-")
+    assert kind_of(await answer(home, link, RED, over)) == (409, "slot-closed")
+    held = home.patient(patient)
+    assert held.alert is not None
+    assert (held.alert.colour, held.answered_at) == ("red", None)
+
+
+async def test_what_came_before_its_slot_is_taken_by_the_same_name_once_it_is_open(home: FollowedHouse) -> None:
+    patient = await home.enrol(starts=1)
+    link, slot, id_ = home.link(patient), home.slot(patient), str(uuid.uuid4())
+    assert kind_of(await answer(home, link, WELL, slot, id_)) == (409, "slot-not-open")
+    due = home.patient(patient).slot
+    assert due is not None
+    await home.shard_of(patient).tick(due.opens_at)
+    await home.settled()
+    assert (await answer(home, link, WELL, slot, id_)).status_code == 201
+
+
 async def test_one_patients_link_never_writes_anothers_slot(home: FollowedHouse) -> None:
     mine, theirs = await home.enrol(), await home.enrol()
     assert (await answer(home, home.link(mine), RED, home.slot(theirs))).status_code == 201
