@@ -17,6 +17,7 @@ from domain.alerts.grouping import Grouping
 from domain.alerts.holding import (
     CASES,
     CROSSING,
+    DUTY,
     GIVE_UP,
     GROUP,
     MOST_BYTES_AT_ONCE,
@@ -151,6 +152,8 @@ class Draft(Grouping):
             self._judge_channel(key)
         elif kind == CASES:
             self._judge_cases(key)
+        elif kind == DUTY:
+            self.relieve(key)
         else:
             self.own.run(self.clock)
             self._told_ourselves()
@@ -458,9 +461,11 @@ class Draft(Grouping):
 
     def _override(self, event: ShiftOverridden | OverrideEnded) -> Said:
         if isinstance(event, OverrideEnded):
-            if event.override not in self.overrides:
+            ended = self.overrides.get(event.override)
+            if ended is None:
                 return _refused("unknown stand-in")
             self.overrides.drop(event.override)
+            self.relieve(ended.schedule)
             return APPLIED
         why = self._why_no_override(event)
         if why is not None or event.source is None:
@@ -475,6 +480,7 @@ class Draft(Grouping):
             reason=event.reason,
         )
         self.overrides.put(override.id, override)
+        self.relieve(override.schedule)
         return APPLIED
 
     def _why_no_override(self, event: ShiftOverridden) -> str | None:
@@ -556,8 +562,10 @@ class Draft(Grouping):
             return self._publish_rules(content)
         elif name.startswith("on-call/"):
             calendar: OnCall = read_on_call(content)
-            on_call = dict(self.in_force.on_call) | {name.removeprefix("on-call/"): calendar}
+            schedule = name.removeprefix("on-call/")
+            on_call = dict(self.in_force.on_call) | {schedule: calendar}
             self.in_force = dataclasses.replace(self.in_force, on_call=on_call)
+            self.relieve(schedule)
         else:
             msgspec.json.decode(content)
         return None

@@ -1,6 +1,6 @@
 """Alerts come into groups, are held back, taken in and end: what each change means for the telling."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Literal
 
@@ -51,7 +51,7 @@ class Grouping(Telling):
         self._count(step, before)
         if alert.status == "resolved" and (before is None or not is_over(before) or step.what == "judged"):
             self.past.put(alert.id, _past(alert))
-        if step.what == "replanned" and before is not None:
+        if step.what == "replanned" and before is not None and before.alert.plan != alert.plan:
             self._tell_newcomers(held, before.alert.plan)
         self._move(before, held, step.what, route=step.what in _ROUTED or before is None)
         if step.what == "handed_over" and step.to and step.to != step.by:  # who takes it over is there
@@ -524,13 +524,18 @@ class Grouping(Telling):
                 self.put_group(replace(group, next_at=self.clock))
 
     def _tell_newcomers(self, held: HeldAlert, plan: tuple[ChainStep, ...]) -> None:
-        """Let whom another plan names be told at once, beside the chain, where it has come past their turn."""
+        """Let whom another plan names be told at once, beside the chain, where it has come past their turn.
+
+        Once it has been gone through, it has come past everybody's, wherever in a loop or between two it stands.
+        """
         for id_ in held.groups:
             group = self.groups.get(id_)
-            if group is None or group.route != PLANNED or group.status not in IN_TELLING:
+            if group is None or group.route != PLANNED:
                 continue
-            waits = len([step for step in plan[: group.next_step] if step.wait_s is not None])
-            self.put_group(self.tell_beside(group, _named_within(held.alert.plan, waits)))
+            come = self.come_past(group, plan)
+            waits = len(plan) if come == plan else len([step for step in come if step.wait_s is not None])
+            new = [step for step in _within(held.alert.plan, waits) if step not in come]
+            self.put_group(self.tell_newcomers(group, new))
 
     def _replan(self, held: HeldAlert) -> None:
         """Let the telling of an alert whose plan is another one now go on with whoever was not told yet."""
@@ -547,15 +552,13 @@ class Grouping(Telling):
         return replace(group, next_step=place, loops=0) if group.next_step else group
 
 
-def _named_within(plan: tuple[ChainStep, ...], waits: int) -> list[str]:
-    """Return the people whom a plan names before so many of its waits are over."""
-    named = []
+def _within(plan: tuple[ChainStep, ...], waits: int) -> Iterator[ChainStep]:
+    """Yield the steps of a plan before so many of its waits are over."""
     for step in plan:
-        if step.wait_s is not None:
-            waits -= 1
-        elif step.person is not None and waits > 0:
-            named.append(step.person)
-    return named
+        if waits <= 0:
+            return
+        waits -= step.wait_s is not None
+        yield step
 
 
 def _past(alert: Alert) -> Past:

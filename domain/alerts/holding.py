@@ -30,6 +30,7 @@ from domain.alerts.notice import (
     Silence,
     Worth,
 )
+from domain.alerts.oncall import on_duty
 from domain.alerts.routing import Chain, OnCall, People, Routing
 from domain.alerts.rule import SEVERITIES, Rule, Ruleset, Severity
 from domain.alerts.wording import Names
@@ -58,7 +59,7 @@ Standing = Literal["open", "muted", "taken"]  # of an alert that is not over: to
 Tally = dict[tuple[Severity, Standing], int]
 
 # Timers: of which kind, and of what. Those of one instant run in the order of their kinds.
-OWN, CROSSING, CASES, SILENCE, GIVE_UP, GROUP, MARKED = range(7)
+OWN, CROSSING, CASES, SILENCE, DUTY, GIVE_UP, GROUP, MARKED = range(8)
 Timer = tuple[int, str]
 
 # What of a state is stored, and changed by key.
@@ -203,6 +204,10 @@ class NoticesState:
             yield (CASES, facility), cluster.forgets_at(cases)
         for id_, silence in self.silences.items():
             yield (SILENCE, id_), due_of_silence(silence, self.clock)
+        for schedule in {*self.in_force.on_call, *(each.schedule for each in self.overrides.values())}:
+            until = on_duty(schedule, self.in_force.on_call.get(schedule), self.overrides.values(), self.clock).until
+            if until is not None:
+                yield (DUTY, schedule), until
         for id_, notice in self.outbox.items():
             yield (GIVE_UP, id_), notice.give_up_at
         for id_, group in self.groups.items():
@@ -284,7 +289,8 @@ def join(link: Link, alert: str, source: bool, target: bool) -> None:
 def due_of_group(group: Group) -> int | None:
     """Return when something happens to a group by time alone."""
     kept_until = None if group.kept is None else group.kept.until
-    instants = [at for at in (group.next_at, group.news_at, group.worse_at, kept_until) if at is not None]
+    timed = (group.next_at, group.news_at, group.worse_at, group.call_at, kept_until)
+    instants = [at for at in timed if at is not None]
     return min((*instants, *group.quiet.values(), *group.handed.values()), default=None)
 
 

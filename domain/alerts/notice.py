@@ -90,6 +90,7 @@ class HeldAlert(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     silenced_by: str | None = None
     inhibited_by: str | None = None
     told: tuple[str, ...] = ()  # subjects, the first 200
+    called: tuple[str, ...] = ()  # those of them who were told because they were on call, of a patient's
     comments: int = 0
     epoch: str = ""  # of its owner's log
     escalated: bool = False  # a further step of a chain was told of it
@@ -118,7 +119,8 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     newest last, `not_told` the last 20 decisions not to send one.
 
     From `reason` on it is how the telling stands: why the next one at `next_at` happens; when those told already are
-    told of what is new, and those to whom the chain has come that it is worse; who was told since the chain last
+    told of what is new, those to whom the chain has come that it is worse, and whoever is on call now where it came to
+    somebody before them; who was told since the chain last
     began, and whom a message reached; who is to be told once their quiet hours are over, and who of what was handed
     over to them; at which `step` the chain last told somebody, how many messages of that may still arrive, and how long
     it waits (where the chain says so). `over` are the alerts that ended since the group began, the last 200; `kept` is
@@ -148,6 +150,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: Reason = "first"
     news_at: int | None = None
     worse_at: int | None = None
+    call_at: int | None = None
     to: tuple[str, ...] = ()
     reached: tuple[str, ...] = ()
     quiet: dict[str, int] = {}  # subject → when

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from domain.alerts.composing import compose, gravest_first
 from domain.alerts.escalation import Stand, leads_on, pause_ms, walk
-from domain.alerts.holding import BYTES_OF_A_NAME, GIVE_UP, Holding, is_over, standing
+from domain.alerts.holding import BYTES_OF_A_NAME, DUTY, GIVE_UP, Holding, is_over, standing
 from domain.alerts.lifecycle import Alert
 from domain.alerts.matching import PLAN_BRANCH, PLANNED, Branch, end_of, within
 from domain.alerts.notice import NEVER_SET_UP, Entry, Group, HeldAlert, Notice, NotTold, Reason, Told
@@ -51,6 +51,7 @@ class Round:
     quiet: dict[str, int] = field(default_factory=dict)
     know: frozenset[str] = frozenset()  # who was told at this very instant, and is not told once more
     traces: dict[str, None] = field(default_factory=dict)  # who is written to beside, which tells nobody
+    called: dict[str, None] = field(default_factory=dict)  # who is told because they are on call
 
     @property
     def rings(self) -> bool:
@@ -75,6 +76,8 @@ class Telling(Holding):
             group = self._tell_news(replace(group, worse_at=None, news_at=None), "worse")
         if group.news_at is not None and group.news_at <= self.clock:
             group = self._tell_news(replace(group, news_at=None), "grew")
+        if group.call_at is not None and group.call_at <= self.clock:
+            group = self._tell_on_call(replace(group, call_at=None))
         if group.kept is not None and group.kept.until <= self.clock:
             group = replace(group, kept=None)
             group = self.tell_end(group) if group.status == "resolved" else group
@@ -197,7 +200,9 @@ class Telling(Holding):
                 round_.not_told.append(NotTold("nobody on call", self.clock, until=duty.until, by=step.on_call))
         on_duty = step.on_call is not None and round_.group.route == PLANNED
         # Every one of them is addressed, not the first alone.
-        return sum(self._address(round_, person, on_duty=on_duty) for person in people) > 0
+        told = [person for person in people if self._address(round_, person, on_duty=on_duty)]
+        round_.called |= dict.fromkeys(told if on_duty else ())
+        return bool(told)
 
     def first_untold(self, chain: Chain, told: Sequence[str]) -> int:
         """Return the first step of a chain that names somebody who was not told yet; its end where none does."""
@@ -306,16 +311,44 @@ class Telling(Holding):
         webhooks = tuple(name for name in branch.webhooks if f"{WEBHOOK}:{name}" not in know)
         return self._beside(group, round_, alerts, reason, webhooks)
 
-    def tell_beside(self, group: Group, people: Iterable[str]) -> Group:
-        """Return the group once those of these are told of it who were not; the chain keeps its place and time."""
+    def come_past(self, group: Group, plan: tuple[ChainStep, ...]) -> tuple[ChainStep, ...]:
+        """Return the steps of a group's plan whose turn has come: all, once it has been gone through."""
+        return plan if group.unanswered_at is not None or group.status == "quiet" else plan[: group.next_step]
+
+    def tell_newcomers(self, group: Group, steps: Sequence[ChainStep]) -> Group:
+        """Return the group once those whom these steps name know of it too; the chain keeps its place and time.
+
+        Where it waits for the morning, as everybody sleeps, it begins anew: who is new may be up.
+        """
         alerts = self.open_alerts(group)
-        if not alerts:
+        steps = [step for step in steps if step.wait_s is None and step.loop is None]
+        if not alerts or not steps:
             return group
-        round_ = Round(group, alerts[0].severity)
-        for person in people:
-            if person not in group.to:
-                self._address(round_, person)
+        if group.status == "quiet":
+            return again(group, group.reason, self.clock)
+        if group.status not in IN_TELLING:
+            return group
+        round_ = Round(group, alerts[0].severity, know=frozenset(group.to))
+        for step in steps:
+            self._tell_step(round_, step)
         return self._beside(group, round_, alerts, "first")
+
+    def relieve(self, schedule: str) -> None:
+        """Let whoever is on call now be told of the patients' alerts that came to whoever was before."""
+        duty = self.on_duty(schedule)
+        self.time((DUTY, schedule), duty.until)
+        for _, group in list(self.groups.items()) if duty.person is not None else ():
+            if group.route != PLANNED or group.next_at is None or duty.person in group.to:
+                continue
+            _, chain = self._way(group)
+            if chain is not None and any(step.on_call == schedule for step in chain.steps):
+                self.put_group(replace(group, call_at=self.clock))
+
+    def _tell_on_call(self, group: Group) -> Group:
+        """Return the group once whoever is on call now knows of it, where its chain has come to them already."""
+        _, chain = self._way(group)
+        come = () if chain is None else self.come_past(group, chain.steps)
+        return self.tell_newcomers(group, [step for step in come if step.on_call is not None])
 
     def _tell_handed(self, group: Group, person: str) -> Group:
         """Return the group once somebody is told of what was handed over to them."""
@@ -454,7 +487,7 @@ class Telling(Holding):
             told.append(made)
         words = sum(len(each.fr) + len(each.en) for each in (title, text, todo))
         self.size += len(ways) * (BYTES_OF_A_MESSAGE + 2 * words + BYTES_OF_AN_ID * len(ids))
-        self._told_of(alerts, round_.people, reason)
+        self._told_of(alerts, round_, reason)
         return replace(
             group,
             step=step,
@@ -472,24 +505,25 @@ class Telling(Holding):
         over = self.held(group.over) if last is not None else []
         return [held.alert.id for held in over if last is not None and (held.alert.resolved_at or 0) >= last]
 
-    def _told_of(self, alerts: Sequence[Alert], people: dict[str, tuple[str, ...]], reason: Reason) -> None:
+    def _told_of(self, alerts: Sequence[Alert], round_: Round, reason: Reason) -> None:
         """Keep on alerts, timelines and counts that these people are told."""
         what = "escalated" if reason == "escalated" else "told"
         ids = [alert.id for alert in alerts]
-        for person, channels in people.items():
+        for person, channels in round_.people.items():
             self.note_telling(ids, Entry(at=self.clock, what=what, to=person, channel=", ".join(channels), text=reason))
             self.loads.put(person, told_again(self.loads.get(person) or (), self.clock))
         held = self.held(ids)
         for each in held:
-            to = tuple(dict.fromkeys((*each.told, *people)))[:MOST_NAMED]
-            if to == each.told:
+            to = tuple(dict.fromkeys((*each.told, *round_.people)))[:MOST_NAMED]
+            called = tuple(dict.fromkeys((*each.called, *round_.called)))[:MOST_NAMED]
+            if (to, called) == (each.told, each.called):
                 continue
             if self.overfull:  # of hundreds with texts of many pages each, the gravest must do
                 break
             if not each.told:
                 counts = self.worth_of(each.alert)
                 self.worth.put(worth_key(each.alert), replace(counts, notified=counts.notified + 1))
-            self.put_alert(replace(each, told=to))
+            self.put_alert(replace(each, told=to, called=called))
         if reason == "escalated":
             self._count_escalated(held)
 
@@ -754,6 +788,7 @@ def stopped(group: Group) -> Group:
         next_at=None,
         news_at=None,
         worse_at=None,
+        call_at=None,
         kept=None,
         next_step=0,
         loops=0,

@@ -14,6 +14,8 @@ from domain.events import (
     ChannelsChosen,
     EpochBegan,
     NoticeAttempted,
+    OverrideEnded,
+    ShiftOverridden,
     SilenceMade,
 )
 from tests.small_notices import (
@@ -419,6 +421,109 @@ def test_whom_a_trace_may_have_reached_is_not_told_of_the_end() -> None:
         day.event(NoticeAttempted, notice=notice.id, attempt=1)
     day.at(10).ends("p1", why="closed")
     assert day.waiting() == []
+
+
+# -- who comes to it later
+
+SLEEPER = Person(channels={"critical": ("sms",), "warning": ("sms",)}, quiet=Window(start=22 * 60, end=7 * 60))
+NIGHT_PLAN = (ON_CALL, NINE, ChainStep(person="anne"), NINE, LOOP)
+
+
+def night(*duties: tuple[str, float, float], **persons: Person) -> Ward:
+    """Return a ward where these are on call, from and until so many seconds after the start; all are rung."""
+    everybody = dict.fromkeys(("anne", "paul", "rose", "leon"), BY_SMS) | persons
+    return Ward(people(**everybody), published("routing", routing()), published("on-call/medical", shifts(*duties)))
+
+
+def test_who_comes_into_a_circle_of_which_nobody_could_be_told_is_told_at_once() -> None:
+    """Between two loops nobody is told for minutes."""
+    day = ward({"anne": with_mssante("mssante")})
+    day.red("p1", plan=(ChainStep(person="anne"), NINE, LOOP))
+    day.told()
+    assert (day.of("p1").status, day.of("p1").next_step) == ("unanswered", 0)
+    day.at(60).changes("replanned", "p1", plan=(ChainStep(person="anne"), ChainStep(person="paul"), NINE, LOOP))
+    assert day.told() == [("paul", "sms", "first")]
+    assert day.of("p1").next_at == START + 540_000, "the chain keeps its time"
+
+
+def test_who_comes_into_a_plan_that_was_gone_through_once_is_told_at_once_wherever_it_names_them() -> None:
+    day = night(("rose", 0, DAY_S))
+    day.red("p1", plan=(ChainStep(person="anne"), NINE, ON_CALL, NINE, LOOP))
+    for minute in (0, 9, 18):
+        day.at(minute * MINUTE).told()
+    assert (day.of("p1").loops, day.of("p1").next_step) == (1, 2)
+    later = (ChainStep(person="anne"), NINE, ON_CALL, ChainStep(person="leon"), NINE, LOOP)
+    day.at(19 * MINUTE).changes("replanned", "p1", plan=later)
+    assert day.told() == [("leon", "sms", "first")]
+    assert day.of("p1").next_at == START + 27 * MINUTE * 1_000
+
+
+def test_who_comes_into_a_circle_that_sleeps_is_told_at_once() -> None:
+    day = ward({"anne": SLEEPER})
+    day.orange("p1", plan=(ChainStep(person="anne"), HOUR_WAIT, LOOP))
+    assert (day.of("p1").status, day.told()) == ("quiet", [])
+    day.at(60).changes("replanned", "p1", plan=(ChainStep(person="anne"), ChainStep(person="paul"), HOUR_WAIT, LOOP))
+    assert day.told() == [("paul", "smtp", "first")]
+    assert day.of("p1").quiet.keys() == {"anne"}
+
+
+def test_the_same_plan_told_again_tells_nobody_anything() -> None:
+    """As of a shard that was folded anew."""
+    day = ward({"anne": SLEEPER})
+    day.orange("p1", plan=(ChainStep(person="anne"), HOUR_WAIT, LOOP))
+    before = day.of("p1")
+    day.at(60).changes("replanned", "p1")
+    assert (day.told(), day.of("p1")) == ([], before)
+
+
+def test_who_relieves_somebody_on_call_is_told_at_once_of_what_came_to_them() -> None:
+    for torn in (False, True):
+        day = night(("rose", 0, 300), ("paul", 300, DAY_S))
+        day.reload = torn
+        day.red("p1", plan=NIGHT_PLAN)
+        day.red("p2")
+        day.tells(patient("p3", plan=NIGHT_PLAN, since=day.now))
+        day.takes("rose", "p3")
+        day.told()
+        day.at(299)
+        assert day.told() == []
+        day.at(300)
+        assert [(notice.person, notice.alerts) for notice in day.arrives()] == [("paul", ("p1",))]
+        assert day.of("p1").next_at == START + 540_000, "the chain keeps its time"
+        assert day.of("p2").to == ("anne", "paul"), "it has not come to whoever is on call"
+        assert day.at(539).told() == []
+
+
+def test_who_stands_in_and_who_another_calendar_names_is_told_at_once_too() -> None:
+    day = night(("rose", 0, DAY_S))
+    day.red("p1", plan=NIGHT_PLAN)
+    day.told()
+    day.at(60)
+    span: dict[str, Any] = {"since": day.now, "until": day.now + 3_600_000}
+    leon: dict[str, Any] = {"schedule": "medical", "person": "leon", "reason": "malade"}
+    assert day.event(ShiftOverridden, by="boss", id_="leon", **leon, **span).outcome == "applied"
+    assert day.told() == [("leon", "sms", "first")]
+    assert day.event(OverrideEnded, by="boss", override="leon").outcome == "applied"
+    assert day.told() == [], "who was told knows"
+    day.at(120).fold(published("on-call/medical", shifts(("paul", 0, DAY_S)), at=day.now, id_="anew"))
+    assert day.told() == [("paul", "sms", "first")]
+
+
+def test_who_comes_on_call_while_all_others_sleep_is_told_at_once() -> None:
+    day = night(("paul", 600, DAY_S), anne=SLEEPER)
+    day.orange("p1", plan=(ON_CALL, HOUR_WAIT, ChainStep(person="anne"), HOUR_WAIT, LOOP))
+    assert (day.of("p1").status, day.told()) == ("quiet", [])
+    day.at(600)
+    assert day.told() == [("paul", "sms", "first")]
+
+
+def test_who_was_told_while_on_call_is_remembered_beside_those_whom_the_plan_names() -> None:
+    day = night(("rose", 0, 300), ("paul", 300, DAY_S))
+    day.red("p1", plan=NIGHT_PLAN)
+    assert day.state.alerts["p1"].called == ("rose",)
+    day.at(540)
+    held = day.state.alerts["p1"]
+    assert (held.called, held.told) == (("rose", "paul"), ("rose", "paul", "anne"))
 
 
 # -- handed over

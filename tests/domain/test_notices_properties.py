@@ -70,7 +70,7 @@ Action = tuple[float, str, int, int]  # seconds after the one before, what, and 
 _WHAT = (
     ["fire"] * 6 + ["end", "take", "reopen", "worsen"] * 3 + ["arrive", "arrive", "fail", "attempt", "seen"] * 2
 ) + ["tick", "silence", "unsilence", "override", "choose", "channel", "lag", "act", "route", "people", "again"]
-_WHAT += ["red", "red", "orange", "worse_patient", "case", "case", "word", "count"]
+_WHAT += ["red", "red", "orange", "worse_patient", "replan", "case", "case", "word", "count"]
 _WHAT += ["hand_over", "comment", "judge", "epoch", "ease", "ease", "back", "back"]
 ACTIONS = st.lists(
     st.tuples(
@@ -155,6 +155,8 @@ def do(day: Timeline, action: Action, epochs: list[str]) -> None:
         case "worse_patient" if id_ and day.alerts[id_].planned:
             changed: dict[str, Any] = {"severity": "critical", "status": "firing", "plan": PLANS[some % 4]}
             day.changes("worsened", id_, **changed)
+        case "replan" if id_ and day.alerts[id_].planned:
+            day.changes("replanned", id_, plan=PLANS[some % 4])
         case "case":
             found = Case(at=day.now, facility="310780192", rule=Cluster(cases=2 + other, days=1), tell=(who,))
             tell(day, CaseFound, case=found)
