@@ -80,16 +80,15 @@ class CallDoors:
         body = await read_body(request, reading.MOST_LIST_BYTES)
         named, rows = reading.read_calls(body, media, request.query_params.get("pathway", ""), now)
         pathway = _pathway(place, named)
-        if not self.rows.take(place.subject, len(rows)):
-            raise Problem("too-many", "lists are for people who are to be called, and each row looks one up")
         team = self._team(place, now)
         key = request.headers.get("idempotency-key")
+        named_rows = [(row, *await self._name(place, pathway, row, key, now)) for row in rows]
+        if not self.rows.take(place.subject, sum(not self._is_known(place, name) for _, _, name in named_rows)):
+            raise Problem("too-many", "lists are for people who are to be called, and each new row looks one up")
         judged: list[Command[PatientEnrolled] | Problem] = []
         alike: list[str] = []
-        for row in rows:  # one after another: the same person may be in two of them
+        for row, id_, name in named_rows:  # one after another: the same person may be in two of them
             made = {each.event.patient for each in judged if isinstance(each, Command)}
-            id_ = await self.opening.deed_id(place.subject, key, now, "import", row.number)
-            name = await self.opening.pseudonym_of(id_) if key else ""
             judged.append(await self._judge(row, place, pathway, team, id_, name, made, alike, now))
         if alike:  # whom the rows looked up, before anything is said of them
             await self.opening.record(Access(place.subject, place.grant("calls"), Act.SEARCH, "calls-import"), alike)
@@ -103,6 +102,19 @@ class CallDoors:
             self.measures.follow_up(each.kind or "applied")
         status = 200 if all(each.kind is None for each in told) else 207
         return json_answer(shapes.ImportedRows(told), status, headers=NEVER)
+
+    async def _name(self, place: Place, pathway: Pathway, row: Row, key: str | None, now: int) -> tuple[str, str]:
+        """Return a row's event id and the pseudonym that goes with it, none without a key.
+
+        What the row says, and the pathway, are a part of both: brought under the same key with another, it is another.
+        """
+        id_ = await self.opening.deed_id(place.subject, key, now, "import", pathway.id, row.number, row.asked)
+        return id_, await self.opening.pseudonym_of(id_) if key else ""
+
+    def _is_known(self, place: Place, name: str) -> bool:
+        """Return whether a row was brought before, by its pseudonym: it looks nobody up."""
+        hub = self.rooms.hub_of(place.code, name) if name else None
+        return hub is not None and name in hub.patients
 
     def _team(self, place: Place, now: int) -> tuple[Member, ...]:
         """Return the region's tracing agents, whoever asks first."""

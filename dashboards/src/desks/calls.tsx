@@ -285,7 +285,13 @@ function Bring({ onBrought }: { onBrought(): void }) {
         <p class="soft">{words.bringColumns}</p>
         <label>
           {words.pathway}
-          <select value={pathway.value} onChange={(event) => (pathway.value = event.currentTarget.value)}>
+          <select
+            value={pathway.value}
+            onChange={(event) => {
+              pathway.value = event.currentTarget.value;
+              told.value = wrong.value = null; // what was said is of the other one
+            }}
+          >
             {pathways.value.map(({ id, title }) => (
               <option key={id} value={id}>
                 {say(title)}

@@ -5,7 +5,9 @@ import uuid
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from domain.followup.chart import Residence
 from domain.followup.patient import Member
@@ -274,6 +276,37 @@ async def test_a_list_of_the_same_name_is_answered_alike(home: FollowedHouse) ->
     await home.tick()
     await home.settled()
     assert {first[0]["id"], first[2]["id"]} == {id_ for hub in home.rooms.patients_of("ici") for id_ in hub.patients}
+
+
+async def test_a_list_under_its_key_for_another_pathway_opens_files_there(home: FollowedHouse) -> None:
+    other = replace(home.pathways["ars"], id="ars-2")
+    for shard in home.patients.values():
+        await home.publish("pathway/ars-2/1", msgspec.json.encode(other), shard)
+    await home.settled()
+    first, again = [(await bring(home, key="list-1")).json()["rows"] for _ in range(2)]
+    assert first == again
+    second = (await bring(home, key="list-1", pathway="ars-2")).json()["rows"]
+    opened = [(home.patient(each["id"]).pathway, each["id"]) for each in (*first, *second) if "id" in each]
+    assert [pathway for pathway, _ in opened] == ["ars/1", "ars/1", "ars-2/1", "ars-2/1"]
+    assert len({id_ for _, id_ in opened}) == 4
+
+
+async def test_a_row_that_says_something_else_under_the_same_key_is_not_told_as_done(home: FollowedHouse) -> None:
+    head, line = "birth_name;first_names;birth_date;phone\n", "Durand;Anne;1950-02-28;0600000001\n"
+    (first,) = (await bring(home, head + line, key="list-1")).json()["rows"]
+    (other,) = (await bring(home, head + line.replace("Durand", "Zola"), key="list-1")).json()["rows"]
+    assert first["id"] != other["id"]
+    assert (await home.chart(other["id"])).file.birth_name == "Zola"
+
+
+async def test_what_is_brought_again_takes_nothing_of_what_one_may_bring(home: FollowedHouse) -> None:
+    head = "birth_name;first_names;birth_date;phone\n"
+    body = head + "".join(f"Durand{chr(65 + n)};Anne;1950-02-{n + 1:02};06000000{n:02}\n" for n in range(20))
+    strangers = head + "Durand;Anne;1950-02-28;none\n" * 480
+    assert (await bring(home, body, key="list-1")).status_code == 200
+    assert [(await bring(home, strangers)).status_code for _ in range(2)] == [207, 207]
+    assert [(await bring(home, body, key="list-1")).status_code for _ in range(4)] == [200] * 4
+    assert [(await bring(home, strangers)).status_code for _ in range(2)] == [429, 429]
 
 
 async def test_the_team_calls_in_the_order_of_the_agreed_times(home: FollowedHouse) -> None:
