@@ -120,17 +120,17 @@ class LinkDoors:
             event = answering.given(patient, key, sending, slot, by, answers, source, hub.code, self.now())
             (said,) = await self.commands.run([Command(event, hub)])
             self._count(said)
-            folded = answering.settle(said)
+            folded = taken = answering.settle(said)
         except Problem as problem:
             if problem.kind != "too-many-corrections" or source != self.source(patient):
                 raise self._gone(request, problem) from None
             # What is graver is taken however often it is corrected: to say that this was not would tell whoever holds
             # the link how grave the slot is.
-            folded = True
+            folded, taken = True, False
         held = hub.patients.get(patient.id, patient)
-        state = held.slots.get(slot) if folded else None
-        told = _colour_to_tell(place.pathway, answers, state)
-        call_15 = told is not None and says_15(place.pathway, held.zone, told, self.now())
+        state = held.slots.get(slot) if taken else None
+        told = _colour_to_tell(place.pathway, answers, event.received_at, state)
+        call_15 = says_15(place.pathway, held.zone, told, self.now())
         return shapes.Received(event.received_at, pending=not folded, call_15=call_15)
 
     # -- stopping
@@ -255,15 +255,17 @@ class LinkDoors:
         self.measures.follow_up("pending" if said is None else said.kind if isinstance(said, Problem) else said.outcome)
 
 
-def _colour_to_tell(pathway: Pathway, answers: Mapping[str, Value], state: SlotState | None) -> Colour | None:
+def _colour_to_tell(pathway: Pathway, answers: Mapping[str, Value], at: int, state: SlotState | None) -> Colour:
     """Return the colour that a receipt goes by: the slot's where that is these answers' own, else what these alone say.
 
-    A link reads nothing back: a correction of one item would tell its finder how grave what was answered before is.
+    A link reads nothing back: a correction of one item, or one too many, would tell its finder how grave what was
+    answered before is. And who has just answered something red is told so, whatever counts of the slot.
     """
-    if state is None:
-        return None
-    is_own = state.corrections == 0 or not missing(pathway.questionnaire, answers)
-    return state.colour if is_own else score(pathway, Facts(), answers).colour
+    if state is not None:
+        is_last = state.at is None or state.at <= at
+        if state.corrections == 0 or (is_last and not missing(pathway.questionnaire, answers)):
+            return state.colour
+    return score(pathway, Facts(), answers).colour
 
 
 def _where(hub: PatientsHub, patient: Patient) -> Where:
