@@ -91,7 +91,10 @@ class Mailbox:
                         self._take(read(each, content))
                     to = []
                     writer.write(b"250 2.0.0 Ok: queued as L1\r\n")
-                case "EHLO" | "HELO" | "MAIL" | "NOOP" | "RSET":
+                case "MAIL" | "RSET":  # whatever was begun, this is another letter
+                    to = []
+                    writer.write(b"250 mailbox\r\n")
+                case "EHLO" | "HELO" | "NOOP":
                     writer.write(b"250 mailbox\r\n")
                 case "QUIT":
                     writer.write(b"221 bye\r\n")

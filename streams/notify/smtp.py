@@ -1,8 +1,10 @@
 """E-mail, and MSSanté mailboxes, by SMTP: always over TLS unless that is told otherwise, plain text alone."""
 
+import asyncio
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -23,6 +25,9 @@ from streams.notify.channel import Letter, Refused, TryAgain, receipt
 
 SIGN_IN_CODES = frozenset((530, 534, 535, 538))
 NEVER_IN_THE_CLEAR = "no TLS"
+KEPT_S = 5.0  # without a message, until a connection is let go
+MOST_KEPT = 8
+ANSWERS_WITHIN_S = 2.0  # to what is no message: a server that does not is not there
 _QUEUED = re.compile(r"(?:queued as|id=|<)\s*([A-Za-z0-9._-]+)", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^@\s<>\",;:\\]+@[^@\s<>\",;:\\]+")
 
@@ -50,6 +55,8 @@ class Smtp:
     def __init__(self, name: str, relay: Relay, *, sealed: bool) -> None:
         self.name, self.per_second = name, relay.per_second
         self._relay, self._sealed = relay, sealed
+        self._kept: dict[aiosmtplib.SMTP, asyncio.TimerHandle] = {}  # until they are let go; the one used last is last
+        self._ending: set[asyncio.Future[None]] = set()
 
     async def send(self, letter: Letter) -> str:
         """Return the server's word for having queued a message; raise TryAgain or Refused."""
@@ -70,7 +77,7 @@ class Smtp:
     async def deliver(self, message: EmailMessage, to: Sequence[str]) -> str:
         """Return the server's word for having queued any message, ours or another's; raise TryAgain or Refused."""
         try:
-            async with self._session() as session:
+            async with self._lent() as session:
                 _, answer = await session.send_message(message, sender=self.sender, recipients=list(to))
         except (SMTPException, OSError, ValueError) as why:
             raise _judged(why) from None  # the error's own words may hold addresses
@@ -109,6 +116,57 @@ class Smtp:
         """Return the address that messages come from."""
         return self._relay.sender
 
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        """Lend a connection for one message; the next one goes by it too, if it comes soon.
+
+        To connect, agree on TLS and sign in takes longer than the message.
+        """
+        session = await self._again()
+        if session is None:
+            session = self._session()
+            await session.connect()
+        try:
+            yield session
+        except (SMTPResponseException, SMTPRecipientsRefused):
+            self._keep(session)  # it was the message that would not do, or not now
+            raise
+        except BaseException:
+            session.close()
+            raise
+        self._keep(session)
+
+    async def _again(self) -> aiosmtplib.SMTP | None:
+        """Return a connection that was kept, and on which the server still listens; None where there is none."""
+        if not self._kept:
+            return None
+        session, ends = self._kept.popitem()
+        ends.cancel()
+        try:
+            await session.rset(timeout=ANSWERS_WITHIN_S)
+        except (SMTPException, OSError):
+            session.close()
+            for other in list(self._kept):  # what ended this one ended them
+                self._kept.pop(other).cancel()
+                other.close()
+            return None
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _keep(self, session: aiosmtplib.SMTP) -> None:
+        if session.is_connected and len(self._kept) < MOST_KEPT:
+            self._kept[session] = asyncio.get_running_loop().call_later(KEPT_S, self._let_go, session)
+        else:
+            session.close()
+
+    def _let_go(self, session: aiosmtplib.SMTP) -> None:
+        del self._kept[session]
+        ending = asyncio.ensure_future(_ended(session))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
     def _session(self) -> aiosmtplib.SMTP:
         relay = self._relay
         return aiosmtplib.SMTP(
@@ -122,6 +180,15 @@ class Smtp:
             timeout=relay.within_s,
             local_hostname=relay.sender.rpartition("@")[2],
         )
+
+
+async def _ended(session: aiosmtplib.SMTP) -> None:
+    """Return once the server was told that this is all, and the connection is closed."""
+    try:
+        with suppress(SMTPException, OSError):
+            await session.quit(timeout=ANSWERS_WITHIN_S)
+    finally:
+        session.close()
 
 
 def is_within(address: str, domains: Sequence[str]) -> bool:

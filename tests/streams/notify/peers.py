@@ -117,6 +117,14 @@ class MailServer:
         self.users: dict[str, str] = {}
         self.port = 0
         self.connections = 0
+        self.left = asyncio.Event()  # somebody said goodbye
+        self._sessions: list[smtp.SMTP] = []
+
+    def hang_up(self) -> None:
+        """End all connections, as a server does that has not heard of a client for a while."""
+        for each in self._sessions:
+            if each.transport is not None:
+                each.transport.close()
 
     # What aiosmtpd calls; its names.
 
@@ -128,6 +136,11 @@ class MailServer:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        """Take note that somebody left."""
+        self.left.set()
+        return "221 bye"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         """Answer to a whole message."""
@@ -153,7 +166,7 @@ class MailServer:
 
         def connected() -> smtp.SMTP:
             self.connections += 1
-            return smtp.SMTP(
+            session = smtp.SMTP(
                 self,
                 tls_context=None if from_the_start else trust,
                 require_starttls=trust is not None and not from_the_start,
@@ -163,6 +176,8 @@ class MailServer:
                 enable_SMTPUTF8=True,
                 loop=loop,
             )
+            self._sessions.append(session)
+            return session
 
         loop = asyncio.get_running_loop()
         server = await loop.create_server(connected, "127.0.0.1", self.port, ssl=trust if from_the_start else None)

@@ -1,5 +1,6 @@
 """E-mail and MSSanté against a real SMTP server: over TLS, slow, down, and saying yes before it says no."""
 
+import asyncio
 import email
 import email.policy
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from ssl import SSLContext
 import msgspec
 import pytest
 
+from streams.notify import smtp
 from streams.notify.channel import Refused, TryAgain
 from streams.notify.smtp import Relay, Smtp, is_within
 from tests.streams.notify.letters import NOTICE, letter
@@ -165,6 +167,61 @@ async def test_a_look_sends_nothing(server: MailServer, relay: Relay) -> None:
     await Smtp("smtp", relay, sealed=False).look("smtp", None)
     assert server.connections == 1
     assert server.taken == []
+
+
+async def test_letters_that_follow_one_another_go_by_one_connection_also_after_one_that_was_refused(
+    server: MailServer, relay: Relay
+) -> None:
+    channel = Smtp("smtp", relay, sealed=False)
+    server.refused = {"gone@example.fr": "550 5.1.1 unknown"}
+    server.after_data = ["250 2.0.0 Ok: queued as Q1", "554 5.6.0 no"]
+    assert await channel.send(letter(to=TO)) == "Q1"
+    with pytest.raises(Refused, match=r"^refused$"):
+        await channel.send(letter(to=TO))
+    with pytest.raises(Refused, match=r"^address refused$"):
+        await channel.send(letter(to=("gone@example.fr",)))
+    assert await channel.send(letter(to=("other@example.fr",))) == "Q2"
+    assert [mail.to for mail in server.taken] == [[*TO], ["other@example.fr"]], "nobody is written to for another"
+    assert server.connections == 1
+
+
+async def test_letters_that_are_sent_beside_one_another_have_a_connection_each(
+    server: MailServer, relay: Relay
+) -> None:
+    channel = Smtp("smtp", relay, sealed=False)
+    for _ in range(2):
+        await asyncio.gather(*(channel.send(letter(to=(f"{number}@example.fr",))) for number in range(3)))
+    assert sorted(mail.to[0][0] for mail in server.taken) == ["0", "0", "1", "1", "2", "2"]
+    assert server.connections == 3
+
+
+async def test_a_letter_goes_by_a_new_connection_where_the_server_ended_the_kept_one(
+    server: MailServer, relay: Relay
+) -> None:
+    channel = Smtp("smtp", relay, sealed=False)
+    await asyncio.gather(*(channel.send(letter(to=TO)) for _ in range(2)))
+    server.hang_up()
+    assert await channel.send(letter(to=TO)) == "Q3"
+    assert server.connections == 3
+
+
+async def test_a_connection_in_which_something_stalled_is_not_used_again(server: MailServer, relay: Relay) -> None:
+    channel = Smtp("smtp", replace(relay, within_s=0.3), sealed=False)
+    server.slow = True
+    with pytest.raises(TryAgain, match=r"^slow$"):
+        await channel.send(letter(to=TO))
+    server.slow = False
+    assert await channel.send(letter(to=TO)) == "Q1"
+    assert server.connections == 2
+
+
+async def test_a_connection_that_nothing_is_sent_by_is_let_go(
+    server: MailServer, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "KEPT_S", 0.01)
+    await Smtp("smtp", relay, sealed=False).send(letter(to=TO))
+    async with asyncio.timeout(5.0):
+        await server.left.wait()
 
 
 async def test_mssante_writes_to_its_own_domains_alone(server: MailServer, relay: Relay) -> None:
