@@ -31,7 +31,7 @@ from people.masters import named
 REGION, PATHWAY = "occitanie", "medical-covid"
 NINE_MS = 9 * 3_600_000
 READY_S = 8.0  # a worker has its partitions
-ENROLS_MS = 12  # at most, by patient
+ENROLS_MS = 40  # at most, by patient: a key each is flushed to the disk
 WITHIN_S = 600.0
 BUDGET = 100.0  # letters a second
 

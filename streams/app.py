@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -147,6 +148,8 @@ class Worker:
         }
         self.http = reach.client(within_s=ANSWERS_WITHIN_S)
         self.channels = channels_of(settings.channels, self.people) if self.people else []
+        # All shards' letters to patients wait for one file of links: here, and not where the folds wait for keys.
+        self.writing_to_patients = ThreadPoolExecutor(1, "letters to patients")
         self._companions: Mapping[str, Callable[[AnyShard, str], Companions]] = {
             Notices.topic: self._beside_notices,
             Followup.topic: self._beside_followup,
@@ -257,7 +260,7 @@ class Worker:
         view, now = Followed(shard), partial(getattr, shard, "told_now")
         letters = ToPatients(view, stores, now, public_url=self.settings.channels.public_url)
         channels = [channel for channel in self.channels if channel.name in get_args(ToPatientBy)]
-        await Notifier(view, letters, channels, now, self.measures).run()
+        await Notifier(view, letters, channels, now, self.measures, threads=self.writing_to_patients).run()
 
     async def _summarise(self, stores: Stores, people: People, shard: AnyShard) -> None:
         keys, trail = await _opened(stores.keys), await _opened(stores.trail)

@@ -2,13 +2,14 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
 
 import structlog
 
 from domain.alerts.notice import Notice
-from domain.alerts.rule import SEVERITIES
 from streams.measures import Measures
 from streams.notices import NoticesView
 from streams.notify.channel import RECEIVER, Channel
@@ -17,6 +18,7 @@ from streams.notify.pace import Limits
 from streams.notify.sender import Sender
 
 FORGETS_EACH_S = 3600.0
+RESTS = 9  # times as long as a look took, until the next: a tenth of the time at most is spent on it
 SOON_MS = 1  # what is due is taken a moment after, never a moment before
 WEBHOOK = "webhook"
 
@@ -39,7 +41,10 @@ class Notifier:
         measures: Measures,
         *,
         limits: Limits | None = None,
+        threads: Executor | None = None,
     ) -> None:
+        """Send by these channels; `threads` are those that letters are written in, which waits for stores."""
+        self._threads = threads
         self._view, self._letters, self._now, self._measures = view, letters, now, measures
         self._channels = {channel.name: channel for channel in channels}
         self._limits = limits or Limits()
@@ -50,23 +55,38 @@ class Notifier:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._forget_links(), name="forget links")
             while True:
-                if self._view.ready:
-                    self._look(tasks)
+                began = time.monotonic()
+                again_s = self._look(tasks)
                 for sender in self._senders.values():
                     sender.wake(self._view.outbox.keys())
+                took_s = time.monotonic() - began
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._until_due_s()):
+                    async with asyncio.timeout(again_s):
                         await self._view.changed()
+                # Through thousands that wait it takes a while, and each of their receipts asks for it: the more there
+                # are, the more receipts are looked at together.
+                await asyncio.sleep(took_s * RESTS)
 
-    def _look(self, tasks: asyncio.TaskGroup) -> None:
-        """Hand on what is due, the gravest first: a queue may be nearly full."""
-        now = self._now()
-        for name, channel in self._view.channels.items():
-            if not channel.up:
-                self._sender(name, tasks)  # so that it is tried again, though nothing is to be sent
-        due = [notice for notice in self._view.outbox.values() if notice.due_at <= now]
-        for notice in sorted(due, key=lambda notice: (-SEVERITIES.index(notice.severity), notice.due_at)):
-            self._sender(_lane(notice), tasks).take(notice)
+    def _look(self, tasks: asyncio.TaskGroup) -> float:
+        """Hand on what is due, and return in how many seconds to look again at the latest.
+
+        That is when the next is due, and soon, for a queue that was full.
+        """
+        now, next_at = self._now(), None
+        due: dict[str, list[Notice]] = {}
+        for notice in self._view.outbox.values():
+            if notice.due_at <= now:
+                due.setdefault(_lane(notice), []).append(notice)
+            elif next_at is None or notice.due_at < next_at:
+                next_at = notice.due_at
+        if self._view.ready:
+            for name, channel in self._view.channels.items():
+                if not channel.up:
+                    self._sender(name, tasks)  # so that it is tried again, though nothing is to be sent
+            for lane, notices in due.items():
+                self._sender(lane, tasks).take(notices)
+        ahead_s = [] if next_at is None else [(next_at - now + SOON_MS) / 1000]
+        return min([self._limits.looks_again_s, *ahead_s])
 
     def _sender(self, lane: str, tasks: asyncio.TaskGroup) -> Sender:
         sender = self._senders.get(lane)
@@ -96,15 +116,9 @@ class Notifier:
                 logger.warning("links not forgotten", error=type(why).__name__)
             await asyncio.sleep(FORGETS_EACH_S)
 
-    def _until_due_s(self) -> float:
-        """Return when to look again at the latest: when the next notice is due, and for a queue that was full."""
-        now = self._now()
-        ahead = [notice.due_at - now + SOON_MS for notice in self._view.outbox.values() if notice.due_at > now]
-        return min([self._limits.looks_again_s, *(ms / 1000 for ms in ahead)])
-
     async def compose(self, notices: Sequence[Notice]) -> list[Written]:
         """Return each notice as it is sent now, or why it can't be."""
-        return await asyncio.to_thread(self._letters.compose, notices)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._letters.compose, notices)
 
 
 def _lane(notice: Notice) -> str:

@@ -12,7 +12,7 @@ class Limits:
     """The bounds of one channel's sender; times in seconds."""
 
     at_once: int = 4  # with the provider, or sent and not yet told of
-    under_way: int = 32  # those, and what is written and waits for its turn
+    under_way: int = 64  # those, and what is written and waits for its turn
     most_waiting: int = 500  # of one channel; what is beyond stays in the shard's outbox
     send_within_s: float = 20.0
     first_wait_s: float = 1.0  # doubled at each further try

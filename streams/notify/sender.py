@@ -48,8 +48,8 @@ class InHand:
 
     @property
     def rank(self) -> Rank:
-        """Return its place among those that could go now: the gravest first, then the oldest."""
-        return (-SEVERITIES.index(self.notice.severity), self.notice.due_at, self.notice.id)
+        """Return its place among those that could go now."""
+        return _rank(self.notice)
 
 
 class Sender:
@@ -88,13 +88,16 @@ class Sender:
 
     # -- what the notifier hands in
 
-    def take(self, notice: Notice) -> None:
-        """Take a notice in hand, unless it is already, or the queue is full: then it stays in the outbox."""
-        if notice.id in self._in_hand or notice.id in self._told or len(self._in_hand) >= self._limits.most_waiting:
+    def take(self, notices: Iterable[Notice]) -> None:
+        """Take notices in hand that are not already, the gravest first, as the queue has room: the rest stay there."""
+        room = self._limits.most_waiting - len(self._in_hand)
+        if room <= 0:
             return
-        self._in_hand[notice.id] = InHand(notice, time.monotonic())
+        fresh = (each for each in notices if each.id not in self._in_hand and each.id not in self._told)
+        for notice in heapq.nsmallest(room, fresh, key=_rank):
+            self._in_hand[notice.id] = InHand(notice, time.monotonic())
+            self._woken.set()
         self._show()
-        self._woken.set()
 
     def wake(self, outbox: Container[str]) -> None:
         """Look again: something was folded, of which the outbox is what is left to send."""
@@ -129,7 +132,7 @@ class Sender:
         while True:
             now, now_ms, ready = time.monotonic(), self._now(), self._view.ready
             waiting = [one for one in self._in_hand.values() if not one.flying]
-            room = self._limits.under_way - (len(self._in_hand) - len(waiting))
+            room = self._room(waiting)
             wait_s = IDLE_S
             if waiting and room > 0:
                 over = [one for one in waiting if now_ms >= one.notice.give_up_at or self._is_gone(one)]
@@ -156,6 +159,18 @@ class Sender:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.001, min(wait_s, IDLE_S))):
                     await self._woken.wait()
+
+    def _room(self, waiting: list[InHand]) -> int:
+        """Return how many of these may be written now: none while enough are under way that are as grave.
+
+        Written one by one, as room is made for them, each would cost what many cost together.
+        """
+        flying = len(self._in_hand) - len(waiting)
+        room = self._limits.under_way - flying
+        if room >= min(len(waiting), flying):
+            return room
+        mildest = max(one.rank[0] for one in self._in_hand.values() if one.flying)
+        return room if any(one.rank[0] < mildest for one in waiting) else 0
 
     def _fly(self, some: list[InHand], most: int) -> list[InHand]:
         flying = heapq.nsmallest(most, some, key=lambda one: one.rank)
@@ -372,6 +387,11 @@ class Sender:
         except (LogAway, UnknownTopic):
             return False
         return True
+
+
+def _rank(notice: Notice) -> Rank:
+    """Return a notice's place among those that could go now: the gravest first, then the oldest."""
+    return (-SEVERITIES.index(notice.severity), notice.due_at, notice.id)
 
 
 def _name(notice: Notice, what: str) -> str:

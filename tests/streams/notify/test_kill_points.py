@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace as with_
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from streams.measures import Measures
 from streams.notify.channel import Letter, TryAgain, key_of
 from streams.notify.letters import ToPeople
 from streams.notify.notifier import Notifier
+from streams.notify.pace import Limits
 from tests.streams.notify.letters import NOTICE
 from tests.streams.notify.shard import QUICK, FoldedHere
 
@@ -110,7 +112,7 @@ def made(count: int) -> list[Notice]:
 
 
 async def lived(
-    people: People, notices: list[Notice], lives: list[int], fails: list[bool]
+    people: People, notices: list[Notice], lives: list[int], fails: list[bool], limits: Limits = QUICK
 ) -> tuple[Provider, list[Event]]:
     """Return what the provider and the log have once every worker but the last died where its life ended."""
     provider = Provider(list(fails))
@@ -119,7 +121,7 @@ async def lived(
         life = Life(steps)
         view = Mortal(notices, log, life)
         notifier = Notifier(
-            view, ToPeople(view, people, clock), [Through(provider, life)], clock, Measures(), limits=QUICK
+            view, ToPeople(view, people, clock), [Through(provider, life)], clock, Measures(), limits=limits
         )
         task = asyncio.create_task(notifier.run())
         done = asyncio.create_task(view.until(lambda view=view: not view.outbox))  # type: ignore[misc]
@@ -131,24 +133,30 @@ async def lived(
     return provider, log
 
 
-@settings(max_examples=30)
+@settings(max_examples=40)
 @given(
-    st.integers(1, 3),
-    st.lists(st.integers(0, 14), max_size=5),
+    st.integers(1, 8),
+    st.lists(st.integers(0, 30), max_size=5),
     st.lists(st.booleans(), max_size=4),
+    st.sampled_from([1, 2, 4]),
+    st.sampled_from([1, 3, 64]),
 )
-@example(1, [0], [])  # before attempted is on the log
-@example(1, [1], [])  # after
-@example(1, [2], [])  # before the provider took it
-@example(1, [3], [])  # after, unheard of
-@example(1, [4], [])  # before delivered is on the log
-@example(1, [5], [])  # after
-@example(1, [3, 3, 3, 3], [])  # and again
+@example(1, [0], [], 1, 1)  # before attempted is on the log
+@example(1, [1], [], 1, 1)  # after
+@example(1, [2], [], 1, 1)  # before the provider took it
+@example(1, [3], [], 1, 1)  # after, unheard of
+@example(1, [4], [], 1, 1)  # before delivered is on the log
+@example(1, [5], [], 1, 1)  # after
+@example(1, [3, 3, 3, 3], [], 1, 1)  # and again
+@example(8, [5], [], 4, 64)  # some attempts are on the log, others not
+@example(8, [16, 16], [], 4, 64)  # all are, and none is sent
+@example(8, [20, 8], [True, True, True, True], 4, 64)  # some are sent, and the channel is left alone
 def test_whatever_dies_where_each_is_shown_once_and_none_is_left(
-    people: People, count: int, lives: list[int], fails: list[bool]
+    people: People, count: int, lives: list[int], fails: list[bool], at_once: int, under_way: int
 ) -> None:
     notices = made(count)
-    provider, log = asyncio.run(lived(people, notices, lives, fails))
+    limits = with_(QUICK, at_once=at_once, under_way=under_way)
+    provider, log = asyncio.run(lived(people, notices, lives, fails, limits))
     keys = [key_of(notice.id) for notice in notices]
     assert sorted(provider.shown) == sorted(keys)
     assert not [event for event in log if isinstance(event, NoticeFailed)]
@@ -158,6 +166,8 @@ def test_whatever_dies_where_each_is_shown_once_and_none_is_left(
     # Each try after the first is one more death or failure, not a habit.
     tries = Counter(event.notice for event in log if isinstance(event, NoticeAttempted))
     assert sum(tries.values()) <= count * (len(lives) + 1) + sum(fails)
+    # Sent again is what was sent and not told of, when somebody died: as many as go at once.
+    assert sum(count - 1 for count in provider.keys.values()) <= at_once * len(lives)
 
 
 def test_who_replays_the_whole_log_tells_nobody_again(people: People) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace as with_
 from pathlib import Path
@@ -22,7 +22,7 @@ from streams.measures import Measures
 from streams.notify import sender
 from streams.notify.channel import Channel, Letter, Refused, TryAgain, key_of
 from streams.notify.channels import ChannelSettings, channels_of, relay_of
-from streams.notify.letters import LINK_MS, ToPeople
+from streams.notify.letters import LINK_MS, ToPeople, Written
 from streams.notify.notifier import Notifier
 from streams.notify.pace import Limits
 from tests.streams.notify.letters import NOTICE
@@ -369,6 +369,80 @@ async def test_no_more_is_in_hand_than_a_queue_may_hold(people: People) -> None:
         await nothing_more()
         labels = {"shard": "notices:occitanie", "channel": "sms"}
         assert measures.registry.get_sample_value("vigilits_notices_waiting", labels) == 5
+
+
+async def test_what_is_graver_goes_before_what_is_written_already(people: People) -> None:
+    view = FoldedHere([notice(number, severity="info") for number in range(40)])
+    code = notice(99, severity="warning")
+
+    def does(letter: Letter) -> str:
+        channel.stalls.clear()  # one letter each time that it is let
+        return ""
+
+    channel = Recorder(view, does=does)
+    channel.stalls.clear()
+    async with notifying(view, people, channel, limits=with_(QUICK, at_once=1, under_way=16)):
+        await view.until(lambda: len(channel.tried) == 1 and len(view.said(NoticeAttempted)) == 16)
+        view.put(code)
+        channel.stalls.set()
+        # There is room for one more: and though more are written together, this one is at once.
+        await view.until(lambda: len(channel.tried) == 2 and len(view.said(NoticeAttempted)) == 17)
+        channel.stalls.set()
+        await view.until(lambda: len(channel.tried) == 3)
+    assert [letter.notice.severity for letter in channel.tried] == ["info", "info", "warning"]
+
+
+async def test_letters_are_written_and_attempts_told_of_many_together(people: People) -> None:
+    view = FoldedHere([notice(number) for number in range(200)])
+    together: list[int] = []
+
+    class Counted(ToPeople):
+        def compose(self, notices: Sequence[Notice]) -> list[Written]:
+            together.append(len(notices))
+            return super().compose(notices)
+
+    letters = Counted(view, people, lambda: time.time_ns() // 1_000_000)
+    channel = Recorder(view)
+    it = Notifier(view, letters, [channel], lambda: time.time_ns() // 1_000_000, Measures(), limits=QUICK)
+    task = asyncio.create_task(it.run())
+    await view.until(lambda: not view.outbox)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sum(together) == len(channel.taken) == len(view.said(NoticeAttempted)) == 200
+    assert len(together) <= 10, "one by one each takes a transaction of its own"
+
+
+async def test_no_more_are_sent_and_not_told_of_than_go_at_once(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes after us, should we die then, sends those again."""
+    monkeypatch.setattr(sender, "LOG_WAIT_S", 0.005)
+    view = FoldedHere([notice(number) for number in range(40)])
+
+    def does(letter: Letter) -> str:
+        view.away = True
+        return ""
+
+    channel = Recorder(view, does=does)
+    async with notifying(view, people, channel, limits=with_(QUICK, at_once=3)):
+        await view.until(lambda: len(channel.taken) == 3)
+        await nothing_more()
+        assert len(channel.tried) == 3
+        assert len(view.said(NoticeAttempted)) == 40, "the others are written, and wait for their turn"
+
+
+async def test_what_is_written_and_no_longer_wanted_is_not_sent(people: People) -> None:
+    view = FoldedHere([notice(number) for number in range(10)])
+    channel = Recorder(view)
+    channel.stalls.clear()
+    async with notifying(view, people, channel, limits=with_(QUICK, at_once=1)):
+        await view.until(lambda: len(channel.tried) == 1 and len(view.said(NoticeAttempted)) == 10)
+        for id_ in [id_ for id_ in view.outbox if id_ != channel.tried[0].notice.id]:
+            view.drop(id_)
+        channel.stalls.set()
+        await view.until(lambda: not view.outbox)
+        await nothing_more()
+    assert len(channel.tried) == 1
 
 
 async def test_a_channel_is_handed_no_more_than_its_rate(people: People) -> None:
