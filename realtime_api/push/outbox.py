@@ -28,14 +28,24 @@ class Transport(Protocol):
 
 
 class Listener:
-    """One socket's interest in one channel: through which view and in which codec it is told."""
+    """One socket's interest in one channel: through which view and in which codec it is told.
 
-    __slots__ = ("behind_since", "close", "codec", "edge", "grants", "offset", "subject", "transport", "view")
+    `look` returns what may be seen there now; where that is nothing, it ends the interest, and says so.
+    """
+
+    __slots__ = ("behind_since", "close", "codec", "edge", "grants", "look", "offset", "subject", "transport", "view")
 
     def __init__(
-        self, transport: Transport, subject: str, codec: Codec, view: Named, close: Callable[[Close], None]
+        self,
+        transport: Transport,
+        subject: str,
+        codec: Codec,
+        view: Named,
+        close: Callable[[Close], None],
+        look: Callable[[], Named | None],
     ) -> None:
-        self.transport, self.subject, self.codec, self.view, self.close = transport, subject, codec, view, close
+        self.transport, self.subject, self.codec, self.view = transport, subject, codec, view
+        self.close, self.look = close, look
         self.offset: int | None = None  # how far it was told, once it is behind; None: from nothing
         self.behind_since = 0.0
         self.grants: tuple[Grant, ...] = ()  # those that the view follows from
@@ -204,13 +214,18 @@ class Outbox:
         self._waiting |= dict.fromkeys(told)
 
     def _resume_all(self) -> None:
-        waiting, self._waiting = self._waiting, {}
+        """Send everyone who waits a whole picture, by what they may see now: their rights may be others since."""
         reason, self._why = self._why or "the live picture was rebuilt", None
-        for listener in waiting:
+        while self._waiting:  # one who may see nothing any more goes, and others of the same socket with them
+            listener = next(iter(self._waiting))
+            del self._waiting[listener]
+            view = listener.look()
+            if view is None:
+                continue
+            listener.view, listener.offset = view, None
             self._say(listener, _reset(listener, reason))
-            listener.offset = None
             self._start(listener)
-        self._measures.resets.inc(len(waiting))
+            self._measures.resets.inc()
 
     def close(self) -> None:
         """Send nothing more."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -105,7 +106,14 @@ class Session:
         if view is None:
             self._deny(room.hub, asked.channel)
             return
-        listener = Listener(self._connection.transport, self.who.subject, self._codec, view, self._connection.cut)
+        listener = Listener(
+            self._connection.transport,
+            self.who.subject,
+            self._codec,
+            view,
+            self._connection.cut,
+            partial(self._look, asked.channel),
+        )
         listener.grants, listener.edge = grants, edge
         self._held[asked.channel] = (room, listener)
         room.outbox.add(listener, asked.since)
@@ -119,6 +127,14 @@ class Session:
     def _view(self, hub: Mirror[Any], channel: str) -> tuple[Named | None, tuple[Grant, ...], int | None]:
         grants, now = hub.rights.grants.get(self.who.subject, ()), self._now()
         return hub.view(self.who.subject, grants, now, channel), grants, changes_at(grants, now)
+
+    def _look(self, channel: str) -> Named | None:
+        """Return what is seen on a channel by the grants of now; where that is nothing, it is followed no more."""
+        room, listener = self._held[channel]
+        view, listener.grants, listener.edge = self._view(room.hub, channel)
+        if view is None:
+            self._deny(room.hub, channel)
+        return view
 
     def _deny(self, hub: Mirror[Any], channel: str) -> None:
         """End the socket of one who may see nothing here, and only this channel of one who follows others too."""
@@ -147,12 +163,10 @@ class Session:
                     self._connection.cut(COME_BACK)
                     return
                 continue
-            view, listener.grants, listener.edge = self._view(room.hub, channel)
-            if view is None:
-                self._deny(room.hub, channel)
-                if self._ended:
-                    return
-            elif view != listener.view:
+            view = self._look(channel)
+            if self._ended:
+                return
+            if view is not None and view != listener.view:
                 room.outbox.see_anew(listener, view)
 
     def end(self, close: Close) -> None:

@@ -77,7 +77,7 @@ class Client:
     def come(self, outbox: Outbox) -> None:
         """Connect, with the token of last time."""
         self.transport = Transport()
-        self.listener = Listener(self.transport, "anne", self.codec, self.view, lambda _: None)
+        self.listener = Listener(self.transport, "anne", self.codec, self.view, lambda _: None, lambda: self.view)
         outbox.add(self.listener, self.token)
 
     def leave(self, outbox: Outbox) -> None:
@@ -430,7 +430,8 @@ def test_who_stays_slow_is_closed_with_a_code_that_says_how_to_come_back() -> No
         closed: list[Close] = []
         transport = Transport()
         transport.is_full = True
-        world.outbox.add(Listener(transport, "anne", MSGPACK, view("crisis_cell", "ici"), closed.append), None)
+        seen = view("crisis_cell", "ici")
+        world.outbox.add(Listener(transport, "anne", MSGPACK, seen, closed.append, lambda: seen), None)
         assert transport.frames == []
         await asyncio.sleep(0)
         world.outbox._look()

@@ -114,7 +114,7 @@ class Client:
     def come(self, outbox: Outbox) -> None:
         """Connect, with the token of last time."""
         self.transport = Transport()
-        self.listener = Listener(self.transport, "x", MSGPACK, self.view, lambda _: None)
+        self.listener = Listener(self.transport, "x", MSGPACK, self.view, lambda _: None, lambda: self.view)
         outbox.add(self.listener, self.token)
 
     def leave(self, outbox: Outbox) -> None:
