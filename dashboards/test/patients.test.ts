@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { areasOf, axisOf, pathOf, scaleOf, seriesOf } from "../src/patients/curves";
-import { ageOf, asked, dateOf, draftOf, EMPTY, mistakesOf, numberOf, wrongThresholds } from "../src/patients/file";
+import { ageOf, asked, dateOf, draftOf, EMPTY, numberOf, wrongThresholds } from "../src/patients/file";
+import { kindOf, mistakesOf, refusalText } from "../src/patients/problems";
+import { Problem } from "../src/http";
 import { rightsOf, sittingsOf } from "../src/patients/rights";
 import { answersOf, confirms, filtered, inOrder, isAhead, isOfAnswers, memosDue, newsOf, NO_FILTER, pinned, rangeText, standing, tallied, visitOf, type BoardRow } from "../src/patients/rows";
 import { bandsOf, HOME_COV, inForce, itemText, SAMU_BELOW, thresholdsOf, told, tooLoose, valueText, type RuleWords } from "../src/patients/rules";
@@ -120,12 +122,15 @@ describe("what is new since a visit", () => {
     const open = { ...before, alert: alert("orange") };
     const taken = { ...before, alert: alert("orange", { status: "acknowledged", taken_by: "other" }) };
     expect(newsOf(taken, visitOf(open, 12))).toEqual(["taken"]);
+    const more = { ...taken, alert: { ...taken.alert!, news: 2 } };
+    expect(newsOf(more, visitOf(taken, 12))).toEqual(["more"]);
+    expect(newsOf(more, visitOf(more, 12))).toEqual([]);
     expect(newsOf(open, visitOf(taken, 12))).toEqual(["alert"]);
     expect(newsOf(before, visitOf(open, 12))).toContain("alert_over");
   });
 
   it("keeps no content", () => {
-    expect(Object.keys(visit).sort()).toEqual(["alert", "answered_at", "at", "colour", "status", "written_at"]);
+    expect(Object.keys(visit).sort()).toEqual(["alert", "answered_at", "at", "colour", "found", "status", "written_at"]);
   });
 });
 
@@ -207,6 +212,8 @@ describe("a finding in words", () => {
     expect(plain(say({ rule: "trend/falls", item: "sat", value: 91, threshold: 95, whose: "own" }).limit)).toBe("habituel 95 %");
     expect(say({ rule: "no-answer" }).what).toBe("Pas de réponse");
     expect(say({ rule: "no-answer", value: "not-reached" }).what).toBe("Pas de réponse : question non envoyée");
+    expect(say({ rule: "not-taken" }).what).toBe("Une réponse n’a pas été prise : trop tard, en pause ou terminé");
+    expect(say({ rule: "not-read" }).what).toBe("Une réponse ne peut pas être lue");
     expect(say({ rule: "something/new" }).what).toBe("something/new");
   });
 
@@ -323,9 +330,47 @@ describe("a file as a form has it", () => {
   });
 
   it("shows what the server found wrong at the field, and at the one that it needs", () => {
-    const body = { errors: [{ path: "channels[0]", message: "needs file.contact.phone" }, { path: "file.birth_date", message: "must be a date" }] };
-    expect(mistakesOf(body, "needed")).toEqual({ "channels[0]": "needs file.contact.phone", "file.contact.phone": "needed", "file.birth_date": "must be a date" });
-    expect(mistakesOf({}, "needed")).toEqual({});
+    const body = {
+      errors: [
+        { path: "channels[0]", message: "needs file.contact.phone" },
+        { path: "file.birth_date", message: "must be a date: YYYY-MM-DD" },
+        { path: "file.used_name", message: "at most 300 characters" },
+        { path: "file.thresholds.flag/fever", message: "looser than the pathway's floor, 38.5" },
+        { path: "file.new", message: "something that no page knows" },
+      ],
+    };
+    expect(mistakesOf(body, fr)).toEqual({
+      "channels[0]": "le numéro de téléphone manque",
+      "file.contact.phone": "nécessaire",
+      "file.birth_date": "doit être une date",
+      "file.used_name": "300 signes au plus",
+      "file.thresholds.flag/fever": "plus lâche que le plancher du parcours (38.5)",
+      "file.new": "something that no page knows",
+    });
+    expect(mistakesOf({}, fr)).toEqual({});
+  });
+
+  it("says why something was refused in the reader's words, and in the server's only where it has none", () => {
+    const problem = (status: number, kind: string, more: Record<string, unknown> = {}) => new Problem(status, { type: `urn:vigilits:problem:${kind}`, ...more });
+    const say = (refusal: Problem) => refusalText(refusal, fr, (subject) => subject);
+    expect(kindOf(problem(409, "news"))).toBe("news");
+    expect(kindOf(new Error("no problem of ours"))).toBe("");
+    expect(say(problem(409, "news"))).toBe("Il y a du nouveau depuis : rien n’est fait. Relisez, puis décidez.");
+    expect(plain(say(problem(422, "wrong-fields", { errors: [{ path: "check_at", message: "must be to come, and within 2 hours" }] })))).toBe("Refusé : à revoir : doit être à venir, dans les 2 heures");
+    expect(plain(say(problem(409, "not-now", { detail: "not paused" })))).toBe("Refusé : le suivi n’est pas en pause");
+    expect(plain(say(problem(422, "refused", { detail: "there are 20 mutes already" })))).toBe("Refusé : 20 règles sont déjà en sourdine");
+    expect(say(problem(409, "taken", { detail: "taken 3 s ago", taken_by: "ward-1" }))).toBe("Déjà pris en charge par ward-1.");
+    expect(say(problem(503, "key-store-away"))).toBe(fr.keysAway);
+    expect(say(problem(500, "bug"))).toBe(fr.notDone);
+    expect(say(new Problem(0))).toBe(fr.notDone);
+    expect(say(problem(403, "something-new"))).toBe(fr.forbidden);
+    expect(plain(say(problem(409, "something-new", { title: "of tomorrow" })))).toBe("Refusé : of tomorrow");
+  });
+
+  it("has the same words of refusals in both languages", () => {
+    expect(Object.keys(en.problem)).toEqual(Object.keys(fr.problem));
+    expect(Object.keys(en.mistake).sort()).toEqual(Object.keys(fr.mistake).sort());
+    expect(Object.keys(en.fieldOf)).toEqual(Object.keys(fr.fieldOf));
   });
 
   it("reads numbers as people write them", () => {

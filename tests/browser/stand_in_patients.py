@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,16 +15,16 @@ from starlette.routing import Route
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from domain.alerts.routing import Zone
-from domain.followup.alerting import graver
+from domain.followup.alerting import NOT_TAKEN, grave_of, graver, gravest, news
 from domain.followup.answering import facts_of
 from domain.followup.chart import Chart, Consent, Contact, File, Mute, Sending, SlotContent
-from domain.followup.pathway import COLOURS, Colour, Pathway
+from domain.followup.pathway import Colour, Pathway
 from domain.followup.patient import Closed, Member, MemberRole, Patient, PatientAlert, SlotState
 from domain.followup.questionnaire import Value
 from domain.followup.schedule import Due, slots
 from domain.followup.score import Day, Finding, Result, score
 from realtime_api.patients.asked import EnrolAsked, FileChangeAsked, GlassAsked, SearchAsked, read, read_act
-from realtime_api.patients.board import drawn
+from realtime_api.patients.board import drawn, gravity
 from realtime_api.patients.shapes import (
     BoardShown,
     Enrolled,
@@ -84,6 +84,7 @@ class StandInPatients:
         self.revoked: list[str] = []  # whose links
         self.enrolled: list[dict[str, Any]] = []
         self.opened: list[tuple[str, str]] = []  # who opened whose file: what the trail would hold
+        self.most_on_board = 500
         self.away = ""  # the kind of problem that content is refused with
         self.hearers: dict[tuple[WebSocket, str], str] = {}  # a socket and a channel, and whose it is
         self.act_slowly = 0.0  # s
@@ -167,9 +168,7 @@ class StandInPatients:
         )
         self._say(found, "answered" if before is None else "corrected", f"patient:{id_}", at=at, detail=due.slot)
         if result.colour in ("orange", "red"):
-            self._raise(
-                found, result.colour, due.slot, at, [each for each in result.findings if each.colour != "green"]
-            )
+            self._raise(found, result.colour, due.slot, at, result.findings)
         return result
 
     def miss(self, id_: str) -> None:
@@ -182,19 +181,39 @@ class StandInPatients:
         self._say(found, "missed", at=at, detail=due.slot)
         self._raise(found, "orange", due.slot, at, [Finding("no-answer", "1", "orange")])
 
-    def _raise(self, found: Followed, colour: Colour, slot: str, at: int, why: list[Finding]) -> None:
+    def refuse_answer(self, id_: str) -> None:
+        """Let something grave be answered that is not taken in any more."""
+        found = self.followed[id_]
+        self._say(found, "not_taken", f"patient:{id_}")
+        self._raise(found, "red", self._dues(found)[-1].slot, self.now(), [Finding(NOT_TAKEN, "1", "red")])
+
+    def lose(self, id_: str) -> None:
+        """Let a file be one that can't be read: its key is lost. An answer that comes raises an alert all the same."""
+        found = self.followed[id_]
         alert = found.patient.alert
-        if alert is not None and COLOURS.index(alert.colour) >= COLOURS.index(colour):
+        slot = self._dues(found)[-1].slot
+        if alert is None:
+            opened = PatientAlert(id=f"al-{id_}", colour="red", status="firing", opened_at=self.now(), slot=slot)
+        else:
+            opened = msgspec.structs.replace(alert, news=alert.news + 1)
+        self._put(found, unreadable=True, alert=opened)
+
+    def _raise(self, found: Followed, colour: Colour, slot: str, at: int, findings: Iterable[Finding]) -> None:
+        alert, known = found.patient.alert, gravest(found.chart.why)
+        new = news(grave_of(findings), known if alert is not None else {})
+        if not new:
             return
-        found.chart = msgspec.structs.replace(found.chart, why=tuple(why))
+        found.chart = msgspec.structs.replace(found.chart, why=tuple((known | new).values()))
         if alert is None:
             opened = PatientAlert(id=f"al-{found.patient.id}", colour=colour, status="firing", opened_at=at, slot=slot)
             self._put(found, alert=opened)
             self._say(found, "fired", at=at, detail=colour)
-        else:
-            worse = msgspec.structs.replace(alert, colour=colour, status="firing", worsened_at=at, taken_by=None)
-            self._put(found, alert=worse)
+            return
+        alert = msgspec.structs.replace(alert, news=alert.news + 1)
+        if graver(colour, alert.colour):
+            alert = msgspec.structs.replace(alert, colour=colour, status="firing", worsened_at=at, taken_by=None)
             self._say(found, "worsened", at=at, detail=colour)
+        self._put(found, alert=alert)
 
     def take(self, id_: str, by: str, ago_min: float = 0, check_min: float = 30) -> None:
         """Have somebody take a patient's alert."""
@@ -362,19 +381,25 @@ class StandInPatients:
         return _json(PathwaysShown(list(self.pathways.values()), "Europe/Paris"))
 
     async def _board(self, request: Request) -> Response:
-        if self.away:
-            return problem(503, self.away)
         subject, ids = self.who(request), request.query_params.get("ids")
-        wanted = None if ids is None else set(ids.split(","))
+        wanted = None if ids is None else {id_ for id_ in ids.split(",") if id_}
+        if self.away and wanted != set():
+            return problem(503, self.away)
+        own = [
+            found.patient
+            for id_, found in self.followed.items()
+            if self._sees(found, subject) and (wanted is None or id_ in wanted)
+        ]
+        some = {each.id for each in sorted(own, key=gravity)[: self.most_on_board]}
         shown = []
         for id_, found in self.followed.items():
-            if self._sees(found, subject) and (wanted is None or id_ in wanted):
+            if id_ in some and not found.patient.unreadable:
                 self.opened.append((subject, id_))
                 pathway = self.pathways[found.patient.pathway.split("/")[0]]
                 after = found.patient.read.get(subject, 0)
                 unread = sum(each.what == "message" and each.at > after and each.by != subject for each in found.story)
                 shown.append(drawn(found.patient, found.chart, pathway, self.now(), unread, PEOPLE))
-        return _json(BoardShown(self.now(), list(CHANNELS), shown, 0))
+        return _json(BoardShown(self.now(), list(CHANNELS), shown, len(own) - len(some)))
 
     async def _patient(self, request: Request) -> Response:
         if self.away:
@@ -382,6 +407,8 @@ class StandInPatients:
         subject, found = self.who(request), self.followed.get(request.path_params["id"])
         if found is None or not self._sees(found, subject):
             return problem(404, "unknown-patient")
+        if found.patient.unreadable:
+            return problem(503, "file-unreadable")
         self.opened.append((subject, found.patient.id))
         patient = found.patient
         told = []
@@ -419,8 +446,8 @@ class StandInPatients:
         self.acts.append(asked | {"by": by, "patient": found.patient.id})
         if self.act_slowly:
             await asyncio.sleep(self.act_slowly)
-        if self.away:
-            return problem(503, self.away)
+        if self.away and (asked["act"] not in ("take", "hand_over", "close") or "text" in asked):
+            return problem(503, self.away)  # what holds no content needs no key
         refusal = self._do(found, asked, by)
         await self.tell()
         return refusal or JSONResponse({"id": "e1", "outcome": "applied", "links": {"self": "/"}})
@@ -428,9 +455,8 @@ class StandInPatients:
     def _do(self, found: Followed, asked: dict[str, Any], by: str) -> Response | None:
         patient, now = found.patient, self.now()
         alert = patient.alert
-        if alert is not None and asked["act"] in ("take", "close") and graver(alert.colour, asked["seen_colour"]):
-            document = {"type": "urn:vigilits:problem:worsened", "title": "It is graver than it was", "status": 409}
-            return JSONResponse(document, 409, media_type="application/problem+json")
+        if alert is not None and asked["act"] in ("take", "close") and alert.news > asked["seen"]:
+            return problem(409, "news")
         match asked["act"]:
             case "take":
                 assert alert is not None

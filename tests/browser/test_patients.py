@@ -153,6 +153,22 @@ def test_one_finds_patients_by_name_and_by_colour(visit: Visit, followed: StandI
     assert order(page) == ["p-leroy"]
 
 
+def test_the_least_grave_beyond_what_a_board_opens_are_counted_and_opened_when_asked(
+    visit: Visit, followed: StandIn
+) -> None:
+    followed.patients.most_on_board = 4
+    page = visit()
+    expect(page.locator(".left-off")).to_contain_text("3 dossiers, les moins graves, ne sont pas ouverts ici")
+    expect(page.locator(".card-name", has_text="Dossier non ouvert ici")).to_have_count(3)
+    assert {patient for _, patient in followed.patients.opened} == {"p-martin", "p-leroy", "p-roche", "p-blanc"}
+    shot(page, "patients-left-off-desk")
+    page.get_by_role("button", name="Ouvrir les 3 suivants").click()
+    expect(page.locator(".left-off")).to_have_count(0)
+    expect(card(page, "p-noel")).to_contain_text("Yves Noël")
+    expect(card(page, "p-martin")).to_contain_text("Odette Martin")
+    assert len({patient for _, patient in followed.patients.opened}) == 7
+
+
 def test_what_changed_since_ones_visit_is_marked(visit: Visit, followed: StandIn) -> None:
     page = visit("/patients/p-girard")
     expect(page.locator(".patient-who h2")).to_have_text("Lucie Girard")
@@ -355,12 +371,12 @@ def test_nobody_closes_what_came_while_they_typed_and_what_they_typed_stays(visi
     page.locator('[data-act="close"]').click()
     page.get_by_label("on a agi").check()
     page.get_by_label("Un mot").fill("Vu à domicile.")
-    followed.patients.answer("p-roche", breathless="on-effort", temperature=39.3, pulse=96)  # nobody was told of it yet
+    followed.patients.answer("p-roche", temperature=34.8)  # nobody was told of it yet
     send = page.locator(".row-form button[type=submit]")
     send.click()
     expect(page.locator(".said-refused")).to_contain_text("Il y a du nouveau depuis : rien n’est fait. Relisez")
     expect(page.get_by_label("Un mot")).to_have_value("Vu à domicile.")
-    expect(page.locator(".alert-box .findings")).to_contain_text(re.compile(r"39,3.°C.*nouveau"))
+    expect(page.locator(".alert-box .findings")).to_contain_text(re.compile(r"NEWS2.*nouveau"))
     expect(page.locator(".alert-head .is-new")).to_have_text("du nouveau depuis")
     shot(page, "patients-news-desk")
     send.click()
@@ -377,7 +393,9 @@ def test_what_the_page_has_not_read_nobody_takes(visit: Visit, followed: StandIn
     expect(page.locator(".alert-why .is-new")).to_contain_text("pas encore lu ici")
     page.locator('[data-act="take"]').click()
     expect(page.locator(".said-refused")).to_contain_text("Il y a du nouveau")
-    assert followed.patients.acts[-1]["seen"] < (followed.patients.followed["p-martin"].patient.alert.news or 0)
+    alert = followed.patients.followed["p-martin"].patient.alert
+    assert alert is not None
+    assert followed.patients.acts[-1]["seen"] < alert.news
 
 
 def test_an_answer_that_was_not_taken_in_is_said_on_the_board_and_the_page(visit: Visit, followed: StandIn) -> None:

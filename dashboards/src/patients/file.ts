@@ -164,15 +164,3 @@ export function wrongThresholds(draft: Draft, pathway: Pathway): Record<string, 
   }
   return found;
 }
-
-/** Returns what the server found wrong, by the path of the field ("file.contact.phone"); a field that another needs is wrong as well. */
-export function mistakesOf(body: Record<string, unknown>, needed: string): Record<string, string> {
-  const errors = Array.isArray(body.errors) ? (body.errors as { path?: unknown; message?: unknown }[]) : [];
-  const found: Record<string, string> = {};
-  for (const { path, message } of errors) {
-    found[String(path ?? "")] = String(message ?? "");
-    const other = /^needs (file\.[\w.]+)$/.exec(String(message ?? ""))?.[1];
-    if (other) found[other] ??= needed;
-  }
-  return found;
-}

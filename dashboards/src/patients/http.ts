@@ -35,6 +35,8 @@ export const doors = {
   /** The board; of those named alone, where some are: each that is opened is written down. */
   board: (code: string, ids: readonly string[] = []) =>
     ask<Board>(`${region(code)}/patients${ids.length > 0 ? `?ids=${ids.map(encodeURIComponent).join(",")}` : ""}`, now),
+  /** Where the rows live, with nobody's file opened. */
+  channels: (code: string) => ask<Board>(`${region(code)}/patients?ids=`, now),
   patient: (code: string, id: string) => ask<PatientPage>(patient(code, id), now),
   act: (code: string, id: string, act: Act) => ask<{ outcome?: string }>(`${patient(code, id)}/acts`, say("POST", act)),
   changeFile: (code: string, id: string, file: unknown, reason: string) => ask<unknown>(`${patient(code, id)}/file`, say("PUT", { file, reason })),

@@ -1,7 +1,7 @@
 /** The board's rows: which stands where, what its chip says, what is new since its reader looked. Pure. */
 import { folded } from "../names";
 import type { Instant } from "../wire";
-import type { BoardPatient, Colour, Row, Status } from "./wire";
+import type { BoardPatient, Colour, PatientAlert, Row, Status } from "./wire";
 
 export const COLOURS: readonly Colour[] = ["green", "yellow", "orange", "red"]; // rising
 export const OVER: readonly Status[] = ["stopped", "ended", "refused"];
@@ -109,10 +109,15 @@ export interface Visit {
   answered_at: Instant | null;
   written_at: Instant | null;
   alert: string;
+  /** How much had been found of that alert. */
+  found: number;
   status: Status;
 }
 
-export type News = "worse" | "better" | "answered" | "alert" | "taken" | "alert_over" | "message" | "status";
+export type News = "worse" | "better" | "answered" | "alert" | "taken" | "alert_over" | "more" | "message" | "status";
+
+/** Returns how often something grave was found for an alert; 0 where there is none. */
+export const foundOf = (alert: PatientAlert | null | undefined): number => (alert ? (alert.news ?? 1) : 0);
 
 const alertOf = (row: Row): string => (row.alert ? `${row.alert.id} ${row.alert.status} ${row.alert.taken_by ?? ""}` : "");
 
@@ -124,6 +129,7 @@ export function visitOf(row: Row, at: Instant): Visit {
     answered_at: row.answered_at ?? null,
     written_at: row.written_at ?? null,
     alert: alertOf(row),
+    found: foundOf(row.alert),
     status: row.status,
   };
 }
@@ -138,7 +144,7 @@ export function newsOf(row: Row, visit: Visit | undefined): News[] {
   if (alert !== visit.alert) {
     const other = row.alert?.id !== visit.alert.split(" ")[0];
     found.push(!row.alert ? "alert_over" : other || row.alert.status === "firing" ? "alert" : "taken");
-  }
+  } else if (foundOf(row.alert) > visit.found) found.push("more");
   if ((row.answered_at ?? 0) > (visit.answered_at ?? 0)) found.push("answered");
   if (moved < 0) found.push("better");
   if ((row.written_at ?? 0) > (visit.written_at ?? 0)) found.push("message");

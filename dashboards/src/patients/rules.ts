@@ -124,6 +124,8 @@ export interface RuleWords {
   bands: Record<string, string>;
   news2: string;
   noAnswer: string;
+  notTaken: string;
+  notRead: string;
   /** Nobody answered, and no question had gone out. */
   notSent: string;
   points(n: number): string;
@@ -161,6 +163,10 @@ export function ruleText(rule: string, pathway: Pathway, words: RuleWords): stri
       return id ? `${words.news2}${words.colon}${words.parameters[id] ?? id}` : words.news2;
     case "no-answer":
       return words.noAnswer;
+    case "not-taken":
+      return words.notTaken;
+    case "not-read":
+      return words.notRead;
     default:
       return rule;
   }

@@ -8,6 +8,7 @@ import { of, page } from "../route";
 import { hasPatients, phase, region, session } from "../state";
 import { doors } from "./http";
 import { followPrivacy } from "./privacy";
+import { kindOf } from "./problems";
 import { rightsOf, sittingsOf } from "./rights";
 import { answersOf, inOrder, isPressing, newsOf, type BoardRow, type Content } from "./rows";
 import { forgetVisits, recallVisits, visited, visits } from "./visits";
@@ -95,6 +96,7 @@ function taken(line: Line, told: Record<string, Row | null>, whole: boolean): vo
   if (gone.includes(openedId)) closePatient();
   arrived.value = true;
   dropContents();
+  if (whole) leaveOut(Object.values(told));
   askBoard();
   lookAgain([...Object.keys(told), ...gone]);
 }
@@ -137,6 +139,7 @@ function apply(line: Line, frame: RowsFrame): void {
 }
 
 const AGAIN_MS = 3_000;
+const AGAIN_UNREADABLE_MS = 60_000;
 const AGAIN_AFTER_DENIAL_MS = 60_000;
 
 let channel: Channel<RowsFrame> | null = null;
@@ -178,15 +181,37 @@ let wanted: ReturnType<typeof setTimeout> | undefined;
 
 /** Beyond so many at once the whole board is asked for. */
 const MOST_BY_NAME = 40;
-/** Those that the server left out, or that are gone by now: not asked for again until they change. */
-const unanswered = new Map<string, number>();
-/** How many were not opened, as they are beyond what one board opens. */
-export const leftOff = signal(0);
+/** Those that the server left out, or that are gone by now, and as of which change: not asked for again until they change. */
+const unanswered = signal<ReadonlyMap<string, number>>(new Map());
+/** Those that were not opened, as they are beyond what one board opens; the gravest first. */
+export const leftOff = computed<string[]>(() =>
+  rows.value.flatMap(({ row, content }) => (content === null && !row.unreadable && unanswered.value.has(row.id) ? [row.id] : [])),
+);
+/** When a whole board was read that left some out; null where it opened all. */
+let leftSomeAt: number | null = null;
+
+/** Takes whoever a whole board did not have as left out by it, when their rows come after it: they are not asked for by name. */
+function leaveOut(told: readonly (Row | null)[]): void {
+  const found = told.flatMap((row) =>
+    row && leftSomeAt !== null && row.enrolled_at <= leftSomeAt && !contents.peek().has(row.id) && !unanswered.peek().has(row.id)
+      ? [[row.id, row.changed ?? 0] as const]
+      : [],
+  );
+  if (found.length > 0) unanswered.value = new Map([...unanswered.peek(), ...found]);
+}
+
+/** How many of those are opened at once: each opening is written down. */
+export const NEXT = 100;
+
+/** Opens the next of those that were left out. */
+export function openNext(): void {
+  if (!asking) void readBoard(leftOff.peek().slice(0, NEXT));
+}
 
 /** Returns the patients whose content is older than their row. */
 function behind(): string[] {
   return [...held.peek().values()].flatMap(({ id, changed = 0 }) => {
-    const known = Math.max(contents.peek().get(id)?.changed ?? -1, unanswered.get(id) ?? -1);
+    const known = Math.max(contents.peek().get(id)?.changed ?? -1, unanswered.peek().get(id) ?? -1);
     return known < changed ? [id] : [];
   });
 }
@@ -214,7 +239,8 @@ async function readBoard(ids: readonly string[] = []): Promise<void> {
       boardPulse.set(board.at);
       trouble.value = null;
       const next = new Map(held.peek());
-      const told = new Map(ids.length > 0 ? contents.peek() : []);
+      // What is behind its row is not kept beside what was read now: it is asked for by name.
+      const told = new Map([...contents.peek()].filter(([id, { changed }]) => ids.length > 0 || changed >= (next.get(id)?.changed ?? 0)));
       for (const patient of board.patients) {
         const [row, content] = split(patient);
         const known = next.get(row.id);
@@ -222,8 +248,9 @@ async function readBoard(ids: readonly string[] = []): Promise<void> {
         if (known ? (row.changed ?? 0) > (known.changed ?? 0) : !arrived.peek()) next.set(row.id, row);
         told.set(row.id, { content, changed: row.changed ?? 0 });
       }
-      for (const id of ids.length > 0 ? ids : before.keys()) if (!told.has(id)) unanswered.set(id, before.get(id)?.changed ?? 0);
-      if (ids.length === 0) leftOff.value = board.left_off ?? 0;
+      const missing = (ids.length > 0 ? ids : [...before.keys()]).filter((id) => !told.has(id));
+      unanswered.value = new Map([...unanswered.peek(), ...missing.map((id) => [id, before.get(id)?.changed ?? 0] as const)]);
+      if (ids.length === 0) leftSomeAt = (board.left_off ?? 0) > 0 ? board.at : null;
       held.value = next;
       contents.value = told;
       if (lines.peek().size === 0) listen(board.channels);
@@ -236,15 +263,26 @@ async function readBoard(ids: readonly string[] = []): Promise<void> {
       trouble.value = troubleOf(error);
       if (trouble.value === "denied") contents.value = new Map();
     });
+    if (trouble.peek() !== "denied" && lines.peek().size === 0) void listenWithoutBoard();
     if (trouble.peek() !== "denied") setTimeout(() => started && !asking && void readBoard(ids), AGAIN_MS);
+  }
+}
+
+/** Listens to rows also while nothing can be opened: an alert is to be seen and taken all the same. */
+async function listenWithoutBoard(): Promise<void> {
+  try {
+    const { channels } = await doors.channels(region.peek());
+    if (started && lines.peek().size === 0) listen(channels);
+  } catch {
+    // asked again with the board's next try
   }
 }
 
 export function troubleOf(error: unknown): "denied" | "keys" | "trail" | "failed" {
   if (!(error instanceof Problem)) return "failed";
-  const type = String(error.body.type ?? "");
-  if (type.endsWith("key-store-away")) return "keys";
-  if (type.endsWith("trail-away")) return "trail";
+  const kind = kindOf(error);
+  if (kind === "key-store-away") return "keys";
+  if (kind === "trail-away") return "trail";
   return error.status === 403 ? "denied" : "failed";
 }
 
@@ -256,8 +294,11 @@ function split(patient: BoardPatient): [Row, Content] {
 // --- one patient --------------------------------------------------------------------------------------------------------------
 
 export const opened = signal<PatientPage | null>(null);
-/** Why the file that is asked for is not open. */
-export const closedWhy = signal<"loading" | "unknown" | "unreadable" | "keys" | "trail" | "failed">("loading");
+/** Why the file that is asked for was not read, the first time or anew; null once it was. */
+export const unreadWhy = signal<"loading" | "unknown" | Unread | null>("loading");
+export type Unread = "unreadable" | "keys" | "trail" | "failed";
+/** Whether a file can't be read that there is, and is the reader's: what is known of it is its row. */
+export const isUnread = (why: typeof unreadWhy.value): why is Unread => why !== null && why !== "loading" && why !== "unknown";
 /** When the reader last looked, before this visit. */
 export const lookedAt = signal<number | null>(null);
 
@@ -266,11 +307,11 @@ let opening = 0;
 
 /** Opens a patient's file: each time anew, and each time the server writes down that it was read. */
 export async function openPatient(id: string): Promise<void> {
-  const again = openedId === id && opened.peek() !== null;
-  if (!again) {
+  // What was drawn without its file stays while that is tried again: somebody may be typing there.
+  if (openedId !== id) {
     batch(() => {
       opened.value = null;
-      closedWhy.value = "loading";
+      unreadWhy.value = "loading";
       lookedAt.value = visits.peek().get(id)?.at ?? null;
     });
     openedId = id;
@@ -281,6 +322,7 @@ export async function openPatient(id: string): Promise<void> {
     if (turn !== opening) return;
     batch(() => {
       opened.value = told;
+      unreadWhy.value = null;
       const known = held.peek().get(id);
       // A row that no shard shows (yet) is not put among the reader's: the file that is open has its own.
       if (known && (known.changed ?? 0) < (told.row.changed ?? 0)) held.value = new Map(held.peek()).set(id, told.row);
@@ -292,15 +334,14 @@ export async function openPatient(id: string): Promise<void> {
     const status = error instanceof Problem ? error.status : 0;
     // A file that was open stays in sight while the server is away; one to which there is no right any more does not.
     const isClosed = trouble === "denied" || status === 404 || status === 410;
-    const isUnreadable = error instanceof Problem && String(error.body.type ?? "").endsWith("file-unreadable");
-    if (isClosed || !again) {
-      batch(() => {
-        opened.value = null;
-        // Whether it does not exist or is not the reader's to see, the server does not tell apart, and neither does the page.
-        closedWhy.value = trouble === "denied" || isClosed ? "unknown" : isUnreadable ? "unreadable" : trouble;
-      });
-    }
-    if (!isClosed) setTimeout(() => openedId === id && turn === opening && void openPatient(id), AGAIN_MS);
+    const isUnreadable = kindOf(error) === "file-unreadable";
+    batch(() => {
+      if (isClosed) opened.value = null;
+      // Whether it does not exist or is not the reader's to see, the server does not tell apart, and neither does the page.
+      unreadWhy.value = trouble === "denied" || isClosed ? "unknown" : isUnreadable ? "unreadable" : trouble;
+    });
+    // Each try is written down as a reading; its row says when a file that can't be read can be again.
+    if (!isClosed) setTimeout(() => openedId === id && turn === opening && void openPatient(id), isUnreadable ? AGAIN_UNREADABLE_MS : AGAIN_MS);
   }
 }
 
@@ -309,7 +350,7 @@ export function leavePatient(): void {
   opening += 1;
   batch(() => {
     opened.value = null;
-    closedWhy.value = "loading";
+    unreadWhy.value = "loading";
   });
 }
 
@@ -317,7 +358,7 @@ export function leavePatient(): void {
 function closePatient(): void {
   opening += 1;
   opened.value = null;
-  closedWhy.value = "unknown";
+  unreadWhy.value = "unknown";
 }
 
 let again: ReturnType<typeof setTimeout> | undefined;
@@ -421,8 +462,8 @@ function stop(): void {
     contents.value = new Map();
     arrived.value = false;
     trouble.value = null;
-    leftOff.value = 0;
-    unanswered.clear();
+    unanswered.value = new Map();
+    leftSomeAt = null;
     came.value = null;
     leavePatient();
     forgetVisits();

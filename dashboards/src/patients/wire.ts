@@ -20,6 +20,8 @@ export interface PatientAlert {
   status: "firing" | "acknowledged";
   opened_at: Instant;
   slot: string;
+  /** How often something grave was found, what raised it among it; 1 where it is left out. */
+  news?: number;
   worsened_at?: Instant | null;
   taken_by?: string | null;
   taken_at?: Instant | null;
@@ -275,9 +277,9 @@ export interface PatientPage {
 }
 
 export type Act =
-  | { act: "take"; alert: string; seen_colour: Colour; check_at: Instant }
+  | { act: "take"; alert: string; seen: number; check_at: Instant }
   | { act: "hand_over"; alert: string; to: string; check_at?: Instant }
-  | { act: "close"; alert: string; seen_colour: Colour; outcome: Outcome; text?: string }
+  | { act: "close"; alert: string; seen: number; outcome: Outcome; text?: string }
   | { act: "comment"; alert: string; text: string }
   | { act: "mute"; rule: string; minutes: number; reason: string }
   | { act: "message"; text: string }

@@ -1,15 +1,16 @@
 /** The alert of a patient: *vu* and *je prends en charge* are two things; who is on it, and what happens by itself. */
 import { signal, useSignal } from "@preact/signals";
-import { Check, CircleCheck, Eye, Forward, Hand, MessageSquare } from "lucide-preact";
+import { Check, CircleCheck, Eye, FileX, Forward, Hand, MessageSquare, Sparkles } from "lucide-preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { countDown } from "../../alerts/count_down";
 import { doors as alertDoors } from "../../alerts/http";
 import { map } from "../../alerts/state";
+import { kindOf } from "../problems";
 import { keysShown } from "../../screen/keys";
 import { oneKey, region } from "../../state";
-import { brokeGlass } from "../rows";
-import { act, busy, came, doing, me, now } from "../state";
-import type { Outcome, PatientAlert, PatientPage, Row } from "../wire";
+import { brokeGlass, foundOf } from "../rows";
+import { act, busy, came, doing, isUnread, me, now, opened, rowOf, unreadWhy } from "../state";
+import type { Finding, Outcome, PatientAlert, PatientPage, Row } from "../wire";
 import { tp } from "../words";
 import { Chip, Choice, Field, Outcome as Came, Person, Shell, sinceText, Ticking, timeText, who } from "./parts";
 import { Findings } from "./slots";
@@ -35,16 +36,31 @@ const checkAt = (minutes: number, alert: PatientAlert): number => {
   return (now.peek() ?? Date.now()) + Math.min(minutes * MINUTE, limit - MINUTE / 2);
 };
 
-export function AlertBox({ page, row }: { page: PatientPage; row: Row }) {
+/**
+ * Returns how much of an alert its reader has seen: what was found when the page was read. The row may be ahead of it, and what
+ * nobody has read nobody decides on; where nothing can be read the row is all that there is to be seen.
+ */
+const seenOf = (alert: PatientAlert, page: PatientPage | null): number =>
+  page === null || isUnread(unreadWhy.value) ? foundOf(alert) : page.row.alert?.id === alert.id ? foundOf(page.row.alert) : 0;
+
+/** The alert by its row, with what was found where that can be read: without it, it is taken, handed over and closed all the same. */
+export function AlertBox({ page, row }: { page: PatientPage | null; row: Row }) {
   const words = tp.value;
   const alert = row.alert ?? null;
+  const marked = useRef<{ alert: string; known: ReadonlySet<string> } | null>(null);
   useEffect(() => () => void (open.value = null), []);
   const isDrawn = useRef(false);
   useLayoutEffect(() => void (isDrawn.current = true), []);
   if (alert === null) return <Came of={["close"]} />;
   const isMine = alert.taken_by === me.value;
-  const member = page.row.circle.find(({ subject }) => subject === me.value);
+  const member = (page?.row ?? row).circle.find(({ subject }) => subject === me.value);
   const isFull = member !== undefined && !brokeGlass(member);
+  const why = page?.why ?? [];
+  const seen = seenOf(alert, page);
+  const found = foundOf(alert);
+  // What was there when the reader came is known; of the same alert, what joins it while they look is new.
+  if (marked.current?.alert !== alert.id) marked.current = { alert: alert.id, known: new Set(why.map(nameOf)) };
+  const fresh = new Set(why.map(nameOf).filter((name) => !marked.current!.known.has(name)));
   return (
     <section class={`alert-box alert-${alert.colour}`} data-alert={alert.id} data-status={alert.status} aria-label={words.alertOpen}>
       <p class="alert-head">
@@ -60,33 +76,54 @@ export function AlertBox({ page, row }: { page: PatientPage; row: Row }) {
           )}
           {(alert.reopened ?? 0) > 0 && ` · ${words.reopened(alert.reopened!)}`}
         </span>
+        {found > 1 && (
+          <span class="bit is-new" data-news={found}>
+            <Sparkles size={15} aria-hidden="true" />
+            {words.newsSince(found - 1)}
+          </span>
+        )}
       </p>
       <OnIt alert={alert} />
-      {page.why.length > 0 && (
+      {(page === null || isUnread(unreadWhy.value)) && (
+        <p class="bit nobody alert-unread">
+          <FileX size={16} aria-hidden="true" />
+          {words.alertUnread}
+        </p>
+      )}
+      {page !== null && why.length > 0 && (
         <div class="alert-why">
           <h3>{words.why}</h3>
-          <Findings findings={page.why} page={page} />
+          <Findings findings={why} page={page} isNew={(finding) => fresh.has(nameOf(finding))} />
+          {found > seen && (
+            <p class="bit is-new" role="status">
+              <Sparkles size={15} aria-hidden="true" />
+              {words.newsComing}
+            </p>
+          )}
         </div>
       )}
       <Came of={["seen", "take", "hand_over", "close", "comment"]} />
       {member && (
         <>
           <div class="alert-acts">
-            {isFull && (alert.status === "firing" || !isMine) && <Thumbs alert={alert} came={isDrawn.current} />}
+            {isFull && (alert.status === "firing" || !isMine) && <Thumbs alert={alert} seen={seen} came={isDrawn.current} />}
             <div class="alert-more">
-              <More what="comment" icon={MessageSquare} text={words.comment} />
+              {page !== null && <More what="comment" icon={MessageSquare} text={words.comment} />}
               {isFull && isMine && <More what="hand_over" icon={Forward} text={words.handOver} />}
               {isFull && <More what="close" icon={CircleCheck} text={words.close} />}
             </div>
           </div>
-          {open.value === "comment" && <CommentForm alert={alert} />}
+          {open.value === "comment" && page !== null && <CommentForm alert={alert} />}
           {open.value === "hand_over" && <HandOverForm alert={alert} row={row} />}
-          {open.value === "close" && <CloseForm alert={alert} />}
+          {open.value === "close" && <CloseForm alert={alert} page={page} row={row} />}
         </>
       )}
     </section>
   );
 }
+
+/** Returns what tells a finding from another, and from the same rule's of another answer. */
+const nameOf = ({ rule, item, value, colour, points }: Finding): string => JSON.stringify([rule, item, value, colour, points]);
 
 function More({ what, icon: Icon, text }: { what: Exclude<Open, null>; icon: typeof Eye; text: string }) {
   const isOpen = open.value === what;
@@ -102,7 +139,7 @@ const markSeen = (alert: PatientAlert) =>
   doing("seen", () => alertDoors.act(region.peek(), "seen", [alert.id], {}));
 
 /** Two things, both under the thumb: seen is not taken. Where they `came` to a page that was open, they take no tap at once. */
-function Thumbs({ alert, came }: { alert: PatientAlert; came: boolean }) {
+function Thumbs({ alert, seen: found, came }: { alert: PatientAlert; seen: number; came: boolean }) {
   const words = tp.value;
   const { minutes, first } = checksOf(alert);
   const chosen = useSignal(first);
@@ -114,7 +151,7 @@ function Thumbs({ alert, came }: { alert: PatientAlert; came: boolean }) {
     return () => clearTimeout(timer);
   }, []);
   const waits = busy.value !== null || settles.value;
-  const take = () => void act({ act: "take", alert: alert.id, seen_colour: alert.colour, check_at: checkAt(wanted, alert) });
+  const take = () => void act({ act: "take", alert: alert.id, seen: found, check_at: checkAt(wanted, alert) });
   // With the button, not a frame after it: whoever sees the one may use the other.
   useLayoutEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
@@ -226,16 +263,27 @@ function HandOverForm({ alert, row }: { alert: PatientAlert; row: Row }) {
   );
 }
 
-function CloseForm({ alert }: { alert: PatientAlert }) {
+function CloseForm({ alert, page, row }: { alert: PatientAlert; page: PatientPage | null; row: Row }) {
   const words = tp.value;
   const outcome = useSignal<Outcome | null>(null);
   const text = useSignal("");
-  // Of which colour it was when this was opened: what came while somebody typed was not decided on.
-  const seen = useSignal<typeof alert.colour | null>(alert.colour);
+  // As much as was seen when this was opened: what came while somebody typed was not decided on.
+  const seen = useRef(seenOf(alert, page));
+  const behind = useRef(false);
+  const catchUp = (of: PatientAlert, read: PatientPage | null) => {
+    if (!behind.current || seenOf(of, read) <= seen.current) return;
+    seen.current = seenOf(of, read);
+    behind.current = false;
+  };
+  useLayoutEffect(() => catchUp(alert, page));
   const send = async () => {
     const word = text.value.trim();
-    if (await act({ act: "close", alert: alert.id, seen_colour: seen.value ?? alert.colour, outcome: outcome.value!, ...(word ? { text: word } : {}) })) shut();
-    else if (String(came.peek()?.refusal?.body.type ?? "").endsWith("worsened")) seen.value = null; // they are told: what was typed stays
+    if (await act({ act: "close", alert: alert.id, seen: seen.current, outcome: outcome.value!, ...(word ? { text: word } : {}) })) shut();
+    else if (kindOf(came.peek()?.refusal) === "news") {
+      // They are told, and what was typed stays; it counts from when the page has been read again, which it may have been already.
+      behind.current = true;
+      catchUp(rowOf(row.id)?.alert ?? alert, opened.peek());
+    }
   };
   return (
     <Shell act="close" onSend={() => void send()} onClose={shut} ready={outcome.value !== null} label={words.close}>
@@ -248,7 +296,7 @@ function CloseForm({ alert }: { alert: PatientAlert }) {
           </label>
         ))}
       </fieldset>
-      <Field label={words.word} long max={4000} value={text.value} onInput={(value) => (text.value = value)} />
+      {page !== null && <Field label={words.word} long max={4000} value={text.value} onInput={(value) => (text.value = value)} />}
       <p class="sum">{words.closeWhy}</p>
     </Shell>
   );

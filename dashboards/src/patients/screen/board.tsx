@@ -13,8 +13,8 @@ import { Problem } from "../../http";
 import { doors } from "../http";
 import { namesShown } from "../privacy";
 import { COLOURS, filtered, isAhead, isOver, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
-import { arrived, hasBoard, leftOff, me, newsFor, now, pressing, rights, rows, trouble } from "../state";
-import type { Colour, Reason } from "../wire";
+import { arrived, hasBoard, leftOff, me, newsFor, NEXT, now, openNext, pressing, rights, rows, trouble } from "../state";
+import type { Colour, Reason, Row } from "../wire";
 import { ruleWords, tp } from "../words";
 import { ColourGlyph, Field, Name, PatientChip, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
 import { valueText } from "../rules";
@@ -80,7 +80,6 @@ function Patients({ all }: { all: BoardRow[] }) {
         <p class="board-sum">
           <strong>{words.followed(all.filter(({ row }) => !isOver(row)).length)}</strong>
           {open > 0 && <span class="board-open">{words.waiting(open)}</span>}
-          {leftOff.value > 0 && <span class="soft">{words.leftOff(leftOff.value)}</span>}
         </p>
         {namesShown.value && (
           <label class="find">
@@ -117,6 +116,14 @@ function Patients({ all }: { all: BoardRow[] }) {
           <PatientCard key={one.row.id} one={one} />
         ))}
       </ul>
+      {leftOff.value.length > 0 && (
+        <p class="left-off">
+          {words.leftOff(leftOff.value.length)}{" "}
+          <button type="button" class="act" onClick={openNext}>
+            {words.openNext(Math.min(NEXT, leftOff.value.length))}
+          </button>
+        </p>
+      )}
     </>
   );
 }
@@ -161,6 +168,12 @@ function Filters({ filter, narrow, counts }: { filter: Filter; narrow(by: Partia
   );
 }
 
+/** Returns what stands where a name would: the file can't be read, is not opened here, or is on its way. */
+function nameless(row: Row): string {
+  const words = tp.value;
+  return row.unreadable ? words.fileClosed : leftOff.value.includes(row.id) ? words.nameNotOpened : words.nameComing;
+}
+
 function PatientCard({ one }: { one: BoardRow }) {
   const words = tp.value;
   const { row, content } = one;
@@ -177,7 +190,7 @@ function PatientCard({ one }: { one: BoardRow }) {
         </span>
         <span class="card-name">
           <strong>
-            <Name name={content?.name ?? null} />
+            {content ? <Name name={content.name} /> : <span class="name-coming">{nameless(row)}</span>}
           </strong>{" "}
           <span class="soft">{content && (content.age === null ? words.ageUnknown : words.years(content.age))}</span>
           {content && <span class="soft card-pathway">{say(content.title)}</span>}
@@ -337,7 +350,7 @@ function Find() {
       </form>
       {problem.value && (
         <p class="said said-refused" role="alert">
-          {refusalText({ refusal: problem.value })}
+          {refusalText(problem.value)}
         </p>
       )}
       {found.value && (

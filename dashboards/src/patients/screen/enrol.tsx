@@ -6,8 +6,9 @@ import { Problem } from "../../http";
 import { onLink } from "../../route";
 import { directory, region } from "../../state";
 import { say } from "../../words";
-import { asked, EMPTY, mistakesOf, wrongThresholds, type Draft } from "../file";
+import { asked, EMPTY, wrongThresholds, type Draft } from "../file";
 import { doors, type Enrolled } from "../http";
+import { mistakesOf } from "../problems";
 import { me, rights, troubleOf } from "../state";
 import type { MemberRole, Pathway } from "../wire";
 import { tp } from "../words";
@@ -64,7 +65,7 @@ function Form({ again }: { again(): void }) {
   }, [code]);
   if (done.value !== null) return <Done done={done.value} isSupport={isSupport} again={again} />;
   const pathway = pathways.value?.find((one) => `${one.id}/${one.version}` === chosen.value) ?? null;
-  const wrong = problem.value ? mistakesOf(problem.value.body, words.needed) : {};
+  const wrong = problem.value ? mistakesOf(problem.value.body, words) : {};
   const one = draft.value;
   const said = consent.value;
   const ready =
@@ -216,7 +217,7 @@ function Form({ again }: { again(): void }) {
       </section>
       {problem.value && (
         <p class="said said-refused" role="alert">
-          {mistakes > 0 ? words.wrongFields(mistakes) : refusalText({ refusal: problem.value })}
+          {mistakes > 0 ? words.wrongFields(mistakes) : refusalText(problem.value)}
         </p>
       )}
       <p class="enrol-send">

@@ -5,9 +5,10 @@ import { go } from "../../route";
 import { longDate } from "../../format";
 import { region } from "../../state";
 import { say, t } from "../../words";
-import { asked, dateOf, draftOf, mistakesOf, wrongThresholds, type Draft } from "../file";
+import { asked, dateOf, draftOf, wrongThresholds, type Draft } from "../file";
 import { doors } from "../http";
 import { namesShown } from "../privacy";
+import { mistakesOf } from "../problems";
 import { brokeGlass, OVER } from "../rows";
 import { itemsOf, ruleText, thresholdsOf, valueText } from "../rules";
 import { act, busy, came, doing, me } from "../state";
@@ -19,12 +20,13 @@ import { Choice, Field, Name, Outcome, Person, Shell, ShowNames, timeText, who }
 /** Returns whether the reader may do all in a file that its circle does: whoever broke the glass reads and writes to them. */
 export const isFull = (row: Row): boolean => row.circle.some((member) => member.subject === me.value && !brokeGlass(member));
 
-export function Circle({ page, row }: { page: PatientPage; row: Row }) {
+/** Who shares the follow-up: by the row, and by that which the page was read with where it was. */
+export function Circle({ row, read = row }: { row: Row; read?: Row }) {
   const words = tp.value;
   const isOpen = useSignal(false);
   const subject = useSignal("");
   const role = useSignal<MemberRole>("nurse");
-  const stays = page.row.circle.some((member) => member.subject === me.value && !member.until);
+  const stays = read.circle.some((member) => member.subject === me.value && !member.until);
   const mayAct = stays && !OVER.includes(row.status);
   const send = async () => {
     if (await act({ act: "join", subject: subject.value.trim(), role: role.value })) isOpen.value = false;
@@ -180,7 +182,7 @@ function LostPhone({ page }: { page: PatientPage }) {
 function FileForm({ page, draft, reason, close }: { page: PatientPage; draft: Signal<Draft>; reason: Signal<string>; close(): void }) {
   const words = tp.value;
   const refused = came.value?.act === "file" ? came.value.refusal : null;
-  const wrong = refused ? mistakesOf(refused.body, words.needed) : {};
+  const wrong = refused ? mistakesOf(refused.body, words) : {};
   const ready = reason.value.trim() !== "" && Object.keys(wrongThresholds(draft.value, page.pathway)).length === 0;
   const send = async () => {
     const done = await doing("file", () => doors.changeFile(region.peek(), page.row.id, asked(draft.value, page.file), reason.value.trim()));

@@ -5,12 +5,13 @@ import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { people } from "../../alerts/state";
 import { age, moment } from "../../format";
-import { Problem } from "../../http";
+import type { Problem } from "../../http";
 import { zone } from "../../state";
 import { t } from "../../words";
 import { namesShown, unlock } from "../privacy";
+import { refusalText as textOf } from "../problems";
 import { isOfAnswers, isPast, rangeText, standing } from "../rows";
-import { busy, came, me, now, opened, type Came } from "../state";
+import { busy, came, me, now, opened } from "../state";
 import type { Colour, Row } from "../wire";
 import { tp } from "../words";
 
@@ -93,9 +94,8 @@ export function Trend({ trend }: { trend: "up" | "down" | "flat" | null }) {
 }
 
 /** A name, or that it is hidden; it is not in the page at all until it is asked for. */
-export function Name({ name }: { name: string | null }) {
+export function Name({ name }: { name: string }) {
   const words = tp.value;
-  if (name === null) return <span class="name-coming">{words.nameComing}</span>;
   if (namesShown.value) return <>{name}</>;
   return (
     <span class="name-hidden">
@@ -129,7 +129,7 @@ export function Outcome({ of }: { of?: readonly string[] }) {
   }
   return (
     <p class="said said-refused" role="alert">
-      <span>{refusalText(said as Came & { refusal: Problem })}</span>
+      <span>{refusalText(said.refusal)}</span>
       <button type="button" class="icon" aria-label={words.dismiss} onClick={() => (came.value = null)}>
         <X size={16} />
       </button>
@@ -137,18 +137,8 @@ export function Outcome({ of }: { of?: readonly string[] }) {
   );
 }
 
-export function refusalText({ refusal }: { refusal: Problem }): string {
-  const words = tp.value;
-  const { status, body } = refusal;
-  const type = String(body.type ?? "");
-  if (type.endsWith("key-store-away")) return words.keysAway;
-  if (type.endsWith("trail-away")) return words.trailAway;
-  if (type.endsWith("worsened")) return words.worsenedMeanwhile;
-  if (typeof body.taken_by === "string") return words.takenFirst(String(body.taken_by_name ?? who(body.taken_by)));
-  if (!status || status >= 500) return words.notDone;
-  if (status === 403) return words.forbidden;
-  return words.refused(refusal.message);
-}
+/** Returns why something was not done, in the words of the page in force. */
+export const refusalText = (refusal: Problem): string => textOf(refusal, tp.value, who);
 
 /** A form that opens in place: its first field has the focus, Escape closes it. */
 export function Shell(props: { onSend(): void; onClose(): void; ready: boolean; act: string; label?: string; children: ComponentChildren; danger?: boolean }) {

@@ -12,7 +12,7 @@ import { say } from "../../words";
 import { ageOf } from "../file";
 import { answersOf, brokeGlass, confirms, isAhead, OVER } from "../rows";
 import { ruleText } from "../rules";
-import { act, busy, closedWhy, doing, hasBoard, me, now, opened, openPatient, rights, rowOf } from "../state";
+import { act, busy, doing, hasBoard, isUnread, me, now, opened, openPatient, rights, rowOf, unreadWhy, type Unread } from "../state";
 import type { PatientPage, Row, SlotShown } from "../wire";
 import { ruleWords, tp } from "../words";
 import { AlertBox } from "./alert";
@@ -30,20 +30,52 @@ export function Patient() {
   const words = tp.value;
   const page = opened.value;
   if (page === null) {
-    const why = closedWhy.value;
+    const why = unreadWhy.value ?? "loading";
     if (why === "unknown" && rights.value.has("break_glass")) return <BreakGlass key={of.value} id={of.value} />;
     if (why === "unknown" && rights.value.has("circle")) return <OnCall key={of.value} id={of.value} />;
-    const text = { loading: words.loadingPatient, unknown: words.unknownPatient, unreadable: words.fileUnreadable, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[why];
+    const row = rowOf(of.value);
+    if (row && isUnread(why)) return <Unopened key={row.id} row={row} why={why} />;
     return (
       <div class="narrow-page">
         {hasBoard.value && <Back />}
         <p class="sum empty" role={why === "loading" ? "status" : "alert"}>
-          {text}
+          {why === "loading" ? words.loadingPatient : why === "unknown" ? words.unknownPatient : unreadText(why)}
         </p>
       </div>
     );
   }
   return <Opened key={page.row.id} page={page} />;
+}
+
+function unreadText(why: Unread): string {
+  const words = tp.value;
+  return { unreadable: words.fileUnreadable, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[why];
+}
+
+/** A patient whose file can't be read: what is in clear, and the alert, which somebody has to answer for all the same. */
+function Unopened({ row, why }: { row: Row; why: Unread }) {
+  const words = tp.value;
+  return (
+    <div class="patient-page narrow-page" data-patient={row.id} data-unread={why}>
+      <header class="patient-head">
+        <div class="patient-head-top">{hasBoard.value && <Back />}</div>
+        <div class="patient-who">
+          <PatientChip row={row} range={null} />
+          <h2>{words.fileClosed}</h2>
+          <p class="soft">
+            {words.reference}
+            {words.colon}
+            <code>{row.id}</code>
+          </p>
+        </div>
+      </header>
+      <p class="banner-warn" role="alert">
+        {unreadText(why)}
+      </p>
+      <AlertBox page={null} row={row} />
+      <Circle row={row} />
+    </div>
+  );
 }
 
 function Back() {
@@ -67,7 +99,8 @@ function Opened({ page }: { page: PatientPage }) {
   // The socket's row is the newer of the two where it has moved on; content follows in a moment.
   const live = rowOf(page.row.id);
   const row = live && (live.changed ?? 0) >= (page.row.changed ?? 0) ? live : page.row;
-  const isUnread = isAhead(row, answersOf(page.row));
+  const isBehind = isAhead(row, answersOf(page.row));
+  const why = unreadWhy.value;
   const pane = useSignal<Pane>("follow");
   const slots = told(page);
   const latest = [...slots].reverse().find(({ answers }) => answers && Object.keys(answers).length > 0) ?? slots.at(-1);
@@ -96,8 +129,13 @@ function Opened({ page }: { page: PatientPage }) {
   }, []);
   return (
     <div class="patient-page" data-patient={page.row.id} data-pane={pane.value}>
-      <Head page={page} row={row} latest={isUnread ? undefined : latest} />
-      {isUnread && (
+      <Head page={page} row={row} latest={isBehind ? undefined : latest} />
+      {isUnread(why) && (
+        <p class="banner-warn" role="alert">
+          {unreadText(why)}
+        </p>
+      )}
+      {isBehind && (
         <p class="banner-warn" role="status">
           {words.notReadYet}
         </p>
@@ -122,7 +160,7 @@ function Opened({ page }: { page: PatientPage }) {
         <div class="patient-main" {...panel("follow")}>
           <AlertBox page={page} row={row} />
           <Muted page={page} row={row} />
-          {result?.suggestion && !isUnread && (
+          {result?.suggestion && !isBehind && (
             <section class="suggestion">
               <h2>{words.suggestionTitle}</h2>
               <p>
@@ -147,7 +185,7 @@ function Opened({ page }: { page: PatientPage }) {
             <Memos page={page} row={row} />
           </div>
           <div {...panel("file")}>
-            <Circle page={page} row={row} />
+            <Circle row={row} read={page.row} />
             <FilePanel page={page} />
             <Moves page={page} row={row} />
           </div>

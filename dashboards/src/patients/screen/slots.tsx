@@ -128,7 +128,7 @@ export function Explained({ page, result }: { page: PatientPage; result: Result 
   );
 }
 
-export function Findings({ findings, page }: { findings: readonly Finding[]; page: PatientPage }) {
+export function Findings({ findings, page, isNew = () => false }: { findings: readonly Finding[]; page: PatientPage; isNew?(finding: Finding): boolean }) {
   const words = tp.value;
   return (
     <ul class="findings">
@@ -144,6 +144,12 @@ export function Findings({ findings, page }: { findings: readonly Finding[]; pag
               {limit && <span class="soft"> · {limit}</span>}
               {points && <span class="soft"> · {points}</span>}
               <small class="soft"> · {words.ruleVersion(finding.version)}</small>
+              {isNew(finding) && (
+                <>
+                  {" "}
+                  <span class="bit is-new">{words.isNew}</span>
+                </>
+              )}
             </span>
           </li>
         );
