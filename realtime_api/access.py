@@ -234,15 +234,33 @@ class AlertsView(NamedTuple):
 
 
 def is_told(held: HeldAlert, subject: str, duties: frozenset[str] = frozenset()) -> bool:
-    """Return whether somebody was told of an alert, or has it.
+    """Return whether somebody was told of an alert, has it, or is called to it.
 
-    One of a patient is no longer theirs whom its plan names no more: they left the circle, or are on call no longer.
+    One of a patient is no longer theirs whom its plan names no more: they left the circle, or were on call for it while
+    it was open.
     """
     if held.alert.taken_by == subject:
         return True
-    plan = held.alert.plan
-    named = any(step.person == subject or step.on_call in duties for step in plan)
-    return subject in held.told and (named or not plan or held.alert.labels.get("concern") != "patients")
+    if held.alert.labels.get("concern") != "patients":
+        return subject in held.told
+    named = any(step.person == subject or step.on_call in duties for step in held.alert.plan)
+    return (named and subject in held.told) or is_called(held, subject, duties)
+
+
+def is_called(held: HeldAlert, subject: str, duties: frozenset[str]) -> bool:
+    """Return whether somebody is called to a patient's open alert: told of it while on call, or on call for it now.
+
+    So neither who was told a minute before a change of shift is kept from it, nor who comes then.
+    """
+    is_open = held.alert.status != "resolved"
+    return is_open and (subject in held.called or not duties.isdisjoint(schedules_of(held)))
+
+
+def schedules_of(held: HeldAlert) -> set[str]:
+    """Return the schedules by which people are called to an alert: those of a patient's plan, while it is open."""
+    if held.alert.status == "resolved" or held.alert.labels.get("concern") != "patients":
+        return set()
+    return {step.on_call for step in held.alert.plan if step.on_call is not None}
 
 
 def alerts_view(subject: str, grants: Iterable[Grant], region: str, now: int, channel: str) -> AlertsView | None:

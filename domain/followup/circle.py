@@ -52,7 +52,11 @@ class Circle(Answering):
     # -- who belongs to it
 
     def change_circle(self, patient: Patient, event: CircleChanged) -> Said:
-        """Let professionals come into a circle, and leave it: somebody stays; guests change nothing."""
+        """Let professionals come into a circle, and leave it: somebody stays; guests change nothing.
+
+        Whoever is on call and taken out does not come back that night. A member who was taken out may: a night on call
+        pages them for whatever patient there is, and a page to which nobody can open the file helps nobody.
+        """
         by = whose(event)
         for_a_while = {member.subject for member in patient.circle if member.until is not None}
         if by in for_a_while:
@@ -78,9 +82,10 @@ class Circle(Answering):
             self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="left", by=by, to=subject))
         read = {subject: upto for subject, upto in patient.read.items() if subject not in gone}
         back = {member.subject for member in event.add}
-        away = [each for each in patient.sent_away if each not in gone | back]
-        away += sorted((gone & before.keys()) - {by})
-        now = replace(patient, circle=circle, read=read, sent_away=tuple(away[-MOST_SENT_AWAY:]))
+        away = {each: until for each, until in patient.sent_away.items() if until > self.clock and each not in back}
+        on_call = [each for each in patient.circle if each.role == "on_call" and each.subject in gone]
+        away |= {each.subject: each.until for each in on_call if each.until is not None}
+        now = replace(patient, circle=circle, read=read, sent_away=dict(list(away.items())[-MOST_SENT_AWAY:]))
         self.put(self.tell_circle(patient, now, self.clock, by=by))
         return APPLIED
 
@@ -114,7 +119,7 @@ class Circle(Answering):
             return refused("until: must be to come, and within 12 hours")
         if is_member(patient, by, self.clock):
             return refused("in the circle already")
-        if by in patient.sent_away:
+        if patient.sent_off(by, self.clock):
             return refused("not in the circle")
         others = tuple(member for member in patient.circle if member.subject != by)
         if len(others) - _staying(others) >= MOST_GUESTS:

@@ -13,6 +13,7 @@ from domain.followup.alert import End, told_as
 from domain.followup.crossing import Stepped
 from domain.followup.holding import Holding, Line, circle_of, is_member, members
 from domain.followup.patient import OVER, Channel, MemberRole, Patient, Status
+from domain.followup.plan import plan_of
 from domain.followup.schedule import DAY_MS
 from domain.places import Words
 
@@ -145,7 +146,8 @@ class Ending(Holding):
         """Let go of everything of a patient whose key is destroyed; their alert ends, for nobody could read it."""
         if patient.alert is not None:
             held, end = patient.alert, End(self.clock, "gone")
-            told = told_as(patient, held, region=self.region, at=self.clock, plan=(), end=end)
+            plan = plan_of(self.pathway_of(patient), patient, held.colour, held.planned_at)  # as long as they see it
+            told = told_as(patient, held, region=self.region, at=self.clock, plan=plan, end=end)
             self.cross(Stepped(Step(what="resolved", at=self.clock, alert=told)))
         self.hush(patient)
         self.withdraw(

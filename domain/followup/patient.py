@@ -125,9 +125,13 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     erase_at: int | None = None  # when the key is to be destroyed
     erase_told: bool = False  # the circle was told that it will be
     case_at: int | None = None  # when a resident was last counted as a case of their facility
-    sent_away: tuple[str, ...] = ()  # the last whom others took out of the circle: no night on call brings them back
+    sent_away: dict[str, int] = {}  # whom others took out on a night on call, and until when that night lasts
     links: int = 0  # how often those that were sent were revoked: none of before opens any more
     codes: dict[str, int] = {}  # when a code was asked for of late, by the event that asked
     unreadable: bool = False  # the file can't be read: what is answered can't be either, until it can
     refused_at: dict[Colour, int] = {}  # when somebody was last made to answer for one of that colour not taken in
     ran_at: int = 0  # up to when whatever happens by time alone has happened
+
+    def sent_off(self, subject: str, at: int) -> bool:
+        """Return whether others took somebody out of the circle on the night on call that still lasts then."""
+        return at < self.sent_away.get(subject, 0)

@@ -37,7 +37,7 @@ from people.keys import KeysAway
 from people.patient_links import LinksAway, PatientLinks, address
 from people.signing import Signing
 from people.traits import Traits, alike
-from realtime_api.access import MATRIX, Needs, View, may_be_member, rights_of, view_of
+from realtime_api.access import MATRIX, Needs, View, is_called, may_be_member, rights_of, view_of
 from realtime_api.alerts.bucket import Buckets
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import KEY, Command, Commands
@@ -672,16 +672,16 @@ class PatientDoors:
         return _acted(event, await self._run(place, hub, event, None))
 
     def _is_called(self, place: Place, patient: Patient) -> bool:
-        """Return whether the asker is on call now by a schedule that a patient's open alert tells.
+        """Return whether a patient's open alert calls the asker: told of it while on call, or on call for it now.
 
         That an alert was told to somebody is not enough: it is told to the whole circle, and they may have left it. Nor
-        is being on call, to whom others took out of this circle.
+        is being called, to whom the circle sent away tonight.
         """
         alerts = self.rooms.alerts.get(place.code)
         held = None if alerts is None or patient.alert is None else alerts.alerts.get(patient.alert.id)
-        if alerts is None or held is None or alerts.why_not() or place.subject in patient.sent_away:
+        if alerts is None or held is None or alerts.why_not() or patient.sent_off(place.subject, self.now()):
             return False
-        return place.subject in held.told and alerts.is_on_call_for(held, place.subject)
+        return is_called(held, place.subject, alerts.duties(place.subject))
 
     @staticmethod
     def _overseers(place: Place, now: int) -> Iterable[str]:

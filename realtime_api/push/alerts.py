@@ -15,7 +15,7 @@ from domain.followup.crossing import Word
 from domain.grants import Grant
 from live_state import notices
 from live_state.state import Build, Position
-from realtime_api.access import AlertsView, alerts_view
+from realtime_api.access import AlertsView, alerts_view, schedules_of
 from realtime_api.push.hub import Hub
 from realtime_api.push.mirror import Change, Effect, Message, Reading
 from realtime_api.push.shown import Drawing, DrawnMirror, put
@@ -47,7 +47,7 @@ class OnCallNow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def subjects_of(held: HeldAlert | None) -> set[str]:
-    """Return whose an alert is: whom `realtime_api.access.is_told` holds for."""
+    """Return whose an alert is, whoever is on call: whom `realtime_api.access.is_told` may hold for."""
     if held is None:
         return set()
     return {*held.told, held.alert.taken_by} - {None}  # type: ignore[return-value]
@@ -57,12 +57,12 @@ def see_alert(held: HeldAlert, view: AlertsView) -> HeldAlert | None:
     """Return an alert as a view shows it, None where it does not: who else was told is the desk's to know.
 
     Of a patient's alert those whom it reached see who else is on it: the circle, and who is on call with it. Whom its
-    plan still names is nobody's.
+    plan still names, and who was told as on call, is nobody's.
     """
     if not view.shows(held):
         return None
     if held.alert.plan:
-        held = msgspec.structs.replace(held, alert=msgspec.structs.replace(held.alert, plan=()))
+        held = msgspec.structs.replace(held, alert=msgspec.structs.replace(held.alert, plan=()), called=())
     if view.subject is None or held.alert.labels.get("concern") == "patients":
         return held
     told = (view.subject,) if view.subject in held.told else ()
@@ -96,6 +96,16 @@ def see_group(group: Group, view: AlertsView, alerts: Mapping[str, HeldAlert]) -
         quiet={subject: at for subject, at in group.quiet.items() if subject == view.subject},
         handed={subject: at for subject, at in group.handed.items() if subject == view.subject},
     )
+
+
+def _file(index: dict[str, set[str]], id_: str, before: set[str], after: set[str]) -> None:
+    """File an id under other names than before."""
+    for name in before - after:
+        index[name].discard(id_)
+        if not index[name]:
+            del index[name]
+    for name in after - before:
+        index.setdefault(name, set()).add(id_)
 
 
 class Touched(NamedTuple):
@@ -181,6 +191,9 @@ class AlertsHub(DrawnMirror[AlertsView]):
         self.rules: Ruleset | None = None
         self._on_call_due: int | None = None  # when somebody else may be on call
         self._alerts_of: dict[str, set[str]] = {}  # subject → the ids of those that they were told of, or have
+        self._alerts_for: dict[
+            str, set[str]
+        ] = {}  # schedule → the ids of those to which who is on call by it is called
         self._touched: dict[int, Touched] = {}  # by the offset after which, for all views that were drawn then
 
     def why_not(self) -> str | None:
@@ -219,7 +232,7 @@ class AlertsHub(DrawnMirror[AlertsView]):
                 self._setting(name, msgspec.json.decode(content))
         self._shown.clear()
         self._touched.clear()
-        self._alerts_of = {}
+        self._alerts_of, self._alerts_for = {}, {}
         for id_, alert in self.alerts.items():
             self._index(id_, None, alert)
         self.on_call = {}
@@ -267,14 +280,14 @@ class AlertsHub(DrawnMirror[AlertsView]):
             self._setting(rest, None if packed is None else msgspec.msgpack.decode(packed))
 
     def _index(self, id_: str, was: HeldAlert | None, held: HeldAlert | None) -> None:
-        """Keep whose an alert is."""
-        before, after = subjects_of(was), subjects_of(held)
-        for subject in before - after:
-            self._alerts_of[subject].discard(id_)
-            if not self._alerts_of[subject]:
-                del self._alerts_of[subject]
-        for subject in after - before:
-            self._alerts_of.setdefault(subject, set()).add(id_)
+        """Keep whose an alert is, and by which schedules."""
+        _file(self._alerts_of, id_, subjects_of(was), subjects_of(held))
+        _file(self._alerts_for, id_, schedules_of(was) if was else set(), schedules_of(held) if held else set())
+
+    def _whose(self, held: HeldAlert | None) -> set[str]:
+        """Return whose an alert is now."""
+        duties = [self.on_call.get(schedule) for schedule in schedules_of(held)] if held else []
+        return subjects_of(held) | {duty.person for duty in duties if duty is not None and duty.person is not None}
 
     def _setting(self, name: str, content: Any) -> None:
         if name.startswith(ON_CALL):
@@ -307,11 +320,6 @@ class AlertsHub(DrawnMirror[AlertsView]):
 
     # -- read by views and doors
 
-    def is_on_call_for(self, held: HeldAlert, subject: str) -> bool:
-        """Return whether somebody is on call now by a schedule that an alert's plan names."""
-        duties = self.duties(subject)
-        return any(step.on_call in duties for step in held.alert.plan)
-
     def keys(self) -> Iterator[str]:
         """Yield the keys of all there is."""
         for name, (part, _) in PARTS.items():
@@ -332,8 +340,9 @@ class AlertsHub(DrawnMirror[AlertsView]):
         return iter(found)
 
     def keys_of(self, subject: str) -> Iterator[str]:
-        """Yield the keys of what somebody was told of or has, of the groups of that, and of what all see."""
-        own = self._alerts_of.get(subject, set())
+        """Yield the keys of what somebody was told of, has or is called to, of its groups, and of what all see."""
+        called = (self._alerts_for.get(schedule, ()) for schedule in self.duties(subject))
+        own = self._alerts_of.get(subject, set()).union(*called)
         yield from (f"alert/{id_}" for id_ in own)
         for id_, group in self.groups.items() if own else ():
             if not own.isdisjoint(group.alerts) or not own.isdisjoint(group.over):
@@ -358,12 +367,12 @@ class AlertsHub(DrawnMirror[AlertsView]):
                 for subject in word.to:
                     touched.of.setdefault(subject, {})[key] = None
             elif name == "alert":
-                for subject in subjects_of(self.alerts.get(rest)):
+                for subject in self._whose(self.alerts.get(rest)):
                     touched.of.setdefault(subject, {})[key] = None
             elif name == "group" and (group := self.groups.get(rest)) is not None:
                 whose: set[str] = set()
                 for id_ in (*group.alerts, *group.over):
-                    whose |= subjects_of(self.alerts.get(id_))
+                    whose |= self._whose(self.alerts.get(id_))
                 for subject in whose:
                     touched.of.setdefault(subject, {})[key] = None
         return touched

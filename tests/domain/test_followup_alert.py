@@ -200,6 +200,7 @@ def test_erasure_ends_it_for_nobody_could_read_it_any_more() -> None:
     day.answer(RED)
     day.event(PatientErased, by=None)
     assert (last(day).status, last(day).why) == ("resolved", "gone")
+    assert [step.person for step in last(day).plan if step.person] == [DOCTOR, NURSE], "and who sees it is still said"
     assert PATIENT not in day.state.patients
 
 

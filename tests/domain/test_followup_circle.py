@@ -127,16 +127,29 @@ def test_whoever_is_there_for_a_while_changes_no_circle_and_is_not_made_to_stay(
     assert day.patient.circle == circle
 
 
-def test_who_was_sent_away_does_not_come_back_by_a_night_on_call() -> None:
+def test_who_was_taken_out_on_a_night_on_call_does_not_come_back_by_it() -> None:
     day = FollowUp().at("1 9:05")
     day.answer(RED)
     until = instant("1 21:05")
+    assert day.event(OnCallJoined, by="on-call", until=until).outcome == "applied"
+    assert day.event(CircleChanged, remove=("on-call",)).outcome == "applied"
+    assert day.patient.sent_away == {"on-call": until}
+    assert day.event(OnCallJoined, by="on-call", until=until).reason == "not in the circle"
+    day.at("1 21:05")
+    again = day.event(OnCallJoined, by="on-call", until=instant("2 9:05"))
+    assert again.outcome == "applied", "another night is another night"
+    day.event(CircleChanged, add=(Member("z", "nurse"),))
+    assert day.patient.sent_away == {}
+
+
+def test_who_was_taken_out_of_a_circle_may_be_on_call_for_its_patient() -> None:
+    """They are paged for whatever patient there is, and nobody else may be there."""
+    day = FollowUp().at("1 9:05")
+    day.answer(RED)
     day.event(CircleChanged, remove=(NURSE,))
-    assert day.event(OnCallJoined, by=NURSE, until=until).reason == "not in the circle"
-    day.event(CircleChanged, add=(Member(NURSE, "nurse"),))
-    day.event(CircleChanged, by=NURSE, remove=(NURSE,))
-    said = day.event(OnCallJoined, by=NURSE, until=until)
-    assert said.outcome == "applied", "whoever left of themselves may be on call another night"
+    assert day.event(OnCallJoined, by=NURSE, until=instant("1 21:05")).outcome == "applied"
+    [guest] = [member for member in day.patient.circle if member.subject == NURSE]
+    assert guest.until == instant("1 21:05")
 
 
 def _acts(day: FollowUp, by: str, act: str, **more: Any) -> Said:

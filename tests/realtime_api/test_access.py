@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.routing import Route, WebSocketRoute
 
+from domain.alerts.notice import HeldAlert
+from domain.alerts.routing import ChainStep
 from domain.capacity.fold import HourlyTotal
 from domain.capacity.picture import WardPicture
 from domain.capacity.totals import Total
@@ -18,11 +20,12 @@ from domain.capacity.view import NEEDS
 from domain.events import STATUSES
 from domain.grants import Grant
 from realtime_api import access
-from realtime_api.access import MATRIX, MATRIX_FILE, Eyes, read_matrix, rights_of, view_of
+from realtime_api.access import MATRIX, MATRIX_FILE, Eyes, is_told, read_matrix, rights_of, view_of
 from realtime_api.app import now
 from realtime_api.doors import DOORS
 from realtime_api.push.codecs import CODECS
 from tests.realtime_api.house import PEOPLE, House, Socket, open_house
+from tests.small_notices import alert, patient
 from tests.small_region import region
 
 REA = "310000001/rea-adulte"
@@ -392,3 +395,40 @@ async def test_everyone_of_the_house_has_the_regions_that_are_theirs(house: Hous
         assert [(grant["role"], grant["scope"]) for grant in told["grants"]] == PEOPLE[subject]
         assert [each["code"] for each in told["regions"]] == ([] if subject == "unknown-role" else ["ici"])
         assert told["expires_at"] > now()
+
+
+# -- a patient's alert
+
+CIRCLE_THEN_NIGHTS = (ChainStep(person="nurse"), ChainStep(wait_s=540), ChainStep(on_call="nights"))
+NIGHTS = frozenset({"nights"})
+
+
+def told_of(*told: str, called: tuple[str, ...] = (), **more: Any) -> HeldAlert:
+    """Return a patient's alert that reached these people."""
+    return HeldAlert(
+        alert=patient("p1", plan=more.pop("plan", CIRCLE_THEN_NIGHTS), **more), shard="s", told=told, called=called
+    )
+
+
+def test_a_patients_alert_is_theirs_whom_it_reached_and_its_plan_names_and_theirs_who_are_called_to_it() -> None:
+    held = told_of("nurse", "left", "relieved", called=("relieved",))
+    seen = {who: is_told(held, who) for who in ("nurse", "left", "relieved", "reliever", "stranger")}
+    assert seen == {"nurse": True, "left": False, "relieved": True, "reliever": False, "stranger": False}
+    assert is_told(held, "reliever", NIGHTS)
+    assert not is_told(held, "reliever", frozenset({"days"}))
+    assert not is_told(told_of("other"), "nurse"), "it has not come to them"
+
+
+def test_once_it_is_over_it_is_theirs_alone_whom_the_plan_names() -> None:
+    over: dict[str, Any] = {"status": "resolved", "why": "gone"}
+    held = told_of("nurse", "left", "relieved", called=("relieved",), **over)
+    assert [who for who in ("nurse", "left", "relieved", "reliever") if is_told(held, who)] == ["nurse"]
+    assert not is_told(held, "reliever", NIGHTS)
+    assert is_told(held, "relieved", NIGHTS), "who was told, and is on call still"
+    bare = told_of("nurse", "left", plan=(), **over)
+    assert not any(is_told(bare, who) for who in ("nurse", "left")), "no plan names nobody"
+
+
+def test_what_is_no_patients_is_whoevers_it_reached() -> None:
+    held = HeldAlert(alert=alert("w1"), shard="s", told=("anne",))
+    assert (is_told(held, "anne"), is_told(held, "paul", NIGHTS)) == (True, False)

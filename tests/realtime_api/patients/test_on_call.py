@@ -15,7 +15,7 @@ from domain.places import Words
 from event_log.codec import decode
 from event_log.ids import new_id
 from realtime_api.app import now
-from tests.realtime_api.house import House, open_house
+from tests.realtime_api.house import House, Socket, open_house
 from tests.realtime_api.patients.followed import RED, act, answered, ask, enrol, hub_of, kind_of, page, set_up, shard_of
 
 HOUR = 3_600_000
@@ -38,16 +38,26 @@ async def on_call(house: House, subject: str, since: int = -HOUR, until: int = H
     await house.settled()
 
 
-async def told(house: House, patient: str, *subjects: str, schedule: str = "astreinte", what: Any = "fired") -> str:
+async def told(
+    house: House,
+    patient: str,
+    *subjects: str,
+    schedule: str = "astreinte",
+    what: Any = "fired",
+    circle_first: bool = False,
+    **more: Any,
+) -> str:
     """Let a patient's open alert reach these people, and whoever is on call; return its id."""
     alert = hub_of(house, patient).patients[patient].alert
     assert alert is not None
     words = Words("Patient suivi à domicile", "Patient followed at home")
+    on_call, circle = (ChainStep(on_call=schedule),), tuple(ChainStep(person=subject) for subject in subjects)
+    plan = (*circle, ChainStep(wait_s=540), *on_call) if circle_first else (*on_call, *circle)
     seen = Alert(
         id=alert.id,
         rule="patient",
         subject=f"patient/{patient}",
-        status="firing",
+        status=more.pop("status", "firing"),
         severity="critical",
         since=now(),
         labels={"rule": "patient", "concern": "patients", "severity": "critical", "region": "ici", "level": "patient"},
@@ -55,7 +65,8 @@ async def told(house: House, patient: str, *subjects: str, schedule: str = "astr
         text=words,
         todo=words,
         raised_at=now(),
-        plan=(ChainStep(on_call=schedule), *(ChainStep(person=subject) for subject in subjects)),
+        plan=plan,
+        **more,
     )
     step = AlertStepped(
         id=new_id(),
@@ -108,9 +119,55 @@ async def test_being_told_is_not_being_on_call(night: House) -> None:
     for who in ("nurse", "colleague"):
         answer = await ask(night, "POST", f"/patients/{patient}/on-call", who)
         assert kind_of(answer) == (404, "unknown-patient"), who
+
+
+async def test_who_was_taken_out_of_the_circle_comes_for_a_night_on_call_and_once_taken_out_of_that_no_more(
+    night: House,
+) -> None:
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await told(night, patient, "physician")
+    assert (await act(night, "physician", patient, "leave", subject="nurse")).status_code == 200
     await on_call(night, "nurse")
+    assert (await ask(night, "POST", f"/patients/{patient}/on-call", "nurse")).status_code == 200
+    assert (await page(night, "nurse", patient)).status_code == 200
+    assert (await act(night, "physician", patient, "leave", subject="nurse")).status_code == 200
     back = await ask(night, "POST", f"/patients/{patient}/on-call", "nurse")
-    assert kind_of(back) == (404, "unknown-patient"), "nor by a night on call: they were sent away from this one"
+    assert kind_of(back) == (404, "unknown-patient")
+
+
+async def test_neither_who_was_told_before_a_change_of_shift_nor_who_comes_then_is_kept_from_it(night: House) -> None:
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await on_call(night, "colleague")
+    alert = await told(night, patient, "nurse")
+    async with night.socket("tracer") as socket:
+        first = await socket.subscribe(channel="alerts:me:ici")
+        assert first["data"]["alerts"] == {}
+        await on_call(night, "tracer")
+        assert (await heard(socket, alert))["alert"]["status"] == "firing"
+    for who in ("colleague", "tracer"):
+        assert alert in await own_alerts(night, who), who
+        assert (await ask(night, "POST", f"/patients/{patient}/on-call", who)).status_code == 200, who
+        assert (await page(night, who, patient)).status_code == 200, who
+
+
+async def test_whoever_is_on_call_sees_what_their_schedule_is_named_for_before_its_turn_and_until_it_is_over(
+    night: House,
+) -> None:
+    patient = await enrol(night)
+    await answered(night, patient, RED)
+    await on_call(night, "colleague")
+    async with night.socket("colleague") as socket:
+        assert (await socket.subscribe(channel="alerts:me:ici"))["data"]["alerts"] == {}
+        alert = await told(night, patient, "nurse", circle_first=True)
+        shown = await heard(socket, alert)
+        assert shown["told"] == ["nurse"]
+        assert not shown.keys() & {"plan", "called"}
+        assert "plan" not in shown["alert"]
+        await told(night, patient, what="resolved", status="resolved", why="gone")
+        assert await heard(socket, alert) is None
+    assert alert not in await own_alerts(night, "colleague")
 
 
 async def test_the_schedule_is_one_that_the_alert_names(night: House) -> None:
@@ -140,7 +197,7 @@ async def test_a_night_on_call_changes_no_circle(night: House) -> None:
     assert held["colleague"] is not None
 
 
-async def test_who_left_the_circle_or_is_on_call_no_more_sees_no_alert_that_they_were_told_of(night: House) -> None:
+async def test_who_left_the_circle_sees_no_alert_that_they_were_told_of(night: House) -> None:
     patient = await enrol(night)
     await answered(night, patient, RED)
     await on_call(night, "colleague")
@@ -151,10 +208,17 @@ async def test_who_left_the_circle_or_is_on_call_no_more_sees_no_alert_that_they
         await socket.subscribe(channel="alerts:me:ici")
         await told(night, patient, "physician", what="worsened")  # the plan of whom the circle holds now
         assert (await socket.hear_a("changes"))["changes"]["alerts"] == {alert: None}
-    await on_call(night, "colleague", -3 * HOUR, -2 * HOUR)
     assert alert in await own_alerts(night, "physician")
-    for who in ("nurse", "colleague"):
-        assert alert not in await own_alerts(night, who), who
+    assert alert not in await own_alerts(night, "nurse")
+
+
+async def heard(socket: Socket, alert: str) -> Any:
+    """Return what a socket is next told of an alert."""
+    while True:
+        message = await socket.hear_a("snapshot", "changes")
+        alerts = (message.get("data") or message["changes"]).get("alerts", {})
+        if alert in alerts:
+            return alerts[alert]
 
 
 async def own_alerts(house: House, who: str) -> dict[str, Any]:
