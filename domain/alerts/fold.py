@@ -23,7 +23,6 @@ from domain.alerts.holding import (
     MOST_BYTES_AT_ONCE,
     OWN,
     SILENCE,
-    Broken,
     Choice,
     NoticesState,
     Timer,
@@ -72,6 +71,7 @@ from domain.events import (
 )
 from domain.followup import counts
 from domain.followup.counts import Counting
+from domain.timers import Broken, breaking
 
 NOTICES_FOLD_VERSION = 1
 Crossed = AlertStepped | CaseFound | Counted | WordSent | AlertsStood  # what another shard tells, in its order
@@ -125,13 +125,9 @@ class Draft(Grouping):
             self.clock = max(self.clock, at)
             if timer in self.broken:
                 continue
-            try:
+            with breaking(timer):
                 self._run_one(*timer)
                 self.look_again()
-            except Broken:
-                raise
-            except Exception as error:
-                raise Broken(timer, error) from error
         for at, timer in waiting:
             self.time(timer, at)
         self.clock = by

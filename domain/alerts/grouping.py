@@ -10,7 +10,6 @@ from domain.alerts.holding import (
     MARKED,
     MOST_IN_GROUP,
     Again,
-    Broken,
     gravest,
     is_over,
     join,
@@ -26,6 +25,7 @@ from domain.alerts.routing import Chain, ChainStep, Inhibition, Routing
 from domain.alerts.rule import SEVERITIES
 from domain.alerts.telling import IN_TELLING, MOST_NAMED, WEBHOOK, Telling, again, stopped
 from domain.alerts.worth import judged, raised_at, took, worth_key
+from domain.timers import breaking
 
 MOST_KEPT_MS = 3_600_000  # a chain's place, and the word that it is over, for what may be back
 MOST_HANDED_MS = 10_000  # gathers what is handed over to the same person, alert by alert
@@ -79,10 +79,8 @@ class Grouping(Telling):
                 self.unmark(id_)
                 held = self.alerts.get(id_)
                 if held is not None and not is_over(held) and (MARKED, id_) not in self.broken:
-                    try:
+                    with breaking((MARKED, id_)):
                         self._look(held, what)
-                    except Exception as error:
-                        raise Broken((MARKED, id_), error) from error
 
     def _look(self, held: HeldAlert, what: Again) -> None:
         mark = self.upto.get(held.shard)

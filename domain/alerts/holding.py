@@ -1,7 +1,6 @@
 """What a notices shard holds, what follows from it, and a draft of what it becomes."""
 
 import dataclasses
-import heapq
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
@@ -40,6 +39,7 @@ from domain.followup.counts import Counting, Counts
 from domain.followup.crossing import Word
 from domain.known import Known
 from domain.overlay import Overlay, absorb
+from domain.timers import Timers
 
 MOST_IN_GROUP = 5_000  # alerts
 MOST_NOT_TOLD = 20
@@ -315,14 +315,6 @@ def next_crossing(rules: Ruleset, channel: ChannelState, clock: int) -> int | No
 # -- a draft
 
 
-class Broken(Exception):
-    """Something that is due can't be run: a bug, which must not keep all else that is due from being run."""
-
-    def __init__(self, timer: Timer, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__} when it was due")
-        self.timer = timer
-
-
 class Holding(Known[Said]):
     """What a state becomes, without touching it: all it holds as overlays, and its timers (broken ones passed over)."""
 
@@ -364,9 +356,8 @@ class Holding(Known[Said]):
         self.dead: dict[int, str] = {}
         self.tallies: Overlay[str, Tally] = Overlay(base.tallies)
         self.links: Overlay[LinkKey, Link] = Overlay(base.links)
-        self.due: Overlay[Timer, int] = Overlay(base.due)
-        self._heap: list[tuple[int, Timer]] = []
-        self._knows_base = False  # whether the heap holds the timers of the base
+        self.timers = Timers(base.due, base.next_due)
+        self.due, self.time = self.timers.due, self.timers.set
         self._noted_at, self._noted = -1, 0
 
     @property
@@ -423,28 +414,12 @@ class Holding(Known[Said]):
 
     # -- timers
 
-    def time(self, timer: Timer, at: int | None) -> None:
-        """Let a timer be due then, or never."""
-        if self.due.get(timer) == at:
-            return
-        if at is None:
-            self.due.drop(timer)
-        else:
-            self.due.put(timer, at)
-            heapq.heappush(self._heap, (at, timer))
-
     def next_timer(self, by: int) -> tuple[int, Timer] | None:
         """Return the first timer that is due by then, and take it away; None where there is none."""
-        if not self._knows_base and by >= self.base.next_due:
-            self._knows_base = True
-            self._heap += [(at, timer) for timer, at in self.base.due.items()]
-            heapq.heapify(self._heap)
-        while self._heap and self._heap[0][0] <= by:
-            at, timer = heapq.heappop(self._heap)
-            if self.due.get(timer) == at:
-                self.due.drop(timer)
-                return at, timer
-        return None
+        due = self.timers.first(by)
+        if due is not None:
+            self.due.drop(due[1])
+        return due
 
     # -- groups
 

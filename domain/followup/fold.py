@@ -62,14 +62,12 @@ from domain.followup.holding import (
     PATHWAY,
     SHUT,
     Answers,
-    Broken,
     FollowupState,
     Gone,
     Lacking,
     Line,
     Opened,
     Shut,
-    breaking,
     circle_of,
     is_member,
     next_hour,
@@ -82,6 +80,7 @@ from domain.followup.plan import plan_of
 from domain.followup.score import VERSION, Finding
 from domain.followup.times import wants_chart
 from domain.places import Words
+from domain.timers import Broken, breaking
 
 C = TypeVar("C")
 
@@ -171,7 +170,7 @@ class Draft(Circle):
             if self.full:
                 return  # with the next record
             if id_ not in self.broken:
-                with breaking(id_):
+                with breaking(id_, but=(Lacking,)):
                     self._tell_how_it_stands(self.patients.get(id_))
             self.retold_upto = id_
         stand = sorted(patient.alert.id for _, patient in self.patients.items() if patient.alert is not None)
@@ -207,7 +206,7 @@ class Draft(Circle):
                 return  # with the next record
             if patient is None or id_ in self.broken:
                 continue
-            with breaking(id_):
+            with breaking(id_, but=(Lacking,)):
                 if isinstance(chart, Shut) and not patient.unreadable:
                     self.put(msgspec.structs.replace(patient, unreadable=True))
                     to = circle_of(patient)

@@ -1,8 +1,7 @@
 """What a followup shard holds, and a draft of what it becomes; content is here only while a record needs it."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 import msgspec
@@ -23,6 +22,7 @@ from domain.followup.times import next_at
 from domain.known import Known
 from domain.overlay import Overlay, absorb
 from domain.places import Words
+from domain.timers import Timers, breaking
 
 STORED = ("settings", "patients", "outbox", "channels")
 PATHWAY = "pathway/"  # what the settings' names begin with that are pathways
@@ -152,31 +152,12 @@ def next_hour(counted_at: int, clock: int) -> int:
 # -- a draft
 
 
-class Broken(Exception):
-    """Something that is due can't be run: a bug, which must not keep all else that is due from being run."""
-
-    def __init__(self, timer: str, error: Exception) -> None:
-        super().__init__(f"{type(error).__name__} when it was due")
-        self.timer = timer
-
-
 class Lacking(Exception):
     """A record wants a chart that is not open."""
 
     def __init__(self, patient: str) -> None:
         super().__init__("a chart is wanted that is not open")
         self.patient = patient
-
-
-@contextmanager
-def breaking(timer: str) -> Iterator[None]:
-    """Raise Broken, by whose timer it was, for whatever raises within that is a bug."""
-    try:
-        yield
-    except Lacking:
-        raise
-    except Exception as error:
-        raise Broken(timer, error) from error
 
 
 class Holding(Known[Said]):
@@ -195,7 +176,8 @@ class Holding(Known[Said]):
         self.patients: Overlay[str, Patient] = Overlay(base.patients)
         self.outbox: Overlay[str, Notice] = Overlay(base.outbox)
         self.channels: Overlay[str, ChannelState] = Overlay(base.channels)
-        self.due: Overlay[str, int] = Overlay(base.due)
+        self.timers = Timers(base.due, base.next_due)
+        self.due, self.time = self.timers.due, self.timers.set
         self.charts: Overlay[str, Chart | Gone | Shut] = Overlay(base.charts)
         self.sealed: dict[str, Sealed] = {}
         self.slots: dict[tuple[str, str], SlotContent] = {}
@@ -207,8 +189,6 @@ class Holding(Known[Said]):
         self.size = 0  # about what is changed, in bytes, in the writes and the feed
         self.most = 0  # size at which the present record has led to enough
         self._crossed = 0  # of the present record, so far
-        self._heap: list[tuple[int, str]] = []
-        self._knows_base = False  # whether the heap holds the timers of the base
 
     @property
     def region(self) -> str:
@@ -311,27 +291,12 @@ class Holding(Known[Said]):
 
     # -- timers
 
-    def time(self, timer: str, at: int | None) -> None:
-        """Let a timer be due then, or never."""
-        if self.due.get(timer) == at:
-            return
-        if at is None:
-            self.due.drop(timer)
-        else:
-            self.due.put(timer, at)
-            heapq.heappush(self._heap, (at, timer))
-
     def due_by(self, clock: int) -> list[tuple[int, str]]:
         """Return the first timers that are due by then, in order, as many as one record may run."""
-        if not self._knows_base and clock >= self.base.next_due:
-            self._knows_base = True
-            self._heap += [(at, timer) for timer, at in self.base.due.items()]
-            heapq.heapify(self._heap)
         found: dict[str, int] = {}
-        while self._heap and self._heap[0][0] <= clock and len(found) < MOST_AT_ONCE:
-            at, timer = heapq.heappop(self._heap)
-            if self.due.get(timer) == at:
-                found[timer] = at
+        while len(found) < MOST_AT_ONCE and (due := self.timers.first(clock)) is not None:
+            at, timer = due
+            found[timer] = at
         return [(at, timer) for timer, at in found.items()]
 
     def run_all(self, due: list[tuple[int, str]], clock: int, run: Callable[[str, int], None]) -> None:
@@ -342,7 +307,7 @@ class Holding(Known[Said]):
             if self.due.get(timer) != at:
                 continue
             if self.full:
-                heapq.heappush(self._heap, (at, timer))
+                self.timers.wait(timer, at)
                 continue
             self.run_one(timer, at, run)
             after = self.due.get(timer)
@@ -354,7 +319,7 @@ class Holding(Known[Said]):
         if timer in self.broken:
             self.due.drop(timer)
             return
-        with breaking(timer):
+        with breaking(timer, but=(Lacking,)):
             for _ in range(MOST_AT_AN_INSTANT):
                 run(timer, at)
                 if self.due.get(timer) != at:
