@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import structlog
 
-from domain.alerts.notice import ChannelState, Group, HeldAlert, Notice
+from domain.alerts.notice import Group, HeldAlert
 from domain.capacity.fold import Item
-from domain.events import AnswersGiven, Event, FileChanged, PatientEnrolled, RuleMuted
+from domain.events import AnswersGiven, FileChanged, PatientEnrolled, RuleMuted
 from domain.followup.chart import Chart, File, Mute, SlotContent
 from domain.followup.fold import FOLLOWUP_FOLD_VERSION, Draft, fold, needs
 from domain.followup.holding import GONE, SHUT, Answers, FollowupState, Gone, Opened, Shut
@@ -27,7 +27,8 @@ from live_state.state import Position
 from people.keys import Erased, KeysAway, KeysLost
 from people.sealing import Key, NotOpened, open_, seal
 from streams.measures import Measures
-from streams.shard import NotPrepared, Shard, Written
+from streams.shard import NotPrepared, Written
+from streams.view import View
 
 MOST_KEYS = 10_000  # in memory, of a shard
 MOST_CHARTS = 5_000  # open, of a shard
@@ -304,48 +305,20 @@ def _pieces(state: FollowupState, items: Sequence[Item]) -> Iterable[Piece]:
             yield Piece(event.id, about, sealed, key)
 
 
-class Followed:
+class Followed(View[FollowupState, Draft]):
     """A followup shard of this worker, as those see it who work beside it: its senders, its eraser."""
 
     alerts: Mapping[str, HeldAlert] = {}
     groups: Mapping[str, Group] = {}
 
-    def __init__(self, shard: Shard[FollowupState, Draft]) -> None:
-        self._shard = shard
-
-    @property
-    def shard(self) -> str:
-        """Return the shard's name."""
-        return self._shard.shard or ""
-
-    @property
-    def ready(self) -> bool:
-        """Return whether it is folded to the end that its log had when it was loaded."""
-        return self._shard.ready
-
-    @property
-    def outbox(self) -> Mapping[str, Notice]:
-        """Return what is to be sent to patients, by id, as folded."""
-        return self._shard.held.outbox
-
-    @property
-    def channels(self) -> Mapping[str, ChannelState]:
-        """Return what the senders last said of each channel, as folded."""
-        return self._shard.held.channels
-
-    @property
-    def clock(self) -> int:
-        """Return the shard's clock (ms) as folded."""
-        return self._shard.held.clock
-
     @property
     def patients(self) -> Mapping[str, Patient]:
-        """Return the patients by pseudonym, as folded."""
+        """Return the patients by pseudonym."""
         return self._shard.held.patients
 
     @property
     def due(self) -> Mapping[str, int]:
-        """Return when something next happens by time alone (ms) to each patient, and to each message, as folded."""
+        """Return when something next happens by time alone (ms) to each patient, and to each message."""
         return self._shard.held.due
 
     @property
@@ -357,11 +330,3 @@ class Followed:
     def pathways(self) -> Mapping[str, Pathway]:
         """Return the pathways by `<id>/<version>`, as published."""
         return self._shard.held.pathways
-
-    async def changed(self) -> None:
-        """Return once something was folded, or `ready` changed, since this last returned: for one waiter."""
-        await self._shard.changed()
-
-    async def append(self, event: Event) -> None:
-        """Return once the event is on the shard's own log."""
-        await self._shard.append(event)

@@ -11,7 +11,8 @@ from event_log.topics import NOTICES
 from live_state import notices
 from live_state.state import Position
 from streams.measures import Measures
-from streams.shard import Shard, Written
+from streams.shard import Written
+from streams.view import View
 
 
 class NoticesView(Protocol):
@@ -107,51 +108,15 @@ class Notices:
         measures.words_left_off.labels(shard).set(sum(state.left_off.values()))
 
 
-class Viewed:
+class Viewed(View[NoticesState, Draft]):
     """A notices shard of this worker, as its senders see it (a `NoticesView`)."""
-
-    def __init__(self, shard: Shard[NoticesState, Draft]) -> None:
-        self._shard = shard
-
-    @property
-    def shard(self) -> str:
-        """Return the shard's name."""
-        return self._shard.shard or ""
-
-    @property
-    def ready(self) -> bool:
-        """Return whether it is folded to the end that its log had when it was loaded."""
-        return self._shard.ready
-
-    @property
-    def outbox(self) -> Mapping[str, Notice]:
-        """Return what is to be sent, by id, as folded."""
-        return self._shard.held.outbox
 
     @property
     def alerts(self) -> Mapping[str, HeldAlert]:
-        """Return the alerts by id, as folded."""
+        """Return the alerts by id."""
         return self._shard.held.alerts
 
     @property
     def groups(self) -> Mapping[str, Group]:
-        """Return the groups by id, as folded."""
+        """Return the groups by id."""
         return self._shard.held.groups
-
-    @property
-    def channels(self) -> Mapping[str, ChannelState]:
-        """Return what the senders last said of each channel, as folded."""
-        return self._shard.held.channels
-
-    @property
-    def clock(self) -> int:
-        """Return the shard's clock (ms) as folded."""
-        return self._shard.held.clock
-
-    async def changed(self) -> None:
-        """Return once something was folded, or `ready` changed, since this last returned."""
-        await self._shard.changed()
-
-    async def append(self, event: Event) -> None:
-        """Return once the event is on the shard's own log."""
-        await self._shard.append(event)
