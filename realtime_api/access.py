@@ -256,6 +256,17 @@ def is_called(held: HeldAlert, subject: str, duties: frozenset[str]) -> bool:
     return is_open and (subject in held.called or not duties.isdisjoint(schedules_of(held)))
 
 
+def may_join(patient: Patient, held: HeldAlert, subject: str, duties: frozenset[str], now: int) -> bool:
+    """Return whether somebody who is called to a patient's open alert may come into the circle for a night.
+
+    Whom the circle took out on such a night comes back by another one alone: not before, nor by having been told then.
+    """
+    if patient.sent_off(subject, now):
+        return False
+    on_call = not duties.isdisjoint(schedules_of(held))
+    return on_call or (is_called(held, subject, duties) and subject not in patient.sent_away)
+
+
 def schedules_of(held: HeldAlert) -> set[str]:
     """Return the schedules by which people are called to an alert: those of a patient's plan, while it is open."""
     if held.alert.status == "resolved" or held.alert.labels.get("concern") != "patients":

@@ -82,7 +82,7 @@ class Circle(Answering):
             self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="left", by=by, to=subject))
         read = {subject: upto for subject, upto in patient.read.items() if subject not in gone}
         back = {member.subject for member in event.add}
-        away = {each: until for each, until in patient.sent_away.items() if until > self.clock and each not in back}
+        away = {each: until for each, until in patient.sent_away.items() if each not in back}
         on_call = [each for each in patient.circle if each.role == "on_call" and each.subject in gone]
         away |= {each.subject: each.until for each in on_call if each.until is not None}
         now = replace(patient, circle=circle, read=read, sent_away=dict(list(away.items())[-MOST_SENT_AWAY:]))

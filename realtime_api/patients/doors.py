@@ -37,7 +37,7 @@ from people.keys import KeysAway
 from people.patient_links import LinksAway, PatientLinks, address
 from people.signing import Signing
 from people.traits import Traits, alike
-from realtime_api.access import MATRIX, Needs, View, is_called, may_be_member, rights_of, view_of
+from realtime_api.access import MATRIX, Needs, View, may_be_member, may_join, rights_of, view_of
 from realtime_api.alerts.bucket import Buckets
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import KEY, Command, Commands
@@ -672,16 +672,15 @@ class PatientDoors:
         return _acted(event, await self._run(place, hub, event, None))
 
     def _is_called(self, place: Place, patient: Patient) -> bool:
-        """Return whether a patient's open alert calls the asker: told of it while on call, or on call for it now.
+        """Return whether a patient's open alert calls the asker, and the circle did not send them away.
 
-        That an alert was told to somebody is not enough: it is told to the whole circle, and they may have left it. Nor
-        is being called, to whom the circle sent away tonight.
+        That an alert was told to somebody is not enough: it is told to the whole circle, and they may have left it.
         """
         alerts = self.rooms.alerts.get(place.code)
         held = None if alerts is None or patient.alert is None else alerts.alerts.get(patient.alert.id)
-        if alerts is None or held is None or alerts.why_not() or patient.sent_off(place.subject, self.now()):
+        if alerts is None or held is None or alerts.why_not():
             return False
-        return is_called(held, place.subject, alerts.duties(place.subject))
+        return may_join(patient, held, place.subject, alerts.duties(place.subject), self.now())
 
     @staticmethod
     def _overseers(place: Place, now: int) -> Iterable[str]:

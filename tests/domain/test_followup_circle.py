@@ -138,8 +138,8 @@ def test_who_was_taken_out_on_a_night_on_call_does_not_come_back_by_it() -> None
     day.at("1 21:05")
     again = day.event(OnCallJoined, by="on-call", until=instant("2 9:05"))
     assert again.outcome == "applied", "another night is another night"
-    day.event(CircleChanged, add=(Member("z", "nurse"),))
-    assert day.patient.sent_away == {}
+    day.at("2 10:00").event(CircleChanged, add=(Member("on-call", "physician"),))
+    assert day.patient.sent_away == {}, "nor does the circle hold it against them whom it takes back"
 
 
 def test_who_was_taken_out_of_a_circle_may_be_on_call_for_its_patient() -> None:

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from starlette.routing import Route, WebSocketRoute
 
 from domain.alerts.notice import HeldAlert
-from domain.alerts.routing import ChainStep
+from domain.alerts.routing import ChainStep, Zone
 from domain.capacity.fold import HourlyTotal
 from domain.capacity.picture import WardPicture
 from domain.capacity.totals import Total
 from domain.capacity.view import NEEDS
 from domain.events import STATUSES
+from domain.followup.patient import Patient
 from domain.grants import Grant
 from realtime_api import access
-from realtime_api.access import MATRIX, MATRIX_FILE, Eyes, is_told, read_matrix, rights_of, view_of
+from realtime_api.access import MATRIX, MATRIX_FILE, Eyes, is_told, may_join, read_matrix, rights_of, view_of
 from realtime_api.app import now
 from realtime_api.doors import DOORS
 from realtime_api.push.codecs import CODECS
@@ -410,6 +411,13 @@ def told_of(*told: str, called: tuple[str, ...] = (), **more: Any) -> HeldAlert:
     )
 
 
+def followed(**more: Any) -> Patient:
+    """Return a patient, as far as it matters who may see their alert."""
+    zone = Zone(name="UTC", offsets=((0, 0),))
+    basics: dict[str, Any] = {"id": "p", "key": "k", "pathway": "a/1", "status": "followed", "circle": (), "zone": zone}
+    return Patient(**basics, first_day=0, enrolled_at=0, **more)
+
+
 def test_a_patients_alert_is_theirs_whom_it_reached_and_its_plan_names_and_theirs_who_are_called_to_it() -> None:
     held = told_of("nurse", "left", "relieved", called=("relieved",))
     seen = {who: is_told(held, who) for who in ("nurse", "left", "relieved", "reliever", "stranger")}
@@ -417,6 +425,16 @@ def test_a_patients_alert_is_theirs_whom_it_reached_and_its_plan_names_and_their
     assert is_told(held, "reliever", NIGHTS)
     assert not is_told(held, "reliever", frozenset({"days"}))
     assert not is_told(told_of("other"), "nurse"), "it has not come to them"
+
+
+def test_whom_the_circle_took_out_on_a_night_on_call_joins_by_another_one_alone() -> None:
+    held = told_of("nurse", "relieved", called=("relieved",))
+    kept, away = followed(), followed(sent_away={"relieved": 100})
+    assert may_join(kept, held, "relieved", frozenset(), 50)
+    assert not may_join(kept, held, "nurse", frozenset(), 50), "the circle is told too, and they may have left it"
+    assert not may_join(away, held, "relieved", NIGHTS, 99)
+    assert not may_join(away, held, "relieved", frozenset(), 100), "that they were told then is no way back"
+    assert may_join(away, held, "relieved", NIGHTS, 100)
 
 
 def test_once_it_is_over_it_is_theirs_alone_whom_the_plan_names() -> None:
