@@ -39,6 +39,7 @@ function openOn(shelf: Shelf, door: (sending: Sending) => Said<Receipt>, vault: 
     vault,
     {
       received: ({ id }) => told.push(`received ${id}`),
+      held: ({ id }) => told.push(`held ${id}`),
       refused: ({ id }, { status }) => told.push(`refused ${id} ${status}`),
       waits: ({ id }, why) => told.push(`waits ${id} ${why}`),
     },
@@ -63,6 +64,30 @@ describe("what is sent", () => {
     expect(shelf.rows.size).toBe(0);
     await vi.advanceTimersByTimeAsync(600_000);
     expect(sent.length).toBe(4);
+  });
+
+  it("is kept where its link opens nothing any more, and goes by the next one under the same id", async () => {
+    const { outbox, shelf, sent, told } = open(said(404, { kind: "no-such-link" }));
+    await outbox.add({ ...sending("a"), whose: "w" });
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect([sent, told]).toEqual([["a"], ["held a"]]);
+    expect(await outbox.waiting()).toEqual([]);
+    const [found] = await outbox.held();
+    expect(found!.value).toMatchObject({ link: "l", whose: "w", answers: { spo2: 97 } });
+    await vi.advanceTimersByTimeAsync(1_000);
+    await outbox.bring(found!, "next", true);
+    expect([...shelf.rows.values()][0]!.at).toBe(1_000_000); // it is as old as it was
+    await outbox.run();
+    expect([sent, told]).toEqual([["a", "a"], ["held a", "received a"]]);
+    expect(shelf.rows.size).toBe(0);
+  });
+
+  it("tells the door nothing of what is kept beside it", async () => {
+    const bodies: unknown[] = [];
+    const { outbox } = openOn(new Shelf(), (one) => (bodies.push(one), said(201)));
+    await outbox.add({ ...sending("a"), whose: "w", late: true });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(bodies).toEqual([sending("a")]);
   });
 
   it("goes in the order in which it was written, and waits behind what waits", async () => {

@@ -1,6 +1,7 @@
 """The doors that a patient's link opens: one slot to answer, stopping, and by code and birth date one's own file."""
 
 import asyncio
+import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class LinkDoors:
         return shapes.AnswerPage(
             at=self.now(),
             region=link.region,
+            whose=_whose(patient),
             language=language,
             status=patient.status,
             slot=due.slot if due is not None and is_open else None,
@@ -266,6 +268,11 @@ def _colour_to_tell(pathway: Pathway, answers: Mapping[str, Value], at: int, sta
         if state.corrections == 0 or (is_last and not missing(pathway.questionnaire, answers)):
             return state.colour
     return score(pathway, Facts(), answers).colour
+
+
+def _whose(patient: Patient) -> str:
+    # A pseudonym is drawn by lot: whoever does not have it works nothing out from this.
+    return hashlib.sha256(b"vigilits page 1\x00" + patient.id.encode()).hexdigest()[:24]
 
 
 def _where(hub: PatientsHub, patient: Patient) -> Where:

@@ -19,11 +19,13 @@ class AnswerPage(msgspec.Struct, frozen=True):
     `slot` is null where nothing can be answered now; `opens_at` is then when the next one can, if there is one. `flags`
     are the answers on which the page itself says to call 15; `stop` says what is deleted when. `presence` tells, on
     from `at` (our clock, ms) and for some days, when somebody is there to read a red: a page that is open or without a
-    network for long says by itself when nobody is.
+    network for long says by itself when nobody is. `whose` is the same for all links of one patient, and says no more:
+    what one link could not bring any more, the patient's next one may.
     """
 
     at: int
     region: str
+    whose: str
     language: Literal["fr", "en"]
     status: Status
     slot: str | None

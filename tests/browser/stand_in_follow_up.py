@@ -21,6 +21,7 @@ Door = Callable[[Request], Awaitable[Response]]
 API = "/api/v1"
 ROOT = Path(__file__).parents[2]
 LINK = "d2VsbC1pbnZlbnRlZC1saW5r"  # of a patient on the medical pathway
+NEXT_LINK = "YW5vdGhlci1pbnZlbnRlZC1s"  # the same patient's, once the first was revoked
 SLOT = "3-0900"
 CODE, BIRTH_DATE = "123456", "1942-03-07"
 HOUR_MS = 3_600_000
@@ -45,6 +46,7 @@ class StandInFollowUp:
         self.resident_pathway = pathways["ehpad-resident"]
         self.tracing_pathway = pathways["ars-contact"]
         self.links = {LINK}
+        self.whose = "5d41402abc4b2a76b9719d91"
         self.status = "followed"
         self.slot: str | None = SLOT
         self.received: dict[str, dict[str, Any]] = {}  # sendings by id, each once
@@ -90,6 +92,7 @@ class StandInFollowUp:
                 "at": now,
                 "presence": [{"since": now + (self.unread_ms or -HOUR_MS), "until": now + 9 * 24 * HOUR_MS}],
                 "region": "occitanie",
+                "whose": self.whose,
                 "language": "fr",
                 "status": self.status,
                 "slot": self.slot,

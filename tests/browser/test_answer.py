@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.stand_in import StandIn
-from tests.browser.stand_in_follow_up import BIRTH_DATE, CODE, LINK
+from tests.browser.stand_in_follow_up import BIRTH_DATE, CODE, LINK, NEXT_LINK
 from tests.browser.test_screens import overflow, serious
 
 pytestmark = pytest.mark.browser
@@ -337,7 +337,6 @@ def test_what_is_missing_can_be_left_missing(visit: Visit, stand_in: StandIn) ->
     [
         ((409, "slot-closed"), "Ce questionnaire est clos"),
         ((409, "too-many-corrections"), "corrigées trop de fois"),
-        ((404, "no-such-link"), "Ce lien n’ouvre plus rien"),
         ((400, "unreadable"), "Le service ne les a pas acceptées"),
     ],
     ids=lambda told: told[1] if isinstance(told, tuple) else "",
@@ -353,6 +352,88 @@ def test_a_refusal_is_told_in_plain_words_with_what_to_do(
     expect(page.locator("main")).to_contain_text(says)
     expect(page.locator("main")).to_contain_text("Si vous n’allez pas bien, appelez le 15.")
     until_kept(page, "!kinds.includes('sending')")
+
+
+def revoked_while_offline(page: Page, stand_in: StandIn) -> None:
+    """Send what was answered while the network is away, and let it come back to a link that was revoked meanwhile."""
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    stand_in.follow_up.links = {NEXT_LINK}
+    page.context.set_offline(False)
+    expect(page.get_by_role("heading", name="Ce lien n’ouvre rien")).to_be_visible()
+
+
+def test_what_waits_when_its_link_is_revoked_is_kept_read_out_and_sent_by_the_next_one(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit()
+    answer_all(page, temperature="38,4")
+    revoked_while_offline(page, stand_in)
+    expect(page.locator(".held-back")).to_contain_text("gardées sur ce téléphone")
+    until_kept(page, "kinds.includes('sending')")
+    page.reload()  # it outlives the page
+    expect(page.locator(".held-back")).to_contain_text("Ouvrez sur ce téléphone le lien du dernier message")
+    shot(page, "answer-phone-link-revoked")
+    page.get_by_role("button", name="Voir ce que j’ai répondu").click()
+    expect(page.locator(".held-back dl")).to_contain_text("38,4 °C")
+    shot(page, "answer-phone-link-revoked-read-out")
+    assert serious(page) == []
+    assert overflow(page) == []
+    assert stand_in.follow_up.received == {}
+    page.goto(f"{stand_in.url}/a#{NEXT_LINK}")
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    (sending,) = stand_in.follow_up.received.values()
+    assert (sending["link"], sending["slot"], sending["answers"]["temperature"]) == (NEXT_LINK, "3-0900", 38.4)
+    assert set(sending) == {"link", "id", "by", "slot", "answers"}
+    until_kept(page, "kinds.length === 0 && keys === 0")
+
+
+def test_what_waits_of_another_slot_goes_by_the_next_link_and_is_not_shown_as_this_ones(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit()
+    answer_all(page)
+    revoked_while_offline(page, stand_in)
+    stand_in.follow_up.slot = "4-0900"
+    page.goto(f"{stand_in.url}/a#{NEXT_LINK}")
+    expect(page.locator("#q-temperature-field")).to_have_value("")
+    until_kept(page, "!kinds.includes('sending')")
+    (sending,) = stand_in.follow_up.received.values()
+    assert (sending["link"], sending["slot"]) == (NEXT_LINK, "3-0900")
+    expect(page.locator("#q-temperature-field")).to_have_value("")
+
+
+def test_what_waits_is_no_other_patients_to_send(visit: Visit, stand_in: StandIn) -> None:
+    page = visit()
+    answer_all(page)
+    revoked_while_offline(page, stand_in)
+    stand_in.follow_up.whose = "7b52009b64fd0a2a49e6d8a9"
+    page.goto(f"{stand_in.url}/a#{NEXT_LINK}")
+    expect(page.locator("#q-temperature-field")).to_have_value("")
+    write(page, "temperature", "37")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    page.get_by_role("button", name="Je ne peux pas répondre").click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    (sending,) = stand_in.follow_up.received.values()
+    assert sending["answers"] == {"temperature": 37}
+    until_kept(page, "kinds.includes('sending')")  # the other one's, for their own next link
+    page.goto(f"{stand_in.url}/a#{LINK}")
+    expect(page.locator(".held-back")).to_be_visible()
+
+
+def test_what_was_written_and_not_sent_when_a_link_is_revoked_is_written_in_the_next_ones_page(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit()
+    write(page, "temperature", "38,4")
+    until_kept(page, "kinds.includes('draft')")
+    stand_in.follow_up.links = {NEXT_LINK}
+    page.reload()
+    expect(page.get_by_role("heading", name="Ce lien n’ouvre rien")).to_be_visible()
+    expect(page.locator(".held-back")).to_be_visible()
+    page.goto(f"{stand_in.url}/a#{NEXT_LINK}")
+    expect(page.locator("#q-temperature-field")).to_have_value("38,4")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,15 @@
 /** What follows sending: *pas encore transmis* until it was received, what is missing asked for once, and *Merci*. */
+import { useSignal } from "@preact/signals";
 import { Check, CloudOff, CloudUpload } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
-import { at } from "./format";
+import { say } from "../words";
+import { at, spokenValue } from "./format";
+import type { Answers } from "./questionnaire";
 import { goOn, Questions } from "./question";
 import {
   correct,
+  heldBack,
+  items,
   lacking,
   lasts,
   leaveLacking,
@@ -133,6 +138,53 @@ export function NotTaken() {
         </button>
       )}
     </div>
+  );
+}
+
+/** A link that opens nothing; what was answered by it is here, for the next link or to be read out. */
+export function NoLink() {
+  const words = tw.value;
+  const kept = heldBack.value;
+  const isShown = useSignal(false);
+  return (
+    <div class="notice">
+      <Title text={words.noLink} />
+      <p role="alert">{words.noLinkWhy}</p>
+      {kept.length > 0 && (
+        <section class="held-back">
+          <p>
+            <strong>{words.held}</strong>
+          </p>
+          <p>{words.heldWhy}</p>
+          {!lasts.value && <p>{words.keepOpen}</p>}
+          {isShown.value ? (
+            kept.map((told, place) => <Told key={place} told={told} />)
+          ) : (
+            <button type="button" class="second-button" onClick={() => (isShown.value = true)}>
+              {words.seeAnswers}
+            </button>
+          )}
+        </section>
+      )}
+      <p class="unwell">{words.unwell}</p>
+    </div>
+  );
+}
+
+/** Answers as they are read out on the telephone. */
+function Told({ told }: { told: Answers }) {
+  return (
+    <dl>
+      {Object.entries(told).map(([link, value]) => {
+        const item = items.value.get(link);
+        return (
+          <div key={link}>
+            <dt>{item ? say(item.text) : link}</dt>
+            <dd>{spokenValue(item, value)}</dd>
+          </div>
+        );
+      })}
+    </dl>
   );
 }
 

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { remember, remembered } from "../remember";
 import { chooseTheme, theme } from "../state";
 import { say, tongue, type Tongue } from "../words";
-import { After, NotTaken, Others, StoppedNote, Title, Unread } from "./after";
+import { After, NoLink, NotTaken, Others, StoppedNote, Title, Unread } from "./after";
 import { Alarm, CallBar } from "./alarm";
 import "./answer.css";
 import { at } from "./format";
@@ -132,13 +132,7 @@ function Body() {
         </div>
       );
     case "no-link":
-      return (
-        <div class="notice">
-          <Title text={words.noLink} />
-          <p role="alert">{words.noLinkWhy}</p>
-          <p class="unwell">{words.unwell}</p>
-        </div>
-      );
+      return <NoLink />;
     case "nothing":
       return <Nothing />;
     case "form":

@@ -2,7 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { raised, type RedFlag } from "./flags";
 import { isRefused, post, type Said } from "./http";
-import { Outbox, type Waiting } from "./outbox";
+import { NO_LINK, Outbox, type Waiting } from "./outbox";
 import {
   enabled,
   isAsked,
@@ -18,7 +18,7 @@ import {
   type Wrong,
 } from "./questionnaire";
 import { nameOf, openVault, type Vault } from "./vault";
-import type { By, Opened, Receipt, Sending, Stopped } from "./wire";
+import type { By, KeptSending, Opened, Receipt, Stopped } from "./wire";
 
 export type Step = "opening" | "unreachable" | "no-link" | "nothing" | "form" | "after" | "not-taken" | "stopped";
 /** What is shown over the step: reading back and stopping have places of their own. */
@@ -49,6 +49,8 @@ export const isCorrecting = signal(false);
 export const othersWaiting = signal(0);
 export const othersLost = signal(false);
 export const stopped = signal<Stopped | null>(null);
+/** What was answered by this link and not received before it was revoked: kept for the next one, or to be read out. */
+export const heldBack = signal<Answers[]>([]);
 
 /** What was written for a slot that closed before it was sent: it is gone, and that is said. */
 export const lostDraft = signal<Answers | null>(null);
@@ -66,6 +68,7 @@ const FIRST_MS = 2_000;
 const LONGEST_MS = 60_000;
 
 interface Draft {
+  whose?: string;
   slot: string;
   by: By;
   answers: Answers;
@@ -182,7 +185,7 @@ function keepDraft(): void {
 async function saveDraft(): Promise<void> {
   const slot = opened.value?.slot;
   if (!slot || (step.value !== "form" && lacking.value.length === 0)) return;
-  const draft: Draft = { slot, by: by.value, answers: answers.value, texts: texts.value };
+  const draft: Draft = { whose: opened.value?.whose, slot, by: by.value, answers: answers.value, texts: texts.value };
   await vault.put("draft", name, draft);
   lasts.value = vault.lasts;
 }
@@ -213,7 +216,7 @@ export async function send(): Promise<void> {
     step.value = "after";
   });
   askedAgain = true;
-  const sending: Sending = { link: secret, id: newId(), by: by.value, slot: asked.slot, answers: told };
+  const sending: KeptSending = { link: secret, id: newId(), by: by.value, slot: asked.slot, answers: told, whose: asked.whose };
   await during(async () => {
     if (flagged.value.length > 0) await keepRed(true);
     await outbox.add(sending);
@@ -282,16 +285,19 @@ function newId(): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** Whether a sending is what this page shows as sent: by its link, and for its slot. */
+const isOwn = ({ link, late }: KeptSending): boolean => link === secret && !late;
+
 async function count(): Promise<{ own: number; others: number }> {
   const all = await outbox.waiting();
-  const own = all.filter(({ value }) => value.link === secret).length;
+  const own = all.filter(({ value }) => isOwn(value)).length;
   othersWaiting.value = all.length - own;
   return { own, others: all.length - own };
 }
 
-async function received(sending: Sending, receipt: Receipt): Promise<void> {
-  tellOthers({ link: await nameOf(sending.link), receipt });
-  await taken(sending.link === secret, receipt);
+async function received(sending: KeptSending, receipt: Receipt): Promise<void> {
+  if (!sending.late) tellOthers({ link: await nameOf(sending.link), receipt });
+  await taken(isOwn(sending), receipt);
 }
 
 async function taken(isOwn: boolean, receipt: Receipt): Promise<void> {
@@ -327,6 +333,7 @@ async function hear({ link, receipt, kind }: Heard): Promise<void> {
   const { own } = await count();
   if (link !== name || own > 0 || waiting.value === null) return;
   if (receipt) await taken(true, receipt);
+  else if (kind === NO_LINK) await noLink();
   else if (kind && kind !== "wrong-fields") await notTaken(kind);
   else await askAnew();
 }
@@ -353,9 +360,9 @@ async function forget(): Promise<void> {
   await vault.drop("asked", name);
 }
 
-async function refused(sending: Sending, said: Said<unknown>): Promise<void> {
+async function refused(sending: KeptSending, said: Said<unknown>): Promise<void> {
   const { own } = await count();
-  if (sending.link !== secret) {
+  if (!isOwn(sending)) {
     othersLost.value = true;
     return;
   }
@@ -376,6 +383,47 @@ async function refused(sending: Sending, said: Said<unknown>): Promise<void> {
     return;
   }
   if (own === 0) await notTaken(said.kind);
+}
+
+/** Keeps what waits where its link opens nothing any more: the same patient's next link brings it. */
+async function held(sending: KeptSending): Promise<void> {
+  await count();
+  if (sending.link !== secret) return;
+  tellOthers({ link: await nameOf(sending.link), kind: NO_LINK });
+  await noLink();
+}
+
+/** Says that the link opens nothing; what was answered by it stays on this device, to be sent by another or read out. */
+async function noLink(): Promise<void> {
+  const sent = (await outbox.held()).filter(({ value }) => value.link === secret).map(({ value }) => value.answers);
+  clearTimeout(drafting);
+  if (step.value === "form") await saveDraft();
+  const draft = (await vault.all<Draft>("draft")).find(({ id }) => id === name)?.value.answers ?? {};
+  const all = [...sent, draft].filter((told) => Object.keys(told).length > 0);
+  if (all.length === 0) await forget();
+  batch(() => {
+    waiting.value = null;
+    lacking.value = [];
+    heldBack.value = all;
+    aside.value = null;
+    step.value = "no-link";
+  });
+}
+
+/** Lets this link bring what another one of the same patient could not bring any more. */
+async function bringHeld(told: Opened): Promise<void> {
+  if (!told.whose) return;
+  for (const found of await outbox.held()) {
+    if (found.value.whose !== told.whose) continue;
+    const before = await nameOf(found.value.link);
+    await outbox.bring(found, secret, found.value.slot !== told.slot);
+    if (before !== name) await vault.drop("asked", before); // what is read out of it is read here now
+  }
+  for (const { id, value } of await vault.all<Draft>("draft")) {
+    if (id === name || value.whose !== told.whose || value.slot !== told.slot) continue;
+    await vault.put("draft", name, value);
+    for (const kind of ["draft", "asked"] as const) await vault.drop(kind, id);
+  }
 }
 
 async function notTaken(kind: string): Promise<void> {
@@ -422,6 +470,7 @@ export async function start(): Promise<void> {
     lacking.value = [];
     isCorrecting.value = rung.value = calls15.value = false;
     lostDraft.value = null;
+    heldBack.value = [];
     writing.value = "";
   });
   vault ??= await openVault();
@@ -429,8 +478,9 @@ export async function start(): Promise<void> {
   outbox ??= new Outbox(vault, {
     received: (sending, receipt) => void during(() => received(sending, receipt)),
     refused: (sending, said) => void during(() => refused(sending, said)),
+    held: (sending) => void during(() => held(sending)),
     waits: (sending, why) => {
-      if (sending.link === secret) waiting.value = why;
+      if (isOwn(sending)) waiting.value = why;
     },
     ran: () => void compareWithKept(),
   });
@@ -444,8 +494,14 @@ export async function start(): Promise<void> {
   calls15.value = (await vault.all<number>("red")).some(({ id }) => id === name);
   // What is kept is shown at once: a bad network may leave one waiting.
   const kept = (await vault.all<Opened>("asked")).find(({ id }) => id === name);
+  const isHeld = (await outbox.held()).some(({ value }) => value.link === secret);
   if (mine !== visit) return;
-  if (kept) await show(kept.value);
+  if (isHeld) {
+    opened.value = kept?.value ?? null;
+    await noLink();
+    answers.value = Object.assign({}, ...heldBack.value);
+    settle();
+  } else if (kept) await show(kept.value);
   else await showPending();
   void outbox.run();
   failures = 0;
@@ -457,6 +513,7 @@ async function sweep(): Promise<void> {
   for (const kind of ["asked", "draft"] as const) {
     for (const { id, at } of await vault.all(kind)) if (id !== name && Date.now() - at > MOST_KEPT_MS) await vault.drop(kind, id);
   }
+  for (const { id, at } of await outbox.held()) if (Date.now() - at > MOST_KEPT_MS) await vault.drop("sending", id);
   for (const { id, value } of await vault.all<number>("red")) if (value <= Date.now()) await vault.drop("red", id);
 }
 
@@ -469,16 +526,18 @@ async function ask(): Promise<void> {
     failures = 0;
     const told: Opened = { ...said.body, ahead: said.body.at - Date.now() };
     clock.value = Date.now();
-    if (opened.value === null || opened.value.slot !== told.slot || step.value === "unreachable") await show(told);
+    heldBack.value = [];
+    await bringHeld(told);
+    if (opened.value === null || opened.value.slot !== told.slot || step.value === "unreachable" || step.value === "no-link") await show(told);
     else opened.value = told;
+    void outbox.run();
     // Once what was answered has been received nothing is left here, and only a new answer changes that.
     if (step.value === "form") await vault.put("asked", name, told);
     lasts.value = vault.lasts;
     return;
   }
   if (isRefused(said)) {
-    await forget();
-    if (waiting.value === null) step.value = "no-link"; // a sending that waits hears it for itself
+    if (waiting.value === null) await noLink(); // a sending that waits hears it for itself
     return;
   }
   away.value = said.status === 0 ? "network" : said.status === 429 ? "busy" : "away";
@@ -489,7 +548,7 @@ async function ask(): Promise<void> {
 }
 
 async function showPending(): Promise<Answers | null> {
-  const own = (await outbox.waiting()).filter(({ value }) => value.link === secret);
+  const own = (await outbox.waiting()).filter(({ value }) => isOwn(value));
   await count();
   const last = own.at(-1)?.value;
   if (!last) return null;
@@ -553,7 +612,10 @@ export async function stopFollowUp(): Promise<Said<Stopped> | null> {
   if (said.status < 200 || said.status > 299 || !("waits" in said.body)) return said;
   clearTimeout(drafting);
   clearTimeout(opening);
-  for (const { id, value } of await outbox.waiting()) if (value.link === secret) await vault.drop("sending", id);
+  const whose = opened.value?.whose;
+  for (const { id, value } of [...(await outbox.waiting()), ...(await outbox.held())]) {
+    if (value.link === secret || (whose !== undefined && value.whose === whose)) await vault.drop("sending", id);
+  }
   await forget();
   await keepRed(false);
   batch(() => {

@@ -11,6 +11,8 @@ export interface Opened {
   at: Instant;
   ahead?: number;
   region: string;
+  /** The same for all links of one patient. */
+  whose?: string;
   language: string;
   slot: string | null;
   due_at?: Instant | null;
@@ -34,6 +36,16 @@ export interface Sending {
   by: By;
   slot: string;
   answers: Answers;
+}
+
+/** A sending as it is kept on this device. */
+export interface KeptSending extends Sending {
+  /** Whose link it was written by, where that is known: the same patient's next link may bring it. */
+  whose?: string;
+  /** Its link opens nothing any more: it waits for another one. */
+  held?: boolean;
+  /** It is of another slot than the one that its link, which is not the first, asks for. */
+  late?: boolean;
 }
 
 /** What is told of answers that were taken; `call_15` whatever the page's own flags say. */

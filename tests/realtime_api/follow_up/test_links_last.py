@@ -113,3 +113,12 @@ async def test_a_change_of_number_that_is_refused_ends_no_link(home: FollowedHou
         await home.http.put(path, json=other, headers=headers)
         assert home.patient(patient).links == 1
         assert (await opened(home, fresh)).status_code == 200
+
+
+async def test_all_links_of_a_patient_say_the_same_of_whose_they_are_and_say_no_more(home: FollowedHouse) -> None:
+    patient, other = await home.enrol(), await home.enrol()
+    before = (await opened(home, home.link(patient))).json()["whose"]
+    await home.post(f"/regions/ici/patients/{patient}/revoke-links", {}, DOCTOR)
+    assert (await opened(home, home.link(patient))).json()["whose"] == before
+    assert (await opened(home, home.link(other))).json()["whose"] != before
+    assert patient not in (await opened(home, home.link(patient))).text

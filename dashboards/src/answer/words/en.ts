@@ -92,6 +92,8 @@ export const en: AnswerWords = {
 
   noLink: "This link opens nothing",
   noLinkWhy: "It has expired, or it was replaced. Use the link of the last message, or call the team that follows you.",
+  held: "Your answers have not been sent, and are kept on this phone.",
+  heldWhy: "Open the link of the last message you received on this phone: they will go by themselves. Without a new link, call the team that follows you and read them out.",
   unreachable: "The questionnaire does not open",
   unreachableWhy: {
     network: "There is no network. The page opens as soon as it is back.",
@@ -118,7 +120,6 @@ export const en: AnswerWords = {
     paused: "Your follow-up is paused. Call the team that follows you if anything changes.",
     over: "Your follow-up is over.",
     erased: "Your follow-up is over, and what it held is erased.",
-    "no-such-link": "This link opens nothing any more. Use the one of the last message, or call the team that follows you.",
     other: "The service did not accept them. Call the team that follows you.",
   },
   notTakenGone: "They are no longer kept on this phone.",

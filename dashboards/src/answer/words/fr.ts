@@ -91,6 +91,8 @@ export const fr = {
 
   noLink: "Ce lien n’ouvre rien",
   noLinkWhy: "Il a expiré, ou il a été remplacé. Prenez le lien du dernier message reçu, ou appelez l’équipe qui vous suit.",
+  held: "Vos réponses ne sont pas transmises, et elles sont gardées sur ce téléphone.",
+  heldWhy: "Ouvrez sur ce téléphone le lien du dernier message reçu : elles partiront toutes seules. Sans nouveau lien, appelez l’équipe qui vous suit et lisez-les-lui.",
   unreachable: "Le questionnaire ne s’ouvre pas",
   unreachableWhy: {
     network: "Il n’y a pas de réseau. La page s’ouvrira dès qu’il revient.",
@@ -117,7 +119,6 @@ export const fr = {
     paused: "Votre suivi est en pause. Appelez l’équipe qui vous suit si quelque chose change.",
     over: "Votre suivi est terminé.",
     erased: "Votre suivi est terminé, et ce qu’il contenait est effacé.",
-    "no-such-link": "Ce lien n’ouvre plus rien. Prenez celui du dernier message, ou appelez l’équipe qui vous suit.",
     other: "Le service ne les a pas acceptées. Appelez l’équipe qui vous suit.",
   } as Record<string, string>,
   notTakenGone: "Elles ne sont plus gardées sur ce téléphone.",
