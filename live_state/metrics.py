@@ -82,10 +82,22 @@ TABLE: tuple[Metric, ...] = (
         "vigilits_erasures_due",
         "gauge",
         ("shard",),
-        "Patients whose content is to be destroyed and is not yet: more than 0 for minutes is trouble.",
+        "Patients whose content is to be destroyed and is not yet, rounded up to tens: not 0 for minutes is trouble.",
     ),
-    Metric("worker", "vigilits_patients_erased_total", "counter", ("shard",), "Patients' keys that were destroyed."),
-    Metric("worker", "vigilits_summaries_waiting", "gauge", ("shard",), "Summaries that are yet to be handed over."),
+    Metric(
+        "worker",
+        "vigilits_patients_erased_total",
+        "counter",
+        ("shard",),
+        "Patients' keys that were destroyed, rounded up to tens.",
+    ),
+    Metric(
+        "worker",
+        "vigilits_summaries_waiting",
+        "gauge",
+        ("shard",),
+        "Summaries that are yet to be handed over, rounded up to tens.",
+    ),
     Metric(
         "worker",
         "vigilits_summaries_failed_total",
@@ -120,14 +132,15 @@ TABLE: tuple[Metric, ...] = (
         "vigilits_alerts_total",
         "counter",
         ("region", "rule", "what"),
-        "Alerts by rule: raised, notified, taken, escalated, and acted, no_action_needed or wrong, as people said.",
+        "Alerts by rule: raised, notified, taken, escalated, and acted, no_action_needed or wrong, as people said. "
+        "Patients' are left out: they would count patients.",
     ),
     Metric(
         "worker",
         "vigilits_alert_taken_seconds",
         "histogram",
         ("region", "rule"),
-        "Time from when an alert was raised until somebody took it in.",
+        "Time from when an alert was raised until somebody took it in, patients' alerts left out.",
         TAKEN_S,
     ),
     Metric(

@@ -16,7 +16,7 @@ from event_log.topics import region_of
 from people.keys import Keys, KeysAway
 from people.patient_links import LinksAway
 from people.trail import KEPT_MS, Trail, TrailAway
-from streams.measures import Measures
+from streams.measures import Measures, tens
 
 LOOKS_EVERY_S = 2.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
@@ -112,7 +112,7 @@ class Eraser:
     async def erase(self) -> int:
         """Return how many patients were erased and told of: those whose time has come, as many as go at once."""
         due, now = self.due(), self._now()
-        self._measures.erasures_due.labels(self._view.shard).set(len(due))
+        self._measures.erasures_due.labels(self._view.shard).set(tens(len(due)))
         self._told = {id_: at for id_, at in self._told.items() if id_ in self._view.patients}
         due = [patient for patient in due if now - self._told.get(patient.id, 0) >= TOLD_AGAIN_MS][:MOST_AT_ONCE]
         if not due:
@@ -122,7 +122,7 @@ class Eraser:
             await self._view.append(erased(self._view.shard, patient.id, now))
             self._told[patient.id] = now
         logger.info("erased", shard=self._view.shard, patients=len(due), keys=destroyed)
-        self._measures.erased.labels(self._view.shard).inc(destroyed)
+        self._measures.erased(self._view.shard, destroyed)
         return len(due)
 
     def due(self) -> list[Patient]:

@@ -26,7 +26,7 @@ from live_state import followup
 from live_state.state import Position
 from people.keys import Erased, KeysAway, KeysLost
 from people.sealing import Key, NotOpened, open_, seal
-from streams.measures import Measures
+from streams.measures import Measures, tens
 from streams.shard import NotPrepared, Written
 from streams.view import View
 
@@ -269,13 +269,9 @@ class Followup:
 
         Anybody may read metrics: an exact count tells when one person comes or goes.
         """
-        measures.patients.labels(shard).set(_tens(len(state.patients)))
+        measures.patients.labels(shard).set(tens(len(state.patients)))
         measures.patients_unreadable.labels(shard).set(len(state.unreadable))
-        measures.charts_open.labels(shard).set(_tens(len(state.charts)))
-
-
-def _tens(count: int) -> int:
-    return -(-count // 10) * 10
+        measures.charts_open.labels(shard).set(tens(len(state.charts)))
 
 
 def _pieces(state: FollowupState, items: Sequence[Item]) -> Iterable[Piece]:

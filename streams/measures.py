@@ -5,8 +5,14 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from domain.alerts.worth import Gain
+from domain.followup.alert import RULE as PATIENT
 from event_log.topics import region_of
 from live_state.metrics import register
+
+
+def tens(count: int) -> int:
+    """Return a count of patients as anybody may read it, rounded up: an exact one tells when one comes or goes."""
+    return -(-count // 10) * 10
 
 
 class Measures:
@@ -53,7 +59,8 @@ class Measures:
         self.taken_seconds = histogram("vigilits_alert_taken_seconds")
         self.words_left_off = gauge("vigilits_words_left_off")
         self.erasures_due = gauge("vigilits_erasures_due")
-        self.erased = counter("vigilits_patients_erased_total")
+        self._erased = counter("vigilits_patients_erased_total")
+        self._erasures: dict[str, int] = {}  # by shard, to the last one
         self.summaries_waiting = gauge("vigilits_summaries_waiting")
         self.summaries_failed = counter("vigilits_summaries_failed_total")
         self.steps_forwarded = counter("vigilits_steps_forwarded_total")
@@ -71,12 +78,20 @@ class Measures:
         self.position.labels(shard).set(offset)
 
     def gained(self, region: str, gains: Iterable[Gain]) -> None:
-        """Count what became of alerts."""
+        """Count what became of alerts; how many of patients there were would be a count of patients."""
         for rule, counts, took_s in gains:
+            if rule == PATIENT:
+                continue
             for what, count in counts.items():
                 self.alerts.labels(region, rule, what).inc(count)
             for seconds in took_s:
                 self.taken_seconds.labels(region, rule).observe(seconds)
+
+    def erased(self, shard: str, number: int) -> None:
+        """Count patients who were erased, in tens."""
+        before = self._erasures.get(shard, 0)
+        self._erasures[shard] = before + number
+        self._erased.labels(shard).inc(tens(before + number) - tens(before))
 
     def forget(self, shard: str) -> None:
         """Tell nothing more of a shard that another worker has by now."""

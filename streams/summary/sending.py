@@ -31,7 +31,7 @@ from people.sealing import Key, NotOpened, open_
 from people.signing import NoSigning, Signing
 from people.trail import Act, Entry, Trail, TrailAway, who_of
 from streams.erasing import FollowupView
-from streams.measures import Measures
+from streams.measures import Measures, tens
 from streams.notify.channel import Refused, TryAgain
 from streams.summary.content import Told
 from streams.summary.document import document
@@ -142,7 +142,7 @@ class Summaries:
         """Return how many summaries were handed over and told of."""
         due, sent = self.due(), 0
         known = {patient.id for patient in due}
-        self._measures.summaries_waiting.labels(self._view.shard).set(len(due))
+        self._measures.summaries_waiting.labels(self._view.shard).set(tens(len(due)))
         self._failing = {id_: each for id_, each in self._failing.items() if id_ in known}
         self._told = {id_: at for id_, at in self._told.items() if id_ in known}
         for patient in due:

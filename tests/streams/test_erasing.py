@@ -1,6 +1,7 @@
 """Erasure beside a shard: the key first, then the word of it; repeated harmlessly whatever it is killed between."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable
 from datetime import date
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from prometheus_client import generate_latest
 
 from domain.events import Event, PatientErased
 from domain.followup.pathway import Pathway
@@ -103,6 +105,21 @@ async def test_who_has_something_due_that_was_not_run_yet_is_not_erased_before_i
     assert home.erased(due) == [False]
     view.due[due.id] = OVER + 1
     assert await home.eraser(view).erase() == 1
+
+
+async def test_how_many_are_due_and_were_erased_is_shown_in_tens(home: Home) -> None:
+    """Anybody may read metrics."""
+    measures = Measures()
+    view = Followed([home.patient(OVER) for _ in range(3)], OVER)
+    eraser = Eraser(view, home.keys, home.trail, home.links.forget_patient, lambda: home.now, measures)
+    assert await eraser.erase() == 3
+    told = generate_latest(measures.registry).decode()
+    assert re.findall(r"vigilits_(erasures_due|patients_erased_total){[^}]*} ([0-9.]+)", told) == [
+        ("erasures_due", "10.0"),
+        ("patients_erased_total", "10.0"),
+    ]
+    await eraser.erase()
+    assert f'vigilits_erasures_due{{shard="{view.shard}"}} 0.0' in generate_latest(measures.registry).decode()
 
 
 async def test_with_the_log_away_the_key_is_gone_and_who_comes_after_tells_it(home: Home) -> None:

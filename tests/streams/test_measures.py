@@ -23,6 +23,24 @@ def test_what_became_of_alerts_is_counted_by_how_much_it_grew() -> None:
     assert 'rule="vide"' not in told
 
 
+def test_of_patients_alerts_nothing_is_counted() -> None:
+    measures = Measures()
+    now = {"patient/2026-11-22": Worth(raised=1, taken=1, took_s=(40.0,)), "ehpad-cluster/2026-11-22": Worth(raised=1)}
+    measures.gained("ici", gains(now, {}))
+    told = generate_latest(measures.registry).decode()
+    assert 'rule="patient"' not in told
+    assert 'vigilits_alerts_total{region="ici",rule="ehpad-cluster",what="raised"} 1.0' in told
+
+
+def test_the_erased_are_counted_in_tens() -> None:
+    measures, shown = Measures(), []
+    for number in (1, 1, 8, 1, 25):
+        measures.erased("followup:ici:0", number)
+        told = generate_latest(measures.registry).decode()
+        shown += [line.rpartition(" ")[2] for line in told.splitlines() if line.startswith("vigilits_patients_erased")]
+    assert shown == ["10.0", "10.0", "10.0", "20.0", "40.0"]
+
+
 def test_words_that_the_app_had_no_room_for_are_counted() -> None:
     measures = Measures()
     Notices().measure("notices:ici", NoticesState(left_off={"480000": 2, "480001": 5}), measures, 0)
