@@ -1,5 +1,6 @@
-"""`vigilits keys`: the master key changed, the key store saved and brought back, what was destroyed, what signs."""
+"""`vigilits keys`: the master key changed, the store saved and brought back, what is destroyed or lost, what signs."""
 
+import asyncio
 import json
 import os
 import re
@@ -10,12 +11,15 @@ from typing import Annotated
 import typer
 
 from config import settings as environment
-from launch import home, regions
+from event_log.log import LogAway
+from launch import home, lost_keys, regions
+from launch.engines_here import NoEngines, here
+from live_state.state import StateAway
 from people.keys import BACKUP_LIFE_MS, DAY_MS, Keys
 from people.masters import named
 from people.signing import Signing
 
-EPILOG = "Exit status: 0 done, 1 failed, 2 asked for wrongly, 3 the key store or its master key is away."
+EPILOG = "Exit status: 0 done, 1 failed, 2 asked for wrongly, 3 the key store, its master key or an engine is away."
 STAMP = "%Y%m%dT%H%M%SZ"
 BACKUP = re.compile(r"keys-\d{8}T\d{6}Z-until-(\d{8}T\d{6}Z)\.sqlite3")
 
@@ -55,10 +59,21 @@ def restore(
         typer.Option("--erased", help="What `keys erased` printed last; needed where the store was lost."),
     ] = None,
 ) -> None:
-    """Bring back the keys that are missing here, and none that was destroyed."""
+    """Bring back the keys that are missing here, and none that was destroyed; say which of the log's are lost still."""
     told = None if erased is None else [line.split()[0] for line in erased.read_text().splitlines() if line.strip()]
-    done = _store().restore(file, regions.now(), told)
+    store = _store()
+    done = store.restore(file, regions.now(), told)
     typer.echo(f"{done.keys} keys are back; {done.stay_erased} of the backup's stay destroyed")
+    try:
+        _tell_lost(store)
+    except (NoEngines, LogAway, StateAway) as why:
+        typer.echo(f"which keys are lost still, the log alone can tell ({why}): `vigilits keys lost`", err=True)
+
+
+@keys_app.command("lost", epilog=EPILOG)
+def lost() -> None:
+    """Print the patients, by pseudonym, whose key is neither here nor destroyed: what they sent opens to nobody."""
+    _tell_lost(_store())
 
 
 @keys_app.command("erased", epilog=EPILOG)
@@ -72,6 +87,18 @@ def erased() -> None:
 def signing() -> None:
     """Print the public key by which summaries are ours, for whoever verifies one: a JWK with its certificates."""
     typer.echo(json.dumps({"keys": [Signing(_home(environment.read(os.environ))).public()]}, indent=2))
+
+
+def _tell_lost(store: Keys) -> None:
+    found = lost_keys.lost(store, asyncio.run(_named(here())))
+    for patient, key_id in found.items():
+        typer.echo(f"{patient} {key_id}")
+    typer.echo(f"{len(found)} keys are lost", err=True)
+
+
+async def _named(at: environment.Settings) -> dict[str, str]:
+    async with regions.stores(at.kafka_url, at.redis_url) as (log, state):
+        return await lost_keys.keys_named(log, state)
 
 
 def _home(settings: environment.Settings) -> Path:
