@@ -89,7 +89,7 @@ def _told(held: NoticesState, dead: Mapping[int, str], timelines: Mapping[str, S
     )
 
 
-async def settled(log: Log, state: State, shard: str, partition: int, offset: int, within_s: float = 30.0) -> Position:
+async def settled(log: Log, state: State, shard: str, partition: int, offset: int, within_s: float = 60.0) -> Position:
     """Return the position once the live state is past the offset; it then equals the recount of the log up to there.
 
     Raise AssertionError where it does not get there in time, or differs.

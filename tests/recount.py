@@ -122,7 +122,7 @@ def _wards(held: CapacityState) -> list[str]:
 
 
 async def settled(
-    log: Log, state: State, shard: str, partition: int, offset: int, epoch: str | None = None, within_s: float = 30.0
+    log: Log, state: State, shard: str, partition: int, offset: int, epoch: str | None = None, within_s: float = 60.0
 ) -> Position:
     """Return the position once the live state is past the offset; it then equals the recount of the log up to there.
 

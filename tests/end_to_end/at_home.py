@@ -1,10 +1,11 @@
 """A whole system that follows patients at home, with a handle on its doors and on its key store."""
 
+import uuid
 from typing import Any
 
 from people.keys import AlreadyErased, Keys
 from people.masters import named
-from tests.end_to_end.system import System
+from tests.end_to_end.system import System, heard
 
 
 class AtHome:
@@ -15,9 +16,9 @@ class AtHome:
         self.keys = Keys(system.home, named(system.home))
 
     def ask(self, method: str, path: str, subject: str = "", **body: Any) -> Any:
-        """Return what a door answers, to somebody or to nobody."""
-        told = self.system.bearer(subject) if subject else {}
-        return self.system.http.request(method, f"/api/v1{path}", json=body or None, headers=told)
+        """Return what a door answers, to somebody or to nobody, once it says what came of it."""
+        told = {"idempotency-key": uuid.uuid4().hex} | (self.system.bearer(subject) if subject else {})
+        return heard(lambda: self.system.http.request(method, f"/api/v1{path}", json=body or None, headers=told))
 
     def page(self, patient: str, by: str) -> Any:
         """Return a patient's page as somebody sees it."""

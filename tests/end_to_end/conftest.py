@@ -88,7 +88,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed:
         for value in getattr(item, "funcargs", {}).values():
             if isinstance(value, Vigilits):
-                report.sections.append(("the system's logs", "\n".join(value.said) + value.logs()))
+                report.sections.append(("the system's logs", value.logs()))
     return report
 
 

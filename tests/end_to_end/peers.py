@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from tests.streams.notify.peers import Answered, Asked, HttpPeer, Mail, MailServer
 
 T = TypeVar("T")
-WITHIN_S = 20.0
+WITHIN_S = 60.0
 
 
 class Message(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 
 from domain.events import AVAILABLE, OCCUPIED
 from tests.end_to_end.conftest import CELL, ICI, NIGHT_NURSE, VITE
-from tests.end_to_end.system import System
+from tests.end_to_end.system import System, heard
 
 pytestmark = pytest.mark.engines
 
@@ -28,7 +28,7 @@ def history(system: System, ward: str) -> list[dict[str, Any]]:
 
 def test_a_report_reaches_the_crisis_cell_and_every_door_tells_the_same(system: System) -> None:
     with system.screen(CELL, ICI) as screen:
-        answer = system.tell(CELL, {"ward": REA, "status": AVAILABLE, "count": 3})
+        answer = system.tell_and_hear(CELL, {"ward": REA, "status": AVAILABLE, "count": 3})
         assert answer.status_code == 201, answer.text
         told = answer.json()
         assert told["outcome"] == "applied"
@@ -58,7 +58,7 @@ def test_a_picture_that_did_not_change_is_not_sent_again(system: System) -> None
             break
     assert again.status_code == 304
     assert again.content == b""
-    assert system.tell(CELL, {"ward": MEDICINE, "status": OCCUPIED, "count": 31}).status_code == 201
+    assert system.tell_and_hear(CELL, {"ward": MEDICINE, "status": OCCUPIED, "count": 31}).status_code == 201
     changed = system.get(CELL, f"/regions/{ICI}/capacity", headers={"if-none-match": etag})
     assert changed.status_code == 200
     assert changed.json()["wards"][MEDICINE]["occupied"] == 31
@@ -66,10 +66,11 @@ def test_a_picture_that_did_not_change_is_not_sent_again(system: System) -> None
 
 def test_an_older_figure_is_history_changes_nothing_live_and_the_answer_says_so(system: System) -> None:
     at = now()
-    assert system.tell(CELL, {"ward": ALBI, "status": OCCUPIED, "count": 6, "happened_at": at}).status_code == 201
+    row = {"ward": ALBI, "status": OCCUPIED, "count": 6, "happened_at": at}
+    assert system.tell_and_hear(CELL, row).status_code == 201
     with system.screen(CELL, ICI) as screen:
         before = system.picture(CELL, ICI)
-        answer = system.tell(CELL, {"ward": ALBI, "status": OCCUPIED, "count": 2, "happened_at": at - 10 * MINUTE})
+        answer = system.tell_and_hear(CELL, row | {"count": 2, "happened_at": at - 10 * MINUTE})
         assert answer.status_code == 201
         assert answer.json()["outcome"] == "history"
         assert answer.json()["reason"] == "older than the figure held"
@@ -83,7 +84,7 @@ def test_an_older_figure_is_history_changes_nothing_live_and_the_answer_says_so(
 def test_a_report_that_is_sent_again_is_one_report(system: System) -> None:
     before = len(history(system, HAD))
     row = {"ward": HAD, "status": OCCUPIED, "count": 12}
-    first, again = (system.tell(CELL, row, key="night-of-the-12th") for _ in range(2))
+    first, again = (heard(lambda: system.tell(CELL, row, key="night-of-the-12th")) for _ in range(2))
     assert (again.status_code, again.json()) == (first.status_code, first.json())
     assert len(history(system, HAD)) == before + 1
 
@@ -94,7 +95,7 @@ def test_each_row_of_a_list_has_its_own_answer(system: System) -> None:
         {"ward": MEDICINE, "status": AVAILABLE, "count": -4},
         {"ward": "310100001/nowhere", "status": AVAILABLE, "count": 4},
     ]
-    answer = system.tell(CELL, rows)
+    answer = system.tell_and_hear(CELL, rows)
     assert answer.status_code == 207
     told = answer.json()["rows"]
     assert [row["status"] for row in told] == [201, 422, 422]
@@ -150,7 +151,7 @@ def test_a_figure_grows_stale_by_itself_and_the_screen_is_told(system: System) -
     """Nobody reports, and no wall clock is asked: the shard's own clock makes it so."""
     ward = "310300001/rea-adulte"
     with system.screen(CELL, VITE) as screen:
-        assert system.tell(CELL, {"ward": ward, "status": AVAILABLE, "count": 2}).status_code == 201
+        assert system.tell_and_hear(CELL, {"ward": ward, "status": AVAILABLE, "count": 2}).status_code == 201
         screen.until(lambda seen: ward in seen.wards, "report on the screen")
         fresh = screen.wards[ward]
         assert (fresh["stale"], fresh["stale_at"] - fresh["told_at"]) == (False, 4_000)

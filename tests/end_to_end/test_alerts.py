@@ -176,7 +176,7 @@ def say(system: System, ward: str, free: int) -> None:
 
 def raised(desk: AlertDesk, ward: str) -> str:
     """Return the id of the alert on a ward, once the desk shows it firing."""
-    return str(desk.until_on(f"ward/{ward}", 20, status="firing")["id"])
+    return str(desk.until_on(f"ward/{ward}", status="firing")["id"])
 
 
 def who_was_told(group: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -187,13 +187,13 @@ def who_was_told(group: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def has_told(desk: AlertDesk, alert: str, number: int) -> list[tuple[str, int]]:
     """Return who was told, once so many were."""
-    desk.until(lambda _: len(who_was_told(desk.group_of(alert))) >= number, f"{number} told", 20)
+    desk.until(lambda _: len(who_was_told(desk.group_of(alert))) >= number, f"{number} told")
     return who_was_told(desk.group_of(alert))
 
 
 def delivered(desk: AlertDesk, alert: str) -> None:
     """Return once everyone who was told of an alert has received it, as far as their channels know."""
-    desk.until(lambda _: _all_delivered(desk.group_of(alert)), f"receipts of {alert}", 40)
+    desk.until(lambda _: _all_delivered(desk.group_of(alert)), f"receipts of {alert}")
 
 
 def _all_delivered(group: Mapping[str, Any]) -> bool:
@@ -243,7 +243,7 @@ def test_an_alert_reaches_the_right_person(alarms: System, peers: Peers) -> None
         assert "next_at" not in desk.group_of(alert)  # the chain has stopped
 
         say(alarms, ward, ENOUGH)
-        desk.until_on(f"ward/{ward}", 20, status="resolved")
+        desk.until_on(f"ward/{ward}", status="resolved")
         for each in (ANNE, BRUNO):
             peers.mailed(mailbox(each), 2)
     told = [peers.mails(mailbox(each)) for each in (ANNE, BRUNO)]
@@ -491,7 +491,7 @@ def alerts_of(store: Engine, region: str) -> set[str]:
 def test_a_channel_that_works_again_ends_its_alert_and_brings_what_waited(alarms: System, peers: Peers) -> None:
     """That of the dead channel, some tests ago."""
     with alarms.desk(CELL, PANNE) as desk:
-        over = desk.until_on("channel/smtp", 60, status="resolved")
+        over = desk.until_on("channel/smtp", status="resolved")
         assert over["why"] == "cleared"
         assert desk.channels["smtp"]["up"] is True
     for each in GUARDS:

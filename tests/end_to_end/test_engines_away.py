@@ -60,9 +60,9 @@ def test_without_the_log_nothing_is_accepted_and_the_picture_stays(
     frail.kafka.start()
     if not engines.kafka_persists:  # the log was in memory: whoever is on call founds the region anew
         frail.settle(small(ICI, 1), everyone(ICI))
-        screen.until(lambda seen: "the log is another one" in seen.reasons, "reset", 60)
+        screen.until(lambda seen: "the log is another one" in seen.reasons, "reset")
     _tell(frail, 2)
-    screen.until_shown(REA, available=2, within_s=60)
+    screen.until_shown(REA, available=2)
     print(f"live again {time.monotonic() - began:.1f} s after the log came back")
     assert screen.closed is None
     frail.is_the_fold_of_its_log(ICI)
@@ -83,7 +83,7 @@ def test_without_the_live_state_reports_are_kept_and_shown_when_it_is_back(frail
     assert screen.wards[REA]["available"] == 1
     began = time.monotonic()
     frail.redis.start()
-    screen.until_shown(REA, available=2, within_s=60)
+    screen.until_shown(REA, available=2)
     print(f"live again {time.monotonic() - began:.1f} s after the live state came back")
     assert frail.http.get(link, headers=frail.bearer(CELL)).json()["outcome"] == "applied"
     frail.is_the_fold_of_its_log(ICI)
@@ -102,7 +102,7 @@ def test_a_log_that_lost_its_end_is_another_picture_and_screens_are_told(
         server.start()
     for count in (2, 3, 4):
         _tell(frail, count)
-    screen.until_shown(REA, available=4, within_s=60)
+    screen.until_shown(REA, available=4)
     print(f"resets by a broker that was only restarted: {screen.reasons}")
     server.kill()
     if engines.kafka_persists:
@@ -113,11 +113,11 @@ def test_a_log_that_lost_its_end_is_another_picture_and_screens_are_told(
         server.start()
         frail.settle(small(ICI, 1), everyone(ICI))
     left = 1 if engines.kafka_persists else None
-    screen.until(lambda seen: seen.wards.get(REA, {}).get("available") == left, "what is left of the picture", 60)
+    screen.until(lambda seen: seen.wards.get(REA, {}).get("available") == left, "what is left of the picture")
     assert screen.reasons
     assert screen.closed is None
     _tell(frail, 7)
-    screen.until_shown(REA, available=7, within_s=60)
+    screen.until_shown(REA, available=7)
     frail.is_the_fold_of_its_log(ICI)
     screen.until(lambda seen: seen.picture == _picture(frail), "picture that the API has too")
 
@@ -131,13 +131,13 @@ def test_a_live_state_that_went_back_in_time_is_brought_up_to_date(frail: System
     server.start()
     for count in (2, 3, 4):
         _tell(frail, count)
-    screen.until_shown(REA, available=4, within_s=30)
+    screen.until_shown(REA, available=4)
     server.kill()
     shutil.rmtree(server.directory)
     before.rename(server.directory)
     server.start()
     _tell(frail, 5)
-    screen.until_shown(REA, available=5, within_s=60)
+    screen.until_shown(REA, available=5)
     frail.is_the_fold_of_its_log(ICI)
     screen.until(lambda seen: seen.picture == _picture(frail), "picture that the API has too")
 
@@ -145,8 +145,8 @@ def test_a_live_state_that_went_back_in_time_is_brought_up_to_date(frail: System
 def test_a_live_state_that_was_emptied_is_rebuilt_and_screens_are_told(frail: System, screen: Screen) -> None:
     with redis.Redis.from_url(frail.redis.url) as server:
         server.flushall()
-    screen.until(lambda seen: seen.reasons, "reset", 30)
-    screen.until_shown(REA, available=1, within_s=30)
+    screen.until(lambda seen: seen.reasons, "reset")
+    screen.until_shown(REA, available=1)
     _tell(frail, 6)
     screen.until_shown(REA, available=6)
     frail.is_the_fold_of_its_log(ICI)

@@ -30,7 +30,7 @@ from tests.browser.test_patients import card
 from tests.browser.test_screens import overflow, serious
 from tests.end_to_end.at_home import AtHome
 from tests.end_to_end.peers import Message, Peers
-from tests.end_to_end.system import OCCITANIE, System, beside, right, running
+from tests.end_to_end.system import OCCITANIE, UNTIL_WITHIN_S, System, beside, right, running
 from tests.engines.chosen import EngineSet
 from tests.realtime_api.patients.followed import body_of, file_of
 
@@ -106,7 +106,7 @@ class Home(AtHome):
         words = [item.event.word for item in self.system.log_of(OCCITANIE, NOTICES) if isinstance(item.event, WordSent)]
         return {to for word in words if patient in word.link for to in word.to}
 
-    def until(self, holds: Callable[[], object], what: str, within_s: float = 30.0) -> None:
+    def until(self, holds: Callable[[], object], what: str, within_s: float = UNTIL_WITHIN_S) -> None:
         """Return once something holds."""
         self.system.until(holds, what, within_s)
 
@@ -370,7 +370,7 @@ def test_a_worker_killed_between_a_slot_and_its_reminders_costs_none_and_doubles
     assert now() < remind_at, "this machine is too slow for what is tested"
     home.system.kill("worker 1")
     for name in names:
-        home.peers.mailed(mailbox(name), 3, 60)
+        home.peers.mailed(mailbox(name), 3)
     home.until(lambda: home.page(next(iter(asked))).json()["row"].get("alert"), "alert of who does not answer")
     home.until(lambda: delivered(home, set(asked)) == dict.fromkeys(asked, 3), "receipts")
     for name in names:

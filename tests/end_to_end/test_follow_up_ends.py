@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
 
 ICI, DOCTOR, NURSE = "ici", "doctor", "nurse"
 MAILBOX = "e.martin@medecin.mssante.fr"
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 T = TypeVar("T")
 
 

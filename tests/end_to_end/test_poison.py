@@ -23,7 +23,7 @@ THERE = "310200001/rea-adulte"
 def test_a_poison_record_goes_to_the_dead_letters_and_the_shard_goes_on(system: System) -> None:
     with system.screen(CELL, ICI) as screen:
         offset = system.append(ICI, b"\xc1 what nobody can read")
-        answer = system.tell(CELL, {"ward": MEDICINE, "status": AVAILABLE, "count": 11})
+        answer = system.tell_and_hear(CELL, {"ward": MEDICINE, "status": AVAILABLE, "count": 11})
         assert answer.status_code == 201, answer.text
         screen.until_shown(MEDICINE, available=11)
 
@@ -71,7 +71,7 @@ def test_a_dead_letter_that_can_be_read_by_now_is_folded_when_it_is_put_back(sys
 
 def test_a_region_that_stands_still_delays_no_other(system: System) -> None:
     """Its live state is broken by hand: its shard can't write, until somebody mends it."""
-    assert system.tell(CELL, {"ward": THERE, "status": AVAILABLE, "count": 1}).status_code == 201
+    assert system.tell_and_hear(CELL, {"ward": THERE, "status": AVAILABLE, "count": 1}).status_code == 201
     server = redis.Redis.from_url(system.redis.url)
     place = system.place(LABAS)
     label = server.get(f"{{{place.shard}}}:current")
@@ -86,7 +86,7 @@ def test_a_region_that_stands_still_delays_no_other(system: System) -> None:
         answered = []
         for count in range(20):
             started = time.monotonic()
-            answer = system.tell(CELL, {"ward": MEDICINE, "status": AVAILABLE, "count": count})
+            answer = system.tell_and_hear(CELL, {"ward": MEDICINE, "status": AVAILABLE, "count": count})
             answered.append(time.monotonic() - started)
             assert answer.status_code == 201, answer.text
         print(f"beside a region that stands still, answers took {max(answered) * 1000:.0f} ms at most")
@@ -94,7 +94,7 @@ def test_a_region_that_stands_still_delays_no_other(system: System) -> None:
         server.rename(aside, wards)  # in one step: what is folded in between would be lost
         server.close()
     with system.screen(CELL, LABAS) as screen:
-        screen.until_shown(THERE, available=2, within_s=30)
+        screen.until_shown(THERE, available=2)
     for region in (ICI, LABAS):
         system.is_the_fold_of_its_log(region)
 

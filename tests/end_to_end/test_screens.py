@@ -72,7 +72,7 @@ def open_page(browser: Browser, system: System) -> Iterator[Open]:
 
 def tell(system: System, available: int, url: str = "") -> None:
     """Report the site's free beds."""
-    answer = system.tell(CELL, {"ward": REA, "status": "02", "count": available}, url=url)
+    answer = system.tell_and_hear(CELL, {"ward": REA, "status": "02", "count": available}, url=url)
     assert answer.status_code == 201, answer.text
 
 

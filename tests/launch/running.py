@@ -54,12 +54,15 @@ class Vigilits:
                 self.said.append(self._lines.get(timeout=left_s))
                 if words in self.said[-1]:
                     return self.said[-1]
-        raise AssertionError(f"{words!r} was not said in {within_s:g} s, only:\n" + "\n".join(self.said) + self.logs())
+        raise AssertionError(f"{words!r} was not said in {within_s:g} s{self.logs()}")
 
     def logs(self) -> str:
-        """Return the ends of the children's logs."""
+        """Return what it said itself, and the ends of the children's logs."""
+        with suppress(queue.Empty):
+            while True:
+                self.said.append(self._lines.get_nowait())
         ends = [(log.name, log.read_text(errors="replace")[-1500:]) for log in sorted(self.home.glob("logs/*.log"))]
-        return "".join(f"\n--- {name}\n{end}" for name, end in ends)
+        return "".join(f"\n--- {name}\n{end}" for name, end in (("said", "\n".join(self.said)), *ends))
 
     @property
     def told(self) -> dict[str, Any]:
@@ -122,7 +125,7 @@ def up(home: Path, engines: Mapping[str, str]) -> Iterator[Vigilits]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def none_left(one: Vigilits, within_s: float = 5.0) -> dict[int, str]:
+def none_left(one: Vigilits, within_s: float = 20.0) -> dict[int, str]:
     """Return the processes that are still there when it should have none."""
     give_up_at = time.monotonic() + within_s
     while (left := one.processes()) and time.monotonic() < give_up_at:

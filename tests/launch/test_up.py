@@ -48,7 +48,7 @@ class Watcher:
         self.wards: dict[str, Any] = {}
         self.types: list[str] = []
 
-    def until(self, ready: Callable[["Watcher"], bool], within_s: float = 20.0) -> None:
+    def until(self, ready: Callable[["Watcher"], bool], within_s: float = 60.0) -> None:
         """Return once the frames that came make it so."""
         give_up_at = time.monotonic() + within_s
         while not ready(self):
@@ -170,14 +170,14 @@ def test_a_report_reaches_a_page_whatever_is_killed_and_ctrl_c_leaves_nothing(
         with watching(one, token) as page:
             page.until(lambda seen: "snapshot" in seen.types)
             answer = one.report(token, WARD, 41)
-            assert answer.status_code == 201, answer.text
+            assert answer.status_code in (201, 202), answer.text  # as busy as the machine is
             page.until(page.occupied(41))
 
             before = one.pid("worker 1")
             os.kill(before, signal.SIGKILL)
             assert "killed by SIGKILL" in one.hear("worker 1 ended")
             assert one.report(token, WARD, 42).status_code in (201, 202)
-            page.until(page.occupied(42), within_s=30)
+            page.until(page.occupied(42))
             assert one.pid("worker 1") != before
 
         assert one.processes()
@@ -192,7 +192,7 @@ def test_a_broker_that_comes_back_empty_begins_a_new_epoch_and_says_so(tmp_path:
         token = one.token("crisis_cell", "ici")
         with watching(one, token) as page:
             page.until(lambda seen: "snapshot" in seen.types)
-            assert one.report(token, WARD, 41).status_code == 201
+            assert one.report(token, WARD, 41).status_code in (201, 202)
             page.until(page.occupied(41))
 
             one.run("region", "init", "--region", "occitanie")  # another one, of which `up` was not told
@@ -201,14 +201,14 @@ def test_a_broker_that_comes_back_empty_begins_a_new_epoch_and_says_so(tmp_path:
             one.hear("Tansu ended, and with it the log")
             assert "gave 1 grants" in one.hear("ici: a new log")
             assert "published region and boundaries" in one.hear("occitanie: a new log")
-            page.until(lambda seen: "reset" in seen.types, within_s=40)
+            page.until(lambda seen: "reset" in seen.types)
             page.until(lambda seen: WARD not in seen.wards)
             give_up_at = time.monotonic() + 40
             while (answer := one.report(token, WARD, 43)).status_code == 503 and time.monotonic() < give_up_at:
                 assert "Retry-After" in answer.headers
                 time.sleep(0.2)
             assert answer.status_code in (201, 202), answer.text
-            page.until(page.occupied(43), within_s=30)
+            page.until(page.occupied(43))
 
         one.end(signal.SIGKILL)
         assert none_left(one) == {}

@@ -45,7 +45,7 @@ class Clients(NamedTuple):
         )
         return await self.log.append(CAPACITY, place.partition, b"x", encode(event))
 
-    async def settled(self, place: Place, offset: int, within_s: float = 30) -> None:
+    async def settled(self, place: Place, offset: int, within_s: float = 60) -> None:
         """Return once the shard is past the offset, and equal to the recount of its log."""
         await settled(self.log, self.state, place.shard, place.partition, offset, within_s=within_s)
 
@@ -54,7 +54,7 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def holds(what: Callable[[], Awaitable[bool]], within_s: float = 20) -> None:
+async def holds(what: Callable[[], Awaitable[bool]], within_s: float = 60) -> None:
     """Return once something holds."""
     give_up_at = time.monotonic() + within_s
     while not await what():

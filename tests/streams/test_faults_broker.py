@@ -64,7 +64,7 @@ async def running(
         place = await clients.founded("ici")
         worker = WorkerProcess(tmp_path, kafka.url, redis.url, watchdog_s=60.0)
         try:
-            await clients.settled(place, await clients.load(place, 50), 60)
+            await clients.settled(place, await clients.load(place, 50))
             yield Running(clients, kafka, worker, place)
         finally:
             worker.kill()
@@ -81,7 +81,7 @@ async def test_a_broker_that_comes_back_is_read_on_or_begun_anew(
     await holds(lambda: _names(running, "log away"))
     running.kafka.start()
     if engines.kafka_persists:
-        await clients.settled(place, await running.appended("after"), 60)
+        await clients.settled(place, await running.appended("after"))
         assert await running.epoch() == before
     else:
         # Its log is gone. Whatever a client makes it take now is on no log of ours, until the region is founded again.
@@ -95,9 +95,9 @@ async def test_a_broker_that_comes_back_is_read_on_or_begun_anew(
         assert founded.epoch != before
         await clients.log.append(CAPACITY, founded.partition, b"x", encode(published(region(), now())))
         offset = await clients.load(place._replace(partition=founded.partition), 30)
-        await holds(lambda: _shows(running, founded.epoch), 60)
-        await clients.settled(place._replace(partition=founded.partition), offset, 60)
-    await holds(lambda: _all_ready(running), 60)
+        await holds(lambda: _shows(running, founded.epoch))
+        await clients.settled(place._replace(partition=founded.partition), offset)
+    await holds(lambda: _all_ready(running))
 
 
 async def _names(running: Running, why: str) -> bool:

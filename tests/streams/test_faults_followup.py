@@ -120,7 +120,7 @@ class Running(NamedTuple):
             same(found[1], counted)
             return True
 
-        await holds(stands_still, 40)
+        await holds(stands_still)
 
     @property
     def links(self) -> list[str]:
@@ -176,7 +176,7 @@ async def test_a_worker_killed_at_nine_as_it_sends_forgets_no_questionnaire_and_
     async def is_taken() -> bool:
         return bool(running.mail.taken)
 
-    await holds(is_taken, 40)
+    await holds(is_taken)
     assert now() >= due_at
     running.mail.before_answer = None
     assert await running.receipts() == 0
@@ -185,7 +185,7 @@ async def test_a_worker_killed_at_nine_as_it_sends_forgets_no_questionnaire_and_
     async def is_told() -> bool:
         return await running.receipts() == 1
 
-    await holds(is_told, 40)
+    await holds(is_told)
     assert len(set(running.mail.keys)) == 1, "the same message, whoever sends it again"
     first, *again = running.links
     assert set(again) <= {first}
@@ -205,7 +205,7 @@ async def test_an_answer_ends_what_is_asked_and_nothing_in_clear_is_in_redis_or_
             return False
         return (await running.state.fields(build, f"slots:{pseudonym(0)}", ["1-0900"])) != [None]
 
-    await holds(is_answered, 40)
+    await holds(is_answered)
     await running.client.flushall()
     await holds(is_answered, 40)  # once more, from the log
     await running.settled(0)

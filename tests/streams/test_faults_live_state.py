@@ -68,10 +68,10 @@ async def running(directory: Path, engines: EngineSet) -> AsyncIterator[Running]
                 for topic, partitions in PARTITIONS.items():
                     await log.create(topic, partitions)
             worker = begun = WorkerProcess(directory, kafka.url, redis.url)
-            await holds(lambda: _is_assigned(begun), 60)
+            await holds(lambda: _is_assigned(begun))
             # Only now: a worker that was there before any region finds the first one by itself.
             await init_shard(log, "capacity:first", now())
-            await holds(lambda: _has_begun(state), 60)
+            await holds(lambda: _has_begun(state))
             yield Running(Clients(log, state), client, redis, worker)
     finally:
         if worker is not None:
@@ -92,7 +92,7 @@ async def _has_begun(state: RedisState) -> bool:
 async def test_a_sort_of_shard_whose_topic_came_later_is_taken_up(running: Running) -> None:
     """As where a version that has notices starts on a log from before."""
     founded = await init_shard(running.log, "notices:first", now(), NOTICES)
-    await holds(lambda: _is_folded(running.state, "notices:first"), 60)
+    await holds(lambda: _is_folded(running.state, "notices:first"))
     await notices_recount.settled(running.log, running.state, "notices:first", founded.partition, 0)
     await holds(lambda: _all_ready(running))
 

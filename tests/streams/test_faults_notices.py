@@ -113,13 +113,13 @@ class Running(NamedTuple):
         async def are_there() -> bool:
             return len(await self.receipts()) >= receipts
 
-        await holds(are_there, 40)
+        await holds(are_there)
 
     async def settled(self) -> None:
         """Return once the notices log is folded, the recount says the same, and nothing is to be sent."""
         end = await self.clients.log.end(NOTICES, self.notices.partition)
         log, state = self.clients.log, self.clients.state
-        await notices_recount.settled(log, state, self.notices.shard, self.notices.partition, end - 1, within_s=40)
+        await notices_recount.settled(log, state, self.notices.shard, self.notices.partition, end - 1)
         found = await notices_recount.shown(state, self.notices.shard)
         assert found is not None
         assert [key for key in found[1].values if key.startswith("outbox/")] == []
@@ -178,7 +178,7 @@ async def test_a_live_state_wiped_between_commit_and_send_costs_no_message(runni
     async def is_sending() -> bool:
         return running.mail.connections > connections
 
-    await holds(is_sending, 40)
+    await holds(is_sending)
     await running.client.flushall()
     worker.kill()
     running.mail.slow = False
@@ -198,7 +198,7 @@ async def test_a_worker_killed_before_it_could_note_a_receipt_sends_again_under_
     async def is_taken() -> bool:
         return len(running.mail.taken) > before
 
-    await holds(is_taken, 40)
+    await holds(is_taken)
     running.mail.before_answer = None
     assert len(await running.receipts()) == before
     running.start()

@@ -42,10 +42,10 @@ class Running(NamedTuple):
         one, other = await asyncio.gather(*(self.clients.load(place, count, pace_s=0.004) for place in self.places))
         return one, other
 
-    async def settled(self, offsets: tuple[int, int], within_s: float = 60) -> None:
+    async def settled(self, offsets: tuple[int, int]) -> None:
         """Return once both regions are past their offset and equal to the recount of their log."""
         for place, offset in zip(self.places, offsets, strict=True):
-            await self.clients.settled(place, offset, within_s)
+            await self.clients.settled(place, offset)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -84,7 +84,7 @@ class FoldedHere:
             if holds():
                 event.set()
 
-    async def until(self, holds: Callable[[], bool], within_s: float = 10.0) -> None:
+    async def until(self, holds: Callable[[], bool], within_s: float = 30.0) -> None:
         """Return once something holds that an append or a send brought about."""
         if holds():
             return
