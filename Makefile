@@ -14,8 +14,10 @@ PACKAGES := domain event_log live_state people streams realtime_api config launc
 CHECKED := $(PACKAGES) tests $(wildcard load_tests)
 PYTEST := $(BIN)/python -m pytest
 PYTEST_ARGS ?=
-# Most of their time they wait for brokers and sessions; a file's tests stay together, as they may share what they start.
-BESIDE := -n 2 --dist loadfile
+# A file's tests stay together, as they may share what they start, and files begin in the order of tests/dealt_out.py.
+DEALT := --dist loadfile --no-loadscope-reorder
+# More processes than a small machine has cores: most of their time tests wait, for brokers, sessions and pages.
+BESIDE := -n 3 $(DEALT)
 
 # --- what everything else runs in ------------------------------------------------------------------------------------
 
@@ -74,11 +76,11 @@ demo: $(VENV)/.runtime $(WEB) ## a live map of Occitanie's spring of 2020 on thi
 test: $(VENV)/.dev $(WEB) .engines/chromium ## the test suite, browser tests too, on the embedded engines
 	@# In two runs: Playwright keeps an event loop running, in which no other test can start one of its own.
 	@VIGILITS_ENGINES=embedded $(PYTEST) $(BESIDE) -m "not browser" $(PYTEST_ARGS)
-	@VIGILITS_ENGINES=embedded $(PYTEST) -m browser $(PYTEST_ARGS)
+	@VIGILITS_ENGINES=embedded $(PYTEST) $(BESIDE) -m browser $(PYTEST_ARGS)
 
 .PHONY: test-engines
 test-engines: $(VENV)/.dev $(WEB) .engines/kafka/.fetched ## the integration and kill tests on Apache Kafka and redis-server
-	@VIGILITS_ENGINES=apache $(PYTEST) $(BESIDE) -m "engines and not browser" $(PYTEST_ARGS)
+	@VIGILITS_ENGINES=apache $(PYTEST) -n 2 $(DEALT) -m "engines and not browser" $(PYTEST_ARGS)
 
 .PHONY: check
 check: $(VENV)/.dev $(if $(WEB),dashboards/node_modules/.installed) ## format, lint, types, import rules, the web app's, the Compose schema
