@@ -61,7 +61,7 @@ def see_alert(held: HeldAlert, view: AlertsView) -> HeldAlert | None:
     """
     if not view.shows(held):
         return None
-    if held.alert.plan:
+    if held.alert.plan or held.called:
         held = msgspec.structs.replace(held, alert=msgspec.structs.replace(held.alert, plan=()), called=())
     if view.subject is None or held.alert.labels.get("concern") == "patients":
         return held
