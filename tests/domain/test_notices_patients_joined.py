@@ -172,6 +172,25 @@ def test_whoever_comes_into_the_circle_of_an_open_alert_is_told_of_it_at_once_an
     assert {person for person, _, _ in region.told[4:]} == {"successor", NIGHT_DOCTOR}
 
 
+def test_at_a_change_of_shift_whoever_comes_is_told_at_once_and_who_was_told_is_remembered() -> None:
+    region = Region(People(people=EVERYBODY.people | {"day-doctor": BY_SMS})).at("1 9:05")
+    evening, night = instant("1 20:00"), instant("9 0:00")
+    shifts = (Shift("day-doctor", instant("1 0:00"), evening), Shift(NIGHT_DOCTOR, evening, night))
+    region.notices.fold(published("on-call/nights", OnCall(shifts=shifts, read_at=region.now), at=region.now))
+    region.answer(WELL)
+    region.at("1 19:50").answer(RED)
+    assert [person for person, _, _ in region.told] == [DOCTOR, NURSE]
+    region.at("1 19:59")
+    assert region.told[2:] == [("day-doctor", "escalated", 19 * 60 + 59)]
+    region.at("1 20:00")
+    assert region.told[3:] == [(NIGHT_DOCTOR, "first", 20 * 60)]
+    (held,) = region.notices.state.alerts.values()
+    assert held.called == ("day-doctor", NIGHT_DOCTOR)
+    region.at("1 20:07")
+    assert len(region.told) == 4
+    assert region.at("1 20:08").told[4:] == [(DOCTOR, "repeat", 20 * 60 + 8), (NURSE, "repeat", 20 * 60 + 8)]
+
+
 def test_what_somebody_had_who_left_the_circle_is_told_to_those_who_are_there() -> None:
     region = Region().at("1 9:05")
     region.answer(RED)
