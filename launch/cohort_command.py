@@ -162,7 +162,8 @@ class Simulation:
                 await one.until_known()
                 started = time.monotonic()
                 await one.enrol()
-                say(f"{told.patients} patients enrolled in {time.monotonic() - started:.0f} s")
+                held = f", {one.tally.held_s:.0f} s of it waiting for letters" if one.tally.held_s >= 1 else ""
+                say(f"{told.patients} patients enrolled in {time.monotonic() - started:.0f} s{held}")
                 self.count = await one.over(log)
                 shown = await cohort_run.shown(state, told.region.code, told.pathway)
         finally:
@@ -175,7 +176,8 @@ class Simulation:
         while True:
             await asyncio.sleep(SAYS_EVERY_S)
             tally = one.tally
-            self._say(f"{tally.enrolled} enrolled, {tally.letters} letters, {tally.answered} answers")
+            late = f"letters are {one.late_ms() / 1000:.1f} s late"
+            self._say(f"{tally.enrolled} enrolled, {tally.letters} letters, {tally.answered} answers; {late}")
 
 
 def summary(pathway: Pathway, count: Count, one: Cohort, shown: Shown) -> str:

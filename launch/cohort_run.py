@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Coroutine, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -33,6 +33,14 @@ SETTLED_MS = 3_000  # after the last slot closed, for the last receipts
 PATIENTS_OF_EACH = 100  # of an invented physician
 FEW_APART_S = 0.1  # a small cohort is not spread over a day
 MORNING = 7  # o'clock, by the clocks of whoever is enrolled now: two hours before their first slot
+# Letters are late from this share of the time on after which the next one would overtake them; a worker looks at the
+# time every 2 s at least, so by that much they may always be.
+LATE, ALWAYS_LATE_MS = 0.25, 2_500
+RECENT_MS = 5_000
+MOST_OF = 0.9
+LOOKS_EVERY_S = 0.2
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
+NEVER = 2**63
 PATIENCE_S = 120.0  # a door that can't for longer ends the simulation
 REQUEST_TIMEOUT_S = 30.0
 RENEWS_S = 1800.0  # a token lives an hour
@@ -59,6 +67,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.enrolled = self.letters = self.again = self.answered = self.late = self.silent = 0
+        self.held_s = 0.0  # in which nobody was enrolled, as letters were late
 
 
 def physicians(patients: int) -> list[str]:
@@ -77,6 +86,12 @@ def morning(now: int) -> tuple[str, date]:
     ahead += 24 if ahead < -12 else 0
     there = datetime.fromtimestamp(now / 1000, UTC) + timedelta(hours=ahead)
     return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT", there.date()
+
+
+def until_first_ms(pathway: Pathway, now: int) -> int:
+    """Return in how many milliseconds the first letter is due of somebody who is enrolled where it is morning."""
+    there = MORNING * HOUR_MS + now % HOUR_MS
+    return round((pathway.slots.times[0] * MINUTE_MS - there) / pathway.divided_by)
 
 
 class Doors:
@@ -129,6 +144,11 @@ class Cohort:
         self._links: dict[str, None] = {}
         self._names: set[str] = set()
         self._answering: set[asyncio.Task[None]] = set()
+        self._awaited: dict[int, int] = {}  # who has had no letter yet → when the first is due
+        self._came: deque[tuple[int, int]] = deque()  # when letters came of late, and how late
+        each_ms = 1000 / told.pathway.divided_by
+        self._patience_ms = max(told.pathway.reminders.first_s * each_ms * LATE, ALWAYS_LATE_MS)
+        self._closes_ms = told.pathway.limits.closes_s * each_ms
         self.failure: BaseException | None = None
 
     # -- enrolling
@@ -145,18 +165,49 @@ class Cohort:
         raise Refused(f"{'/'.join(wanted)} is not in force after {PATIENCE_S:g} s")
 
     async def enrol(self) -> None:
-        """Return once everybody is enrolled: a large cohort evenly over one of its days, or as long as it takes."""
+        """Return once everybody is enrolled: a large cohort evenly over one of its days, or longer.
+
+        Nobody is enrolled while letters are late. What is due at one hour of a day is due at it again each day, and
+        then without the enrolments beside it: so letters that keep up now keep up until the end.
+        """
         numbers = iter(range(1, self.told.patients + 1))
         apart_s = min(FEW_APART_S, DAY_S / self.told.pathway.divided_by / self.told.patients)
-        started = time.monotonic()
+        next_at = time.monotonic()
 
         async def some() -> None:
+            nonlocal next_at
             for number in numbers:
-                await asyncio.sleep(started + number * apart_s - time.monotonic())
+                await self._keeps_up()
+                next_at = max(time.monotonic(), next_at + apart_s)
+                await asyncio.sleep(next_at - time.monotonic())
+                self._awaited[number] = regions.now() + until_first_ms(self.told.pathway, regions.now())
                 await self._enrol(number)
                 self.tally.enrolled += 1
 
         await _all(some() for _ in range(self.told.at_once))
+
+    async def _keeps_up(self) -> None:
+        """Return once letters keep up with what is due."""
+        since = time.monotonic()
+        while self.late_ms() > self._patience_ms:
+            if self.failure is not None:
+                raise self.failure
+            await asyncio.sleep(LOOKS_EVERY_S)
+        self.tally.held_s += (time.monotonic() - since) / self.told.at_once
+
+    def late_ms(self) -> float:
+        """Return by how much letters are late now: most of those that came just now, or the first that has not come."""
+        now = regions.now()
+        while self._came and self._came[0][0] < now - RECENT_MS:
+            self._came.popleft()
+        while self._awaited and self._first_awaited_at < now - self._closes_ms:
+            del self._awaited[next(iter(self._awaited))]  # it never came, as is told at the end
+        came = sorted(late for _, late in self._came)
+        return max(came[int(len(came) * MOST_OF)] if came else 0, now - min(now, self._first_awaited_at))
+
+    @property
+    def _first_awaited_at(self) -> int:
+        return next(iter(self._awaited.values()), NEVER)
 
     async def _enrol(self, number: int) -> None:
         told = self.told
@@ -190,7 +241,8 @@ class Cohort:
         self._names.add(letter.name)
         if letter.secret and letter.secret not in self._links:
             self._links[letter.secret] = None
-            task = asyncio.get_running_loop().create_task(self._answer(number, letter.secret))
+            self._awaited.pop(number, None)
+            task = asyncio.get_running_loop().create_task(self._answer(number, letter.secret, regions.now()))
             self._answering.add(task)
             task.add_done_callback(self._done)
 
@@ -199,13 +251,14 @@ class Cohort:
         if not task.cancelled() and task.exception() is not None:
             self.failure = self.failure or task.exception()
 
-    async def _answer(self, number: int, link: str) -> None:
-        """Open the page of a link, and send what its patient answers when they do, if they do."""
+    async def _answer(self, number: int, link: str, came_at: int) -> None:
+        """Open the page of a link that came, and send what its patient answers when they do, if they do."""
         status, page = await self._doors.ask("POST", "/api/v1/answer/open", {"link": link})
         slot = page.get("slot") if status == 200 else None
         if slot is None:
             self.tally.late += page.get("status") == "followed" or status != 200  # else it is the letter of the end
             return
+        self._came.append((came_at, came_at - page["due_at"]))
         wanted = self._courses[number].get(int(slot.partition("-")[0]))
         if wanted is None:
             self.tally.silent += 1
