@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from domain.alerts.routing import Zone
 from domain.followup import schedule
+from domain.followup.alerting import NO_ANSWER, NOT_READ, NOT_TAKEN
 from domain.followup.chart import File, SlotContent
 from domain.followup.holding import Line
 from domain.followup.news2 import Parameter
@@ -81,6 +82,7 @@ HAPPENED = {
     "called": "appel",
     "links_revoked": "liens du patient annulés",
     "not_reached": "message au patient non remis",
+    "not_taken": "réponse grave non prise en compte",
     "fired": "alerte ouverte",
     "worsened": "alerte aggravée",
     "taken": "alerte prise en charge",
@@ -96,7 +98,14 @@ HAPPENED = {
     "glass_broken": "accès d’urgence",
 }
 AUTHOR = {"home-cov": "HOME-CoV, ", "oximetry": "HAS, "}
-RULE = {"news2": "NEWS2", "oximetry/borderline": "HAS, saturation limite", "no-answer": "sans réponse"}
+RULE = {
+    "news2": "NEWS2",
+    "oximetry/borderline": "HAS, saturation limite",
+    NO_ANSWER: "sans réponse",
+    NOT_TAKEN: "réponse non prise en compte",
+    NOT_READ: "réponse illisible",
+}
+UNANSWERED, UNSENT = "sans réponse", "question non envoyée à temps"
 TRACED = ("answered", "corrected", "missed", "skipped", "summary", "read")  # told elsewhere, or nothing of the care
 LIMITS = (
     "Les scores et les couleurs aident un clinicien à décider et ne le remplacent pas ; vigilits n’est pas un"
@@ -130,9 +139,29 @@ class Told:
     def asked(self) -> list[Due]:
         """Return the slots that were answered, or that no answer came to, in order; those of a pause were not asked."""
         missed = {line.id for line, _ in self.story if line.what == "missed"}
+        return [due for due in self.dues() if answered(self.slots.get(due.slot)) or due.slot in missed]
+
+    def dues(self) -> Sequence[Due]:
+        """Return all slots of the follow-up, in order."""
         patient = self.patient
-        dues = schedule.slots(self.pathway, patient.first_day, patient.zone, patient.enrolled_at)
-        return [due for due in dues if answered(self.slots.get(due.slot)) or due.slot in missed]
+        return schedule.slots(self.pathway, patient.first_day, patient.zone, patient.enrolled_at)
+
+    def was_sent(self, due: Due) -> bool:
+        """Return whether the question of a slot that nobody answered went out by then: else nobody was asked.
+
+        Of a slot long past, whose state the row has no more, the story tells which messages were never sent.
+        """
+        patient, state = self.patient, self.patient.slots.get(due.slot)
+        if self.pathway.answered_by == "staff":
+            return True
+        if state is not None and not state.reached:
+            return False
+        sent_by = set(patient.channels)
+        if state is None:
+            about = f"{patient.id}/{due.slot}/"
+            lines = (line for line, _ in self.story if line.what == "not_reached" and line.id.startswith(about))
+            sent_by -= {line.detail for line in lines}
+        return bool(sent_by)
 
     def name_of(self, subject: str) -> str:
         """Return what somebody is called in the document."""
@@ -217,6 +246,7 @@ def _followup(told: Told) -> Iterator[tuple[str, str]]:
     patient, file = told.patient, told.file
     asked = told.asked()
     given = sum(1 for due in asked if answered(told.slots.get(due.slot)))
+    unsent = sum(1 for due in asked if not answered(told.slots.get(due.slot)) and not told.was_sent(due))
     yield "Parcours", f"{clean(told.pathway.title.fr)}, version {clean(told.pathway.version)}"
     yield "Région", clean(told.region).capitalize()
     by = " par le patient" if patient.stopped_by_patient else ""
@@ -224,7 +254,9 @@ def _followup(told: Told) -> Iterator[tuple[str, str]]:
         "Période",
         f"du {_french(patient.first_day)} au {told.when(told.over_at)} : {OVER.get(patient.status, '')}{by}",
     )
-    yield "Questionnaires", f"{len(asked)} demandés, {given} remplis, {len(asked) - given} sans réponse"
+    sent = len(asked) - unsent
+    never = f", {unsent} non envoyés à temps" if unsent else ""
+    yield "Questionnaires", f"{sent} demandés, {given} remplis, {sent - given} sans réponse{never}"
     if file.symptoms_day is not None:
         yield "Premiers symptômes", _french(file.symptoms_day)
     for member in patient.circle:
@@ -272,7 +304,7 @@ def _days(told: Told) -> Table:
         slot, state = told.slots.get(due.slot), told.patient.slots.get(due.slot)
         if slot is None or not slot.sent:
             colour = "" if state is None or state.state != "missed" else COLOUR[state.colour]
-            rows.append((told.when(due.due_at), "sans réponse", colour, DASH, ""))
+            rows.append((told.when(due.due_at), UNANSWERED if told.was_sent(due) else UNSENT, colour, DASH, ""))
             continue
         result = slot.result
         corrected = f", corrigé {len(slot.sent) - 1} fois" if len(slot.sent) > 1 else ""
@@ -314,9 +346,7 @@ def rule_words(pathway: Pathway, rule: str) -> str:
         return spoken[kind].get(name, rule)
     if rule in WORDS:
         return AUTHOR[kind] + WORDS[rule].fr.lower()
-    return {"news2": "NEWS2", "oximetry/borderline": "HAS, saturation limite", "no-answer": "sans réponse"}.get(
-        rule, rule
-    )
+    return RULE.get(rule, rule)
 
 
 def _measures(told: Told) -> Iterator[Table]:
@@ -398,19 +428,21 @@ def _alerts(told: Told) -> Table:
 
 
 def _story(told: Told) -> Table:
-    rows = []
+    rows, dues = [], {due.slot: due for due in told.dues()}
     for line, text in told.story:
         if line.what in TRACED:
             continue
         what = HAPPENED.get(line.what, clean(line.what))
-        about = ", ".join(filter(None, [what, line.to and f"à {told.name_of(line.to)}", _detail(line)]))
+        about = ", ".join(filter(None, [what, line.to and f"à {told.name_of(line.to)}", _detail(told, line, dues)]))
         rows.append((told.when(line.at), told.name_of(line.by) if line.by else "vigilits", about, clean(text)))
     return Table(("Quand", "Qui", "Quoi", "Texte"), tuple(rows))
 
 
-def _detail(line: Line) -> str:
+def _detail(told: Told, line: Line, dues: Mapping[str, Due]) -> str:
     if line.what in ("enrolled", "memo_done"):
         return ""  # an id
+    if line.detail in dues:
+        return f"questionnaire du {told.when(dues[line.detail].due_at)}"
     return clean(DETAIL.get(line.detail, line.detail))
 
 

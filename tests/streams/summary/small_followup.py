@@ -93,6 +93,7 @@ PATIENT = Patient(
     zone=PARIS,
     first_day=FIRST_DAY,
     enrolled_at=ENROLLED,
+    channels=("sms", "smtp"),
     over_at=OVER,
     erase_at=OVER + 30 * DAY_MS,
     summary="due",

@@ -13,11 +13,12 @@ from lxml import etree
 from msgspec.structs import replace as but
 
 from domain.followup import fhir
+from domain.followup.alerting import NO_ANSWER, NOT_READ, NOT_TAKEN
 from domain.followup.chart import Consent, OwnThreshold, SlotContent
 from domain.followup.holding import Line
-from domain.followup.patient import Member
+from domain.followup.patient import Member, SlotState
 from domain.followup.questionnaire import Value
-from streams.summary.content import Told, clean, sections
+from streams.summary.content import Told, clean, rule_words, sections
 from streams.summary.document import LOINC, bundle, document
 from tests.streams.summary.small_followup import DUES, FILE, PATIENT, SLOTS, TOLD, WELL, slot
 
@@ -129,12 +130,52 @@ def test_a_matricule_without_its_oid_is_no_identifier(oid: str) -> None:
 
 
 def test_a_follow_up_that_nobody_answered_says_so_and_a_pause_is_no_silence() -> None:
-    silent = tuple((Line(id=due.slot, at=due.no_answer_at, what="missed", detail=due.slot), "") for due in DUES[:4])
-    told = replace(TOLD, slots={}, story=silent, patient=but(PATIENT, slots={}, closed=()))
+    told = replace(TOLD, slots={}, story=MISSED, patient=but(PATIENT, slots={}, closed=()))
     Bundle.model_validate_json(document(told))
-    days = next(part for part in sections(told) if part.name == "days").tables[0]
-    assert [row[1] for row in days.rows] == ["sans réponse"] * 4
+    assert silent_days(told) == [SENT] * 4
     assert {part.name for part in sections(told)} == {"patient", "followup", "days", "limits"}
+
+
+def silent_days(told: Told) -> list[str]:
+    """Return what is said of the first four slots, which nobody answered."""
+    days = next(part for part in sections(told) if part.name == "days").tables[0]
+    return [row[1] for row in days.rows]
+
+
+MISSED = tuple((Line(id=due.slot, at=due.no_answer_at, what="missed", detail=due.slot), "") for due in DUES[:4])
+SENT, UNSENT = "sans réponse", "question non envoyée à temps"
+
+
+def test_a_question_that_never_went_out_is_no_silence_of_the_patient_s() -> None:
+    states = {due.slot: SlotState("missed", due.due_at, "orange", reached=place != 2) for place, due in enumerate(DUES)}
+    told = replace(TOLD, slots={}, story=MISSED, patient=but(PATIENT, slots=states, closed=()))
+    assert silent_days(told) == [SENT, SENT, UNSENT, SENT]
+    followup = next(part for part in sections(told) if part.name == "followup").tables[0]
+    assert ("Questionnaires", "3 demandés, 0 remplis, 3 sans réponse, 1 non envoyés à temps") in followup.rows
+    assert silent_days(replace(told, patient=but(told.patient, channels=()))) == [UNSENT] * 4
+    staff = replace(told, pathway=but(told.pathway, answered_by="staff"))
+    assert silent_days(replace(staff, patient=but(PATIENT, slots={}, channels=()))) == [SENT] * 4
+
+
+def test_of_slots_long_past_the_story_tells_what_never_went_out() -> None:
+    ids = [
+        f"{PATIENT.id}/{DUES[place].slot}/remind/{channel}" for place, channel in ((0, "sms"), (1, "sms"), (1, "smtp"))
+    ]
+    never = [(Line(id=id_, at=DUES[1].closes_at, what="not_reached", detail=id_.rpartition("/")[2]), "") for id_ in ids]
+    told = replace(TOLD, slots={}, story=(*MISSED, *never), patient=but(PATIENT, slots={}, closed=()))
+    assert silent_days(told) == [SENT, UNSENT, SENT, SENT]
+
+
+def test_a_grave_answer_that_was_not_taken_is_in_the_story_with_its_questionnaire() -> None:
+    line = Line(id="x", at=DUES[4].due_at, what="not_taken", by=f"patient:{PATIENT.id}", detail=DUES[3].slot)
+    told = replace(TOLD, story=((line, ""),))
+    [row] = next(part for part in sections(told) if part.name == "story").tables[0].rows
+    assert row[1:3] == ("le patient", "réponse grave non prise en compte, questionnaire du 23/03/2020 09:00")
+
+
+@pytest.mark.parametrize("rule", [NO_ANSWER, NOT_TAKEN, NOT_READ])
+def test_what_raises_an_alert_by_itself_has_words(rule: str) -> None:
+    assert rule_words(TOLD.pathway, rule) != rule
 
 
 def test_marks_that_turn_a_line_about_are_taken_out() -> None:
