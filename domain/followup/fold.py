@@ -222,7 +222,9 @@ class Draft(Circle):
             self.repeated[event.id] = known
             return
         self._catch_up(event)
-        said = self._apply(event)
+        # What is tried again is what it was: its texts are sealed under the name that it had first.
+        first = event if event.retries is None else msgspec.structs.replace(event, id=event.retries)
+        said = self._apply(first, self.opened.get(event.id))
         if isinstance(event, Deed) and event.digest:
             said = Said(said.outcome, said.reason, event.digest)
         self._say(event.id, said)
@@ -276,14 +278,14 @@ class Draft(Circle):
 
     # -- events
 
-    def _apply(self, event: Event) -> Said:
+    def _apply(self, event: Event, content: Opened | None) -> Said:
         if event.not_after is not None and self.clock > event.not_after:
             return refused("too late")
         if event.region and self.region and event.region != self.region:
             return refused("another region's")
         match event:
             case PatientEnrolled():
-                return self._enrol(event)
+                return self._enrol(event, content)
             case NoticeAttempted() | NoticeDelivered() | NoticeFailed():
                 return self._receive(event)
             case ChannelChanged():
@@ -296,7 +298,6 @@ class Draft(Circle):
         if not isinstance(event, OF_PATIENT):
             raise TypeError(f"the follow-up fold does not know {type(event).__name__}")
         patient = self.patients.get(event.patient)  # type: ignore[attr-defined]
-        content = self.opened.get(event.id)
         if patient is None:  # first: whether their content was looked at depends on how the log is cut
             return refused("unknown patient")
         if isinstance(content, Gone):
@@ -370,9 +371,9 @@ class Draft(Circle):
             case _:
                 return self.erase(patient)
 
-    def _enrol(self, event: PatientEnrolled) -> Said:
+    def _enrol(self, event: PatientEnrolled, content: Opened | None) -> Said:
         """Begin a patient's pathway."""
-        held, content = self.patients.get(event.patient), self.opened.get(event.id)
+        held = self.patients.get(event.patient)
         if held is not None and self.is_shut(held.id) and held.key == event.key and isinstance(content, File):
             # It was without a file since it could not be read, and is tried again.
             self.put_chart(held.id, Chart(file=content))

@@ -10,7 +10,7 @@ from live_state import followup
 from live_state.memory import MemoryState
 from streams import dead_letters
 from tests.followup_recount import opened
-from tests.small_followup import HOUR, MINUTE, RED, SHARD, START, WELL, Patients, Store, pseudonym, tick
+from tests.small_followup import CANARY, HOUR, MINUTE, RED, SHARD, START, WELL, Patients, Store, pseudonym, tick
 from tests.streams.test_followup_shard import DUE, folded, log_of, put, worker
 from tests.streams.test_followup_unreadable import FORGIVING
 
@@ -75,3 +75,31 @@ async def test_what_was_said_after_it_counts_and_its_red_is_heard_all_the_same()
     assert row.slots["1-0900"].at == BACK + MINUTE
     assert row.alert is not None
     assert row.alert.colour == "red"
+
+
+async def test_a_change_of_file_that_is_tried_again_is_in_the_story_with_its_reason() -> None:
+    """It is sealed under the name that the change had first, and a page with a line that does not open is none."""
+    patients = Patients(Store())
+    log, state, store = await lost_at(patients.filed(0, DUE, birth_place="34172"), patients.enrolled(0))
+    await redriven(log, BACK + MINUTE)
+    await row_of(log, state, store)
+    build = await state.current(SHARD)
+    assert build is not None
+    loaded = await state.load(build, [f"story:{pseudonym(0)}"])
+    assert loaded is not None
+    lines = [followup.read_line(packed) for packed in loaded[1][f"story:{pseudonym(0)}"].values()]
+    [changed] = [line for line in lines if line.what == "file_changed"]
+    assert changed.text is not None
+    assert changed.at == BACK + MINUTE
+    about = About(pseudonym(0), "note", changed.id)
+    assert await opened(store, changed.text, about, str) == f"{CANARY} a déménagé"
+
+
+async def test_an_answer_that_a_shard_folded_anew_opens_at_its_own_place_is_known_when_it_comes_again() -> None:
+    patients = Patients(Store())
+    log, _, store = await lost_at(patients.answered(0, DUE, RED), patients.enrolled(0))
+    await redriven(log, BACK + MINUTE)
+    anew = MemoryState()
+    row = (await folded(log, anew, store, **FORGIVING)).patients[pseudonym(0)]
+    assert row.slots["1-0900"].corrections == 0
+    assert [sending.at for sending in (await slot_of(anew, store)).sent] == [DUE]
