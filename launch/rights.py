@@ -17,7 +17,7 @@ from launch import publish
 from launch.publish import Place
 from launch.regions import now, places
 from live_state.state import State
-from realtime_api.access import MATRIX
+from people.rights import MATRIX
 
 ROLES = tuple(MATRIX.roles)
 SCOPES = {"region": "a region's code", "et": "et:<FINESS>", "ej": "ej:<FINESS>", "ward": "ward:<id>"}

@@ -13,8 +13,9 @@ from domain.errors import Unreadable
 from domain.events import BedsReported
 from domain.grants import Grant
 from live_state.state import State
+from people.rights import MATRIX, Needs, Right, rights_of
 from realtime_api import access, commands, queries, shapes
-from realtime_api.access import MATRIX, Needs, Right, View, view_of
+from realtime_api.access import View, view_of
 from realtime_api.alerts.doors import ALERT_DOORS
 from realtime_api.alerts.me import OWN_DOORS
 from realtime_api.answers import (
@@ -81,9 +82,7 @@ class Doors:
         key = request.headers.get("idempotency-key")
         list_id = command_id(who.subject, key)
         # Once, not for each row: a list has up to 1,000 of them, and a source may have 200 grants.
-        rights = {
-            hub.code: access.rights_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs()
-        }
+        rights = {hub.code: rights_of(who.subject, self._grants(hub, who), hub.code, now) for hub in self._hubs()}
         judged = [
             self._admit(row, place, intake, list_id, who, now, rights, named=key is not None)
             for place, row in enumerate(intake.rows)

@@ -7,7 +7,7 @@ import msgspec
 
 from domain.capacity.picture import WardPicture
 from domain.capacity.totals import Total
-from realtime_api.access import MATRIX
+from people.rights import MATRIX
 from realtime_api.answers import Entry, Parameter
 from realtime_api.doors import DOORS
 from realtime_api.problems import KINDS, PROBLEM_JSON, ProblemDocument

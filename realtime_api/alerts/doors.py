@@ -16,7 +16,8 @@ from domain.followup.counts import LEAST
 from live_state import notices
 from live_state.state import State
 from people.directory import People
-from realtime_api.access import MATRIX, MINE, AlertsView, View, is_told, may_act, view_of
+from people.rights import MATRIX
+from realtime_api.access import MINE, AlertsView, View, is_told, may_act, view_of
 from realtime_api.alerts import acts, shapes, worth
 from realtime_api.alerts.bucket import Bucket
 from realtime_api.answers import (

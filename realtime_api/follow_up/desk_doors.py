@@ -14,8 +14,9 @@ from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, Member, Patient
 from domain.followup.red_flags import red_flags
 from people.directory import People
+from people.rights import MATRIX
 from people.trail import Act, Written, who_of
-from realtime_api.access import MATRIX, View
+from realtime_api.access import View
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import Command, Commands
 from realtime_api.follow_up import answering, reading, shapes

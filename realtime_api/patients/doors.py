@@ -35,9 +35,10 @@ from people import trail
 from people.directory import People
 from people.keys import KeysAway
 from people.patient_links import LinksAway, PatientLinks, address
+from people.rights import MATRIX, Needs, rights_of
 from people.signing import Signing
 from people.traits import Traits, alike
-from realtime_api.access import MATRIX, Needs, View, may_be_member, may_join, rights_of, view_of
+from realtime_api.access import View, may_be_member, may_join, view_of
 from realtime_api.alerts.bucket import Buckets
 from realtime_api.answers import NEVER, Entry, in_path, in_query, json_answer, read_body
 from realtime_api.commands import KEY, Command, Commands

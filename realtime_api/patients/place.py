@@ -7,7 +7,8 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from domain.followup.pathway import Pathway
-from realtime_api.access import MATRIX, Needs, View, view_of
+from people.rights import MATRIX, Needs
+from realtime_api.access import View, view_of
 from realtime_api.problems import Problem
 from realtime_api.push.hub import Hub
 from realtime_api.push.patients import PatientsHub

@@ -13,7 +13,8 @@ from domain.followup.schedule import Due
 from domain.grants import Grant
 from live_state import followup
 from live_state.state import Build, Position
-from realtime_api.access import PatientsView, Places, member_of, patients_view, places_of
+from people.rights import Places, places_of
+from realtime_api.access import PatientsView, member_of, patients_view
 from realtime_api.push.hub import Hub
 from realtime_api.push.mirror import Change, Effect, Message, Reading
 from realtime_api.push.shown import Drawing, DrawnMirror

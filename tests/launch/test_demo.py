@@ -13,7 +13,7 @@ import pytest
 
 from launch import demo, regions, rights, story
 from launch.embedded import LOOPBACK
-from realtime_api.access import MATRIX
+from people.rights import MATRIX
 from tests.launch.running import SLOW_S, Vigilits, none_left
 
 DAY = "2020-03-28"

@@ -20,8 +20,9 @@ from domain.capacity.view import NEEDS
 from domain.events import STATUSES
 from domain.followup.patient import Patient
 from domain.grants import Grant
+from people.rights import MATRIX, MATRIX_FILE, read_matrix, rights_of
 from realtime_api import access
-from realtime_api.access import MATRIX, MATRIX_FILE, Eyes, is_told, may_join, read_matrix, rights_of, view_of
+from realtime_api.access import Eyes, is_told, may_join, view_of
 from realtime_api.app import now
 from realtime_api.doors import DOORS
 from realtime_api.push.codecs import CODECS

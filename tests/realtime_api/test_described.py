@@ -16,8 +16,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from people.rights import MATRIX
 from realtime_api import asyncapi, openapi
-from realtime_api.access import MATRIX
 from realtime_api.answers import Entry
 from realtime_api.doors import DOORS
 from tests.realtime_api.house import House, open_house

@@ -3,7 +3,8 @@
 from typing import Any
 
 from domain.alerts.notice import HeldAlert
-from realtime_api.access import MATRIX, Right, Role, may_act
+from people.rights import MATRIX, Right, Role
+from realtime_api.access import may_act
 from realtime_api.answers import Entry
 from realtime_api.app import now
 from realtime_api.doors import DOORS

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from realtime_api.access import MATRIX
+from people.rights import MATRIX
 from tests.realtime_api.follow_up.test_link_doors import kind_of
 from tests.realtime_api.followed import EHPAD, FollowedHouse
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from domain.followup.patient import Member, Patient
 from domain.grants import Grant
-from realtime_api.access import MATRIX, Role, may_be_member, member_of, patients_view
+from people.rights import MATRIX, Role
+from realtime_api.access import may_be_member, member_of, patients_view
 from realtime_api.answers import Entry
 from realtime_api.patients.doors import PATIENT_DOORS
 from tests.realtime_api.house import House
