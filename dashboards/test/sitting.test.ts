@@ -1,7 +1,7 @@
 /** The rows of a sitting: what is sent of what was typed, and what becomes of it. */
 import { describe, expect, it } from "vitest";
 import type { Item, Questionnaire } from "../src/answer/questionnaire";
-import { after, fresh, isMissing, isReady, isWrong, lacking, numberOf, toSend, typed } from "../src/desks/rows";
+import { after, fresh, isMissing, isReady, isWrong, lacking, numberOf, toSend, turned, typed } from "../src/desks/rows";
 import type { Resident } from "../src/desks/wire";
 
 const words = { fr: "x", en: "x" };
@@ -43,6 +43,18 @@ describe("a row", () => {
     const lost = after(sent, { patient: "r", slot: "1-0900", id: "one", status: 503 });
     expect(lost.sendingId).toBe("one");
     expect(typed(lost, "fall", true).sendingId).toBeNull();
+  });
+
+  it("is of the round in which it was begun, and left over once another one is asked", () => {
+    const next = { ...resident, slot: "1-1600" };
+    const row = typed(fresh(resident), "pulse", undefined, "8OO");
+    expect(turned(row, resident)).toEqual({ row, left: null });
+    expect(turned(row, next)).toEqual({ row: fresh(next), left: row });
+    expect(turned({ ...row, busy: true }, next).left).toBeNull(); // what becomes of it is not known yet
+    expect(turned(fresh(resident), next)).toEqual({ row: fresh(next), left: null });
+    expect(turned(typed(row, "pulse", undefined, ""), next).left).toBeNull();
+    const paused = { ...resident, slot: null, state: "none" as const };
+    expect(turned(row, paused)).toEqual({ row: fresh(paused), left: row });
   });
 
   it("is done once it was received, but not where more was typed meanwhile", () => {

@@ -165,21 +165,23 @@ def test_without_a_network_rows_stay_and_go_by_themselves(visit: Visit, stand_in
     assert list(stand_in.follow_up.sat) == ["r06"]
 
 
-def test_values_of_a_slot_that_is_over_are_refused_and_not_filed_under_the_next(
-    visit: Visit, stand_in: StandIn
-) -> None:
+def test_what_was_typed_in_an_earlier_round_stands_apart_and_goes_to_its_own(visit: Visit, stand_in: StandIn) -> None:
     page = sitting(visit)
     cell(page, "r00", "temperature").fill("39,9")
+    cell(page, "r00", "pulse").fill("800")  # can't be, and is read out as it was written
     page.route("**/sittings/*", at_the_next_slot)
     page.get_by_role("button", name="Actualiser").click()
-    expect(cell(page, "r01", "temperature")).to_be_enabled()
-    expect(cell(page, "r00", "temperature")).to_have_value("39,9")
+    expect(cell(page, "r00", "temperature")).to_have_value("")
+    left = page.get_by_role("region", name="Une ligne d’un tour précédent n’est pas transmise")
+    expect(left).to_contain_text(re.compile(r"101.*tour de \d\d:\d\d.*39,9 °C.*800.*jamais transmis"))
     stand_in.follow_up.refuse_rows = {"r00": {"status": 409, "kind": "slot-closed"}}
     with page.expect_request(lambda request: request.method == "POST" and "/sittings/" in request.url) as sent:
-        line(page, "r00").get_by_role("button", name="Envoyer").click()
-    assert [row["slot"] for row in json.loads(sent.value.post_data or "")["rows"]] == ["4-0900"]
-    expect(line(page, "r00").get_by_role("alert")).to_contain_text("la séance est close")
-    expect(cell(page, "r00", "temperature")).to_have_value("")
+        left.get_by_role("button", name="Transmettre à ce tour").click()
+    (row,) = json.loads(sent.value.post_data or "")["rows"]
+    assert (row["slot"], row["answers"]) == ("4-0900", {"temperature": 39.9})
+    expect(left.get_by_role("alert")).to_contain_text("trop tard : ce tour est clos")
+    shot(page, "desks-sitting-left-over")
+    assert serious(page) == []
     assert not stand_in.follow_up.sat
     # And what is typed now is of the slot that is open now.
     cell(page, "r00", "temperature").fill("37,1")
@@ -189,6 +191,52 @@ def test_values_of_a_slot_that_is_over_are_refused_and_not_filed_under_the_next(
         "5-1600",
         {"temperature": 37.1},
     )
+    left.get_by_role("button", name="Lu, retirer").click()
+    expect(left).to_have_count(0)
+
+
+def test_a_row_that_is_refused_as_its_round_is_closed_stands_apart(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    cell(page, "r00", "temperature").fill("39,9")
+    page.route("**/sittings/*", at_the_next_slot)
+    stand_in.follow_up.refuse_rows = {"r00": {"status": 409, "kind": "slot-closed"}}
+    line(page, "r00").get_by_role("button", name="Envoyer").click()
+    expect(page.locator(".sitting-left").get_by_role("alert")).to_contain_text("trop tard")
+    expect(cell(page, "r00", "temperature")).to_have_value("")
+
+
+def test_what_is_left_over_fits_on_a_telephone(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit, screen=PHONE)
+    for id_ in ("r00", "r03"):
+        cell(page, id_, "temperature").fill("39,9")
+        cell(page, id_, "breathless").select_option("at-rest")
+    page.route("**/sittings/*", at_the_next_slot)
+    stand_in.follow_up.refuse_rows = {"r00": {"status": 409, "kind": "slot-closed"}}
+    line(page, "r00").get_by_role("button", name="Envoyer").click()
+    expect(page.locator(".sitting-left li")).to_have_count(2)
+    page.locator(".sitting-left").scroll_into_view_if_needed()
+    shot(page, "desks-sitting-left-over-phone")
+    assert [each for each in overflow(page) if not each.startswith("room-link")] == []
+    assert serious(page) == []
+    assert small_targets(page) == []
+
+
+def test_what_was_sent_without_a_network_goes_to_its_own_round_once_it_is_back(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    cell(page, "r00", "temperature").fill("38,1")
+    page.context.set_offline(True)
+    line(page, "r00").get_by_role("button", name="Envoyer").click()
+    expect(line(page, "r00").get_by_role("alert")).to_contain_text("gardé sur cet appareil")
+    until_rows_are_kept(page, 1)
+    page.context.set_offline(False)
+    page.route("**/sittings/*", at_the_next_slot)
+    page.reload()
+    expect(page.locator(".left-standing")).to_contain_text(re.compile(r"transmis \d\d:\d\d"))
+    assert (stand_in.follow_up.sat["r00"]["slot"], stand_in.follow_up.sat["r00"]["answers"]) == (
+        "4-0900",
+        {"temperature": 38.1},
+    )
+    until_rows_are_kept(page, 0)
 
 
 def at_the_next_slot(route: Route) -> None:
@@ -218,6 +266,71 @@ def test_unsent_rows_are_there_after_another_page(visit: Visit, stand_in: StandI
         "r00": {"temperature": 38.4},
         "r03": {"breathless": "at-rest"},
     }
+
+
+KEPT_ROWS = """async (wanted) => {
+    const until = Date.now() + 20000;
+    for (;;) {
+        const names = (await indexedDB.databases()).map(({ name }) => name);
+        let rows = [];
+        if (names.includes("vigilits-sitting")) {
+            const asked = indexedDB.open("vigilits-sitting");
+            const database = await new Promise((resolve) => (asked.onsuccess = () => resolve(asked.result)));
+            const all = database.transaction("kept").objectStore("kept").getAll();
+            rows = await new Promise((resolve) => (all.onsuccess = () => resolve(all.result)));
+            database.close();
+        }
+        if (rows.length === wanted)
+            return rows.map((row) => row.id + String.fromCharCode(...new Uint8Array(row.sealed))).join("");
+        if (Date.now() > until) throw new Error(`${rows.length} rows are kept`);
+        await new Promise((resume) => setTimeout(resume, 50));
+    }
+}"""
+
+
+def until_rows_are_kept(page: Page, wanted: int) -> str:
+    """Return what the browser keeps of so many rows, as it stands there."""
+    kept: str = page.evaluate(KEPT_ROWS, wanted)
+    return kept
+
+
+def test_unsent_rows_are_there_after_a_reload_and_kept_sealed(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    cell(page, "r00", "temperature").fill("38,4")
+    cell(page, "r03", "breathless").select_option("at-rest")
+    kept = until_rows_are_kept(page, 2)
+    assert not any(each in kept for each in ("38", "at-rest", "ABADIE", EHPAD))
+    page.reload()
+    expect(cell(page, "r00", "temperature")).to_have_value("38,4")
+    expect(cell(page, "r03", "breathless")).to_have_value("at-rest")
+    expect(page.locator(".sitting-left")).to_have_count(0)
+    page.get_by_role("button", name="Envoyer les 2 lignes remplies").click()
+    expect(line(page, "r03")).to_have_attribute("data-standing", "done")
+    assert {id_: row["answers"] for id_, row in stand_in.follow_up.sat.items()} == {
+        "r00": {"temperature": 38.4},
+        "r03": {"breathless": "at-rest"},
+    }
+    until_rows_are_kept(page, 0)
+
+
+def test_on_a_shared_tablet_nobody_finds_anothers_rows(visit: Visit, stand_in: StandIn) -> None:
+    page = sitting(visit)
+    cell(page, "r00", "temperature").fill("38,4")
+    until_rows_are_kept(page, 1)
+    # The first one's session ended and somebody else signed in: theirs are not shown, and still theirs.
+    page.goto("about:blank")
+    page.goto(f"{stand_in.url}/sitting/{EHPAD}#connexion={SECRET}.demo-nurse")
+    expect(page.locator("tr[data-resident]")).to_have_count(RESIDENTS)
+    expect(cell(page, "r00", "temperature")).to_have_value("")
+    until_rows_are_kept(page, 1)
+    # Whoever signs out leaves nothing of anybody.
+    page.get_by_role("button", name="Se déconnecter").click()
+    expect(page.locator("tr[data-resident]")).to_have_count(0)
+    until_rows_are_kept(page, 0)
+    page.goto("about:blank")
+    page.goto(f"{stand_in.url}/sitting/{EHPAD}#connexion={SECRET}.demo-ehpad")
+    expect(page.locator("tr[data-resident]")).to_have_count(RESIDENTS)
+    expect(cell(page, "r00", "temperature")).to_have_value("")
 
 
 def test_a_red_flag_calls_for_the_15_in_its_row(visit: Visit) -> None:

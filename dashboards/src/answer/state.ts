@@ -17,7 +17,7 @@ import {
   type Value,
   type Wrong,
 } from "./questionnaire";
-import { nameOf, openVault, type Vault } from "./vault";
+import { ANSWERS, nameOf, openVault, type Vault } from "./vault";
 import type { By, KeptSending, Opened, Receipt, Stopped } from "./wire";
 
 export type Step = "opening" | "unreachable" | "no-link" | "nothing" | "form" | "after" | "not-taken" | "stopped";
@@ -324,7 +324,7 @@ interface Heard {
   receipt?: Receipt;
   kind?: string;
 }
-const TABS = "vigilits-answers";
+const TABS = ANSWERS;
 let tabs: BroadcastChannel | null = null;
 
 const tellOthers = (heard: Heard): void => tabs?.postMessage(heard);
@@ -473,7 +473,7 @@ export async function start(): Promise<void> {
     heldBack.value = [];
     writing.value = "";
   });
-  vault ??= await openVault();
+  vault ??= await openVault(ANSWERS);
   lasts.value = vault.lasts;
   outbox ??= new Outbox(vault, {
     received: (sending, receipt) => void during(() => received(sending, receipt)),

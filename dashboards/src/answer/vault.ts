@@ -1,7 +1,7 @@
-/** What a phone keeps until it was received: sealed with a key that this browser holds and gives to nobody. */
+/** What a device keeps until it was received: sealed with a key that this browser holds and gives to nobody. */
 
-/** `red` is that what was sent asks for the 15, until its slot closes. */
-export type Kept = "asked" | "draft" | "sending" | "red";
+/** `red` is that what was sent asks for the 15, until its slot closes; `row` is of a sitting. */
+export type Kept = "asked" | "draft" | "sending" | "red" | "row";
 
 interface Row {
   id: string;
@@ -27,15 +27,16 @@ export interface Vault {
   clear(): Promise<void>;
 }
 
-const NAME = "vigilits-answers";
+/** Where a patient's own answers are. */
+export const ANSWERS = "vigilits-answers";
 const KEY = "key";
 const PATIENCE_MS = 5_000;
 
 /** Returns a vault; where the browser gives no room to one, a vault that lasts as long as the page. */
-export async function openVault(): Promise<Vault> {
+export async function openVault(name: string): Promise<Vault> {
   try {
     if (!globalThis.crypto?.subtle) return new Memory();
-    return new Sturdy(new Sealed(await within(opened())));
+    return new Sturdy(new Sealed(await within(opened(name))));
   } catch {
     return new Memory(); // private windows of some browsers refuse storage
   }
@@ -157,7 +158,7 @@ class Sealed implements Vault {
 
   private next<T>(does: () => Promise<T>): Promise<T> {
     // Two tabs have one store: what the one takes away must not be a key that the other is about to use.
-    const alone = () => (navigator.locks ? (navigator.locks.request(NAME, does) as Promise<T>) : does());
+    const alone = () => (navigator.locks ? (navigator.locks.request(this.database.name, does) as Promise<T>) : does());
     const now = this.last.then(alone, alone);
     this.last = now.catch(() => undefined);
     return now;
@@ -183,13 +184,15 @@ function about(kind: Kept, id: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${kind}/${id}`);
 }
 
-function opened(): Promise<IDBDatabase> {
-  const request = indexedDB.open(NAME, 1);
+async function opened(name: string): Promise<IDBDatabase> {
+  const request = indexedDB.open(name, 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("kept", { keyPath: "id" });
     request.result.createObjectStore("keys");
   };
-  return done(request);
+  const database = await done(request);
+  database.onversionchange = () => database.close(); // whoever deletes it must not wait for this page to be closed
+  return database;
 }
 
 function done<T>(request: IDBRequest<T>): Promise<T> {

@@ -1,5 +1,6 @@
 /** The rows of a sitting: what was typed for each resident, what is to be sent of it, and what came of that. Pure. */
 import { enabled, isAsked, isBlank, missing, possible, readNumber, walk, whyImpossible, type Answers, type Item, type Questionnaire, type Value } from "../answer/questionnaire";
+import type { Instant } from "../wire";
 import type { Resident, RowTold } from "./wire";
 
 /** What somebody who cannot measure types. */
@@ -8,6 +9,7 @@ export const UNKNOWN_SIGN = "?";
 export interface Row {
   /** The slot that was open when the row was begun: what is typed is of that one, however long it takes. */
   slot: string | null;
+  dueAt: Instant | null;
   answers: Answers;
   texts: Record<string, string>;
   /** Whether something was typed since it was last sent. */
@@ -25,7 +27,7 @@ export interface Row {
 export function fresh(resident: Resident): Row {
   const answers = resident.answers ?? {};
   const texts = Object.fromEntries(Object.entries(answers).map(([link, value]) => [link, value === null ? UNKNOWN_SIGN : typeof value === "number" ? String(value).replace(".", ",") : ""]));
-  return { slot: resident.slot ?? null, answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, refused: [] };
+  return { slot: resident.slot ?? null, dueAt: resident.due_at ?? null, answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, refused: [] };
 }
 
 /** Returns the row with another answer; undefined takes it away. Other content is another sending. */
@@ -58,6 +60,19 @@ export function toSend(asked: Questionnaire, row: Row): Answers {
   const told = possible(asked, row.answers);
   for (const link of row.refused) delete told[link];
   return told;
+}
+
+/** Returns whether something stands in a row that was not received. */
+export const isUnsent = (row: Row): boolean =>
+  row.dirty && row.slot !== null && (Object.keys(row.answers).length > 0 || Object.values(row.texts).some((text) => text.trim() !== ""));
+
+/** Returns a row's turn to the round that is asked now: fresh where it is of another one, which it then is left over of. */
+export function turned(row: Row, resident: Resident): { row: Row; left: Row | null } {
+  if (row.busy) return { row, left: null };
+  if (row.slot !== (resident.slot ?? null)) {
+    return { row: fresh(resident), left: isUnsent(row) ? row : null };
+  }
+  return { row: row.dirty ? row : { ...fresh(resident), told: row.told }, left: null };
 }
 
 /** Returns whether a row takes answers now. */

@@ -11,6 +11,8 @@ import { Name, ShowNames } from "../patients/screen/parts";
 import { region, session, zone } from "../state";
 import { say, t } from "../words";
 import { doors } from "./http";
+import { idOf, KeptRows, type KeptRow } from "./kept";
+import { LeftOver } from "./left";
 import {
   after,
   columnsOf,
@@ -18,11 +20,13 @@ import {
   isMissing,
   isOpen,
   isReady,
+  isUnsent,
   isWrong,
   lacking,
   numberOf,
   shownIn,
   toSend,
+  turned,
   typed,
   UNKNOWN_SIGN,
   type Row,
@@ -32,6 +36,7 @@ import { td } from "./words";
 
 const MOST_ROWS = 60; // of one sending
 const AGAIN_MS = 1_500;
+const KEEP_MS = 250; // after the last key
 const MOST_TIMER_MS = 3_600_000;
 
 const sitting = signal<SittingOf | null>(null);
@@ -42,10 +47,22 @@ const rows = new Map<string, Signal<Row>>();
 let satIn = "";
 const version = signal(0); // moves when residents came or went
 
+/** What was typed in rounds before this one, and was not received then. */
+const left = signal<KeptRow[]>([]);
+const kept = new KeptRows();
+const keeping = new Map<string, ReturnType<typeof setTimeout>>();
+
 // Whoever signs in here next finds nothing of what was typed.
+let seated: string | null = null;
 effect(() => {
-  if (session.value !== null) return;
+  const who = session.value?.subject ?? null;
+  if (who === seated) return;
+  seated = who;
+  keeping.forEach((timer) => clearTimeout(timer));
+  keeping.clear();
+  kept.close();
   rows.clear();
+  left.value = [];
   sitting.value = null;
   satIn = "";
 });
@@ -56,6 +73,98 @@ const rowOf = (resident: Resident): Signal<Row> => {
   return row;
 };
 const askedOf = (resident: Resident): Questionnaire | undefined => sitting.value?.questionnaires[resident.pathway];
+
+const keptRow = (finess: string, { id, name, room, pathway }: Resident, row: Row): KeptRow => ({
+  ...{ who: seated ?? "", finess, patient: id, name, room, pathway },
+  row: { ...row, busy: false },
+});
+
+/** Keeps what stands in a row, or keeps it no more once it was received. */
+async function keep(one: KeptRow): Promise<void> {
+  if (one.who !== "" && one.who === seated) await (isUnsent(one.row) ? kept.put(one) : kept.drop(one));
+}
+
+function keepSoon(finess: string, resident: Resident): void {
+  clearTimeout(keeping.get(resident.id));
+  keeping.set(
+    resident.id,
+    setTimeout(() => {
+      keeping.delete(resident.id);
+      void keep(keptRow(finess, resident, rowOf(resident).peek()));
+    }, KEEP_MS),
+  );
+}
+
+/** Turns each row to the round that is asked now: what was typed for another one is left over of that one. */
+function turnRows(finess: string, residents: Resident[]): void {
+  for (const resident of residents) {
+    const held = rows.get(resident.id);
+    if (!held) continue;
+    const next = turned(held.value, resident);
+    held.value = next.row;
+    if (next.left) leave(keptRow(finess, resident, next.left));
+  }
+}
+
+function leave(one: KeptRow): void {
+  if (left.peek().some((other) => idOf(other) === idOf(one))) return;
+  left.value = [...left.peek(), one];
+  void keep(one);
+  if (one.row.offline) void sendLeft(one); // it was sent, and had no network to go by
+}
+
+/** Brings back what was typed here before the page was loaded anew. */
+async function restore(finess: string): Promise<void> {
+  const who = seated;
+  if (who === null) return;
+  const found = await kept.of(who, finess);
+  const now = sitting.peek();
+  if (who !== seated || satIn !== finess || now === null) return;
+  batch(() => {
+    for (const one of found) {
+      const resident = now.residents.find(({ id }) => id === one.patient);
+      const held = resident && rowOf(resident);
+      if (!held || resident.slot !== one.row.slot) leave(one);
+      else if (!held.value.dirty) held.value = one.row;
+    }
+  });
+  sendOffline(finess);
+}
+
+function sendOffline(finess: string): void {
+  void send(finess, (sitting.peek()?.residents ?? []).filter((resident) => rowOf(resident).peek().offline));
+  for (const one of left.peek()) if (one.row.offline) void sendLeft(one);
+}
+
+/** Sends what is left over to the round that it is of; where that takes no more, the answer says so. */
+async function sendLeft(one: KeptRow): Promise<void> {
+  const asked = sitting.peek()?.questionnaires[one.pathway];
+  const answers = asked ? toSend(asked, one.row) : one.row.answers;
+  const current = () => left.peek().find((other) => idOf(other) === idOf(one))?.row ?? one.row;
+  const put = (row: Row) => {
+    left.value = left.peek().map((other) => (idOf(other) === idOf(one) ? { ...other, row } : other));
+    void keep({ ...one, row });
+  };
+  if (current().busy || one.row.slot === null || Object.keys(answers).length === 0) return;
+  const sent = { patient: one.patient, slot: one.row.slot, id: current().sendingId ?? crypto.randomUUID(), answers };
+  put({ ...current(), busy: true, sendingId: sent.id });
+  try {
+    const { rows: told } = await doors.sit(region.value, one.finess, [sent]);
+    put(after(current(), told[0] ?? { ...sent, status: 500 }));
+    if (told[0]?.status === 202) setTimeout(() => void sendLeft(one), AGAIN_MS);
+  } catch (error) {
+    const status = error instanceof Problem ? error.status : 0;
+    put({ ...current(), busy: false, offline: status === 0, told: { ...sent, status: status || 503, kind: kindOf(error) } });
+  }
+}
+
+/** Takes what is left over away: somebody has read it. */
+function dropLeft(one: KeptRow): void {
+  left.value = left.peek().filter((other) => idOf(other) !== idOf(one));
+  void kept.drop(one);
+}
+
+const kindOf = (error: unknown): string => (error instanceof Problem ? String(error.body.type ?? "").split(":").at(-1)! : "");
 
 const missingNow = computed(() => {
   version.value;
@@ -74,13 +183,8 @@ async function load(finess: string): Promise<void> {
   try {
     const told = await doors.sitting(region.value, finess);
     batch(() => {
-      for (const resident of told.residents) {
-        const held = rows.get(resident.id);
-        const before = sitting.value?.residents.find(({ id }) => id === resident.id);
-        // What is being typed stays; another slot is asked anew.
-        if (held && !held.value.dirty && !held.value.busy) held.value = { ...fresh(resident), told: before?.slot === resident.slot ? held.value.told : null };
-      }
       sitting.value = told;
+      turnRows(finess, told.residents);
       failed.value = null;
       version.value += 1;
     });
@@ -116,19 +220,22 @@ async function send(finess: string, residents: Resident[]): Promise<void> {
     const byPatient = new Map(told.map((one) => [one.patient, one]));
     batch(() => {
       for (const { resident, row, sent } of chosen) {
-        const one = byPatient.get(resident.id) ?? { ...sent, status: 500 };
-        // Of a slot that is over nothing is taken any more, and what was typed for it must not be filed under the next.
-        const isPast = one.status === 409 && sent.slot !== resident.slot;
-        row.value = isPast ? { ...fresh(resident), told: one } : after(row.value, one);
+        row.value = after(row.value, byPatient.get(resident.id) ?? { ...sent, status: 500 });
+        void keep(keptRow(finess, resident, row.value));
       }
+      turnRows(finess, sitting.peek()?.residents ?? []);
     });
+    if (told.some(({ kind }) => kind === "slot-closed")) void load(finess); // another round is asked, or none
     const taking = chosen.filter(({ row }) => row.value.told?.status === 202).map(({ resident }) => resident);
     if (taking.length > 0) setTimeout(() => void send(finess, taking), AGAIN_MS);
   } catch (error) {
     const status = error instanceof Problem ? error.status : 0;
-    const kind = error instanceof Problem ? String(error.body.type ?? "").split(":").at(-1)! : "";
     batch(() => {
-      for (const { row, sent } of chosen) row.value = { ...row.value, busy: false, offline: status === 0, told: { ...sent, status: status || 503, kind } };
+      for (const { resident, row, sent } of chosen) {
+        row.value = { ...row.value, busy: false, offline: status === 0, told: { ...sent, status: status || 503, kind: kindOf(error) } };
+        void keep(keptRow(finess, resident, row.value));
+      }
+      turnRows(finess, sitting.peek()?.residents ?? []);
     });
   }
 }
@@ -139,13 +246,14 @@ export function Sitting({ finess }: { finess: string }) {
     if (satIn !== finess)
       batch(() => {
         rows.clear(); // and else what was typed is there when one comes back from another page
+        left.value = [];
         sitting.value = null;
       });
     satIn = finess;
-    void load(finess);
-    const again = () => void send(finess, (sitting.peek()?.residents ?? []).filter((resident) => rowOf(resident).peek().offline));
+    void load(finess).then(() => restore(finess));
+    const again = () => sendOffline(finess);
     const stay = (event: BeforeUnloadEvent) => {
-      if ([...rows.values()].some((row) => row.peek().dirty)) event.preventDefault();
+      if (!kept.lasts && [...rows.values()].some((row) => row.peek().dirty)) event.preventDefault();
     };
     addEventListener("online", again);
     addEventListener("beforeunload", stay);
@@ -170,7 +278,7 @@ export function Sitting({ finess }: { finess: string }) {
       </p>
     );
   }
-  if (now.residents.length === 0) return <p class="sum empty">{words.none}</p>;
+  if (now.residents.length === 0 && left.value.length === 0) return <p class="sum empty">{words.none}</p>;
   const pathways = [...new Set(now.residents.map(({ pathway }) => pathway))].filter((pathway) => now.questionnaires[pathway]);
   return (
     <div class="sitting">
@@ -180,6 +288,7 @@ export function Sitting({ finess }: { finess: string }) {
           {failed.value}
         </p>
       )}
+      <LeftOver rows={left.value} asked={now.questionnaires} onSend={(one) => void sendLeft(one)} onDrop={dropLeft} />
       {pathways.map((pathway) => (
         <Table key={pathway} finess={finess} pathway={pathway} asked={now.questionnaires[pathway]!} />
       ))}
@@ -306,7 +415,10 @@ function Line({ finess, resident, asked, columns }: LineOf) {
   const flags = raised(asked, sitting.value?.flags[resident.pathway] ?? [], now.answers);
   const standing = standingOf(resident, now);
   const lacks = new Set(standing === "done" && now.told?.status === 201 ? lacking(asked, now) : []);
-  const change = (link: string, value: Value | undefined, text?: string) => (row.value = typed(row.peek(), link, value, text));
+  const change = (link: string, value: Value | undefined, text?: string) => {
+    row.value = typed(row.peek(), link, value, text);
+    keepSoon(finess, resident);
+  };
   return (
     <tr data-resident={resident.id} data-standing={standing} data-flagged={flags.length > 0 || undefined}>
       <th scope="row" class="who">

@@ -32,7 +32,7 @@ export const en: DeskWords = {
     waits: (time) => `opens ${time}`,
     missed: "no answer",
     notAsked: "nothing to ask",
-    offline: "no network: kept on this page, sent as soon as it is back",
+    offline: "no network: kept on this device, sent as soon as it is back",
     taking: "being recorded…",
     lacking: (what) => `missing: ${what}`,
     check: (what) => `to check: ${what}`,
@@ -53,6 +53,15 @@ export const en: DeskWords = {
     unknown: "cannot be measured",
     unsent: "Some rows are not sent yet.",
     closes: (time) => `until ${time}`,
+    left: {
+      title: (n: number) => (n === 0 ? "Of an earlier round, sent" : n === 1 ? "A row of an earlier round has not been sent" : `${n} rows of an earlier round have not been sent`),
+      round: (time: string) => `round of ${time}`,
+      unsent: "written, never sent",
+      tooLate: "too late: that round is closed, and nothing of it is kept. Read it to the nurse or physician; a grave value has raised an alert already.",
+      send: "Send to that round",
+      drop: "Read, take away",
+      done: "Take away",
+    },
   },
 
   calls: {

@@ -31,7 +31,7 @@ export const fr = {
     waits: (time: string) => `ouvre ${time}`,
     missed: "sans réponse",
     notAsked: "rien à demander",
-    offline: "pas de réseau : gardé sur cette page, renvoyé dès son retour",
+    offline: "pas de réseau : gardé sur cet appareil, renvoyé dès son retour",
     taking: "enregistrement…",
     lacking: (what: string) => `manque : ${what}`,
     check: (what: string) => `à vérifier : ${what}`,
@@ -52,6 +52,15 @@ export const fr = {
     unknown: "non mesurable",
     unsent: "Des lignes ne sont pas encore transmises.",
     closes: (time: string) => `jusqu’à ${time}`,
+    left: {
+      title: (n: number) => (n === 0 ? "D’un tour précédent, transmis" : n === 1 ? "Une ligne d’un tour précédent n’est pas transmise" : `${n} lignes d’un tour précédent ne sont pas transmises`),
+      round: (time: string) => `tour de ${time}`,
+      unsent: "écrit, jamais transmis",
+      tooLate: "trop tard : ce tour est clos, rien n’en est gardé. À lire à l’infirmier ou au médecin ; une valeur grave a déjà ouvert une alerte.",
+      send: "Transmettre à ce tour",
+      drop: "Lu, retirer",
+      done: "Retirer",
+    },
   },
 
   calls: {
