@@ -16,7 +16,8 @@ DOMAIN = "cohort.invalid"  # reserved: no mailbox in it ever is anybody's
 HOUR_S = 3600.0
 ASKING: tuple[Step, ...] = ("due", "remind", "remind_again")
 LATE_MS = 1_000  # a letter that leaves so long after it was due is late
-LOST_MS = 5_000  # one that an answer found unsent so long after it was due had been forgotten, not overtaken
+LOST_MS = 5_000  # one that an answer found unsent so long after it was due had been forgotten, not overtaken…
+LATE = 0.25  # …or after this share of the time until the next one, if that is more: a machine may be that far behind
 
 WORSENS, GIVES_UP = 0.12, 0.04  # shares of all; the rest stay well
 MISSES = 0.08  # of slots, of whoever answers at all
@@ -152,12 +153,18 @@ def _chance(seed: int, number: int, of: str) -> random.Random:
 # --- what the log tells ----------------------------------------------------------------------------------------------
 
 
+def late_ms(pathway: Pathway) -> float:
+    """Return from when on a letter is so late that the next one is near."""
+    return pathway.reminders.first_s / pathway.divided_by * 1000 * LATE
+
+
 class Count(NamedTuple):
     """What became of a cohort by its log: what was due by the schedule, beside what was sent.
 
     A slot's answer takes what is not sent yet of it out of the outbox (`answered_first`). `lost` was due, and neither
     sent nor given up, nor was its slot answered soon after: what does not leave before the slot is taken as not
-    answered never does. `uncalled` was sent and not due; `twice` was told to be delivered more than once.
+    answered never does. `overtaken` are those of the lost whose slot's next letter was sent in their place. `uncalled`
+    was sent and not due; `twice` was told to be delivered more than once.
     """
 
     patients: int
@@ -170,6 +177,7 @@ class Count(NamedTuple):
     answered_first: int
     failed: Mapping[str, int]
     lost: int
+    overtaken: int
     uncalled: int
     twice: int
     late: int
@@ -192,6 +200,7 @@ class Ledger:
 
     def __init__(self, pathway: Pathway) -> None:
         self._pathway, self._key = pathway, f"{pathway.id}/{pathway.version}"
+        self._lost_ms = max(LOST_MS, late_ms(pathway))
         self._clock: dict[str, int] = {}
         self._followed: dict[str, _Followed] = {}
         self._attempted: set[str] = set()
@@ -236,7 +245,7 @@ class Ledger:
         delivered: Counter[str] = Counter()
         failed: Counter[str] = Counter()
         late_ms: list[int] = []
-        lost = answered_first = missed = came = 0
+        lost = overtaken = answered_first = missed = came = 0
         for patient, held in self._followed.items():
             for timed in between(held.dues, held.answered_at, held.enrolled_at, until):
                 if timed.step == "no_answer":
@@ -251,10 +260,12 @@ class Ledger:
                     late_ms.append(sent_at - timed.at)
                 elif notice in self._failed:
                     failed[self._failed[notice]] += 1
-                elif timed.slot in held.answered_at and held.answered_at[timed.slot] - timed.at <= LOST_MS:
+                elif timed.slot in held.answered_at and held.answered_at[timed.slot] - timed.at <= self._lost_ms:
                     answered_first += 1
                 else:
                     lost += 1
+                    after = ASKING[ASKING.index(timed.step) + 1 :]
+                    overtaken += any(f"{patient}/{timed.slot}/{step}/smtp" in self._delivered for step in after)
         ours = sum(map(self._is_of_a_slot, self._delivered))
         return Count(
             patients=len(self._followed),
@@ -267,6 +278,7 @@ class Ledger:
             answered_first=answered_first,
             failed=dict(failed),
             lost=lost,
+            overtaken=overtaken,
             uncalled=ours - came,
             twice=self._twice,
             late=sum(each > LATE_MS for each in late_ms),

@@ -192,7 +192,8 @@ def summary(pathway: Pathway, count: Count, one: Cohort, shown: Shown) -> str:
             f"{count.patients} patients on {pathway.id}/{pathway.version}: {count.slots} slots due, "
             f"{count.answered} answered, {count.missed} taken as not answered",
             f"letters by the log: {of_steps}; {count.answered_first} answered before they left; failed: {failed}",
-            f"{held}: {count.lost} lost, {count.twice + one.tally.again} twice, {count.uncalled} that were not due; "
+            f"{held}: {count.lost} lost ({count.overtaken} overtaken by their slot's next), "
+            f"{count.twice + one.tally.again} twice, {count.uncalled} that were not due; "
             f"99 % delivered within {late / 1000:.1f} s",
             f"in the mailbox: {one.tally.letters} letters; {one.tally.late} opened too late to be answered",
             f"at the end: {colours}; {shown.alerts} alerts open",

@@ -33,9 +33,7 @@ SETTLED_MS = 3_000  # after the last slot closed, for the last receipts
 PATIENTS_OF_EACH = 100  # of an invented physician
 FEW_APART_S = 0.1  # a small cohort is not spread over a day
 MORNING = 7  # o'clock, by the clocks of whoever is enrolled now: two hours before their first slot
-# Letters are late from this share of the time on after which the next one would overtake them; a worker looks at the
-# time every 2 s at least, so by that much they may always be.
-LATE, ALWAYS_LATE_MS = 0.25, 2_500
+ALWAYS_LATE_MS = 2_500  # a letter may always be, as a worker looks at the time every 2 s at least
 RECENT_MS = 5_000
 MOST_OF = 0.9
 LOOKS_EVERY_S = 0.2
@@ -146,9 +144,8 @@ class Cohort:
         self._answering: set[asyncio.Task[None]] = set()
         self._awaited: dict[int, int] = {}  # who has had no letter yet → when the first is due
         self._came: deque[tuple[int, int]] = deque()  # when letters came of late, and how late
-        each_ms = 1000 / told.pathway.divided_by
-        self._patience_ms = max(told.pathway.reminders.first_s * each_ms * LATE, ALWAYS_LATE_MS)
-        self._closes_ms = told.pathway.limits.closes_s * each_ms
+        self._patience_ms = max(cohort.late_ms(told.pathway), ALWAYS_LATE_MS)
+        self._closes_ms = told.pathway.limits.closes_s / told.pathway.divided_by * 1000
         self.failure: BaseException | None = None
 
     # -- enrolling

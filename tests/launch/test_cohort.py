@@ -173,6 +173,16 @@ def test_a_letter_that_never_left_is_lost_and_one_whose_slot_was_answered_before
     assert told.counted(first.closes_at).lost == 1, "the answer did not come before it could have left"
 
 
+def test_a_lost_letter_whose_slot_had_a_later_one_was_overtaken() -> None:
+    told = Told()
+    first = told.dues[0]
+    at = {str(each.step): each.at for each in steps(first)}
+    told.sent(first, "remind", at["remind"] + 1)
+    found = told.counted(first.closes_at)
+    assert (found.delivered["remind"], found.lost, found.overtaken) == (1, 2, 1)
+    assert not found.holds
+
+
 def test_a_letter_that_was_not_due_or_came_twice_or_was_given_up_is_told() -> None:
     told = Told()
     first = told.dues[0]
