@@ -271,7 +271,7 @@ def _end(entry: Entry) -> End:
 
 
 def _first_call(entry: Entry) -> FirstCall:
-    return FirstCall(both_languages(entry, "script"))
+    return FirstCall(both_languages(entry, "script"), duration(entry, "late", needed=True) or 0.0)
 
 
 def _cluster(entry: Entry) -> Cluster:

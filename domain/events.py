@@ -287,12 +287,13 @@ class PatientEnrolled(Deed, frozen=True, tag="patient.enrolled"):
 
 
 class FileChanged(Deed, frozen=True, tag="patient.file_changed"):
-    """A patient's file is another from now on, and why."""
+    """A patient's file is another from now on, and why; so are channels and zone, where these are told."""
 
     patient: str
     file: Sealed
     reason: Sealed
     channels: tuple[Channel, ...] = ()
+    zone: Zone | None = None
 
 
 class CircleChanged(Deed, frozen=True, tag="patient.circle_changed"):
@@ -301,6 +302,18 @@ class CircleChanged(Deed, frozen=True, tag="patient.circle_changed"):
     patient: str
     add: tuple[Member, ...] = ()
     remove: tuple[str, ...] = ()
+
+
+class MembershipsJudged(Event, frozen=True, tag="patient.memberships"):
+    """Whom of a circle no grant lets be what they are there any more, and whom one does again, as vigilits found.
+
+    `tell` are told besides where nobody is left: who looks after grants, as it is they who can mend that.
+    """
+
+    patient: str
+    lapsed: tuple[Member, ...] = ()
+    valid: tuple[Member, ...] = ()
+    tell: tuple[str, ...] = ()
 
 
 class FollowUpMoved(Deed, frozen=True, tag="patient.moved"):
@@ -503,6 +516,7 @@ KINDS: tuple[type[Event], ...] = (
     PatientEnrolled,
     FileChanged,
     CircleChanged,
+    MembershipsJudged,
     FollowUpMoved,
     CallMade,
     AnswersGiven,
@@ -550,6 +564,7 @@ AnyEvent = (
     | PatientEnrolled
     | FileChanged
     | CircleChanged
+    | MembershipsJudged
     | FollowUpMoved
     | CallMade
     | AnswersGiven

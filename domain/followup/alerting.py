@@ -14,7 +14,7 @@ from domain.followup.crossing import Stepped
 from domain.followup.ending import Ending
 from domain.followup.holding import Line, circle_of, whose
 from domain.followup.pathway import COLOURS, GRAVE, Colour, worst
-from domain.followup.patient import Closed, Patient, PatientAlert
+from domain.followup.patient import OVER, Closed, Patient, PatientAlert
 from domain.followup.plan import plan_of
 from domain.followup.score import VERSION, Finding
 from domain.places import Words
@@ -30,6 +30,10 @@ MOST_CLOSED = 20
 NO_ANSWER = "no-answer"  # the rule that speaks when nobody answers
 NOT_TAKEN = "not-taken"  # when somebody does, and the answer is not taken in: too late, or while nothing is asked
 NOT_READ = "not-read"  # or can't be read
+NOBODY_LEFT = "nobody-left"  # when the grants of the whole circle ended
+CIRCLE = "circle"  # what stands for a slot there
+NOT_CALLED = "not-called"  # when nobody makes the first call
+FIRST_CALL = "call"  # what stands for a slot there
 MORE_WORDS = Words(
     fr="Il y a du nouveau chez un patient que vous prenez en charge",
     en="There is news of a patient whom you have taken on",
@@ -123,6 +127,10 @@ class Alerting(Ending):
             return patient
         patient = replace(patient, refused_at=patient.refused_at | {finding.colour: at})
         return self._raise(patient, slot, [finding], at)
+
+    def deserted(self, patient: Patient, at: int) -> Patient:
+        """Let somebody be made to answer for a patient whose circle is empty; nothing mutes that."""
+        return self._raise(patient, CIRCLE, [Finding(NOBODY_LEFT, VERSION, "orange")], at)
 
     def _hear(self, patient: Patient, chart: Chart, slot: str, heard: Heard) -> Chart:
         """Keep what is grave in a slot; of others only while answers may still come, or something is muted."""
@@ -232,6 +240,8 @@ class Alerting(Ending):
             return "to: must be somebody of the circle"
         if event.act == "close" and event.outcome is None:
             return "outcome: what came of it is needed"
+        if event.act == "close" and patient.status not in OVER and not circle_of(patient):
+            return "circle: bring somebody in first: nobody is left to answer for the patient"
         if event.act == "comment" and event.text is None:
             return "text: nothing is said"
         return None
@@ -267,7 +277,11 @@ class Alerting(Ending):
         lasting = [each for each in chart.mutes if each.until > self.clock and each.rule != mute.rule]
         if len(lasting) >= MOST_MUTES:
             return refused(f"there are {MOST_MUTES} mutes already")
-        mutes = (*lasting, replace(mute, by=by, until=event.until))
+        same = [each for each in chart.mutes if each.rule == mute.rule and each.until > self.clock]
+        since = same[0].since if same else self.clock
+        if event.until > since + LONGEST_MUTE_MS + SLACK_MS:
+            return refused("until: within 4 hours of when it was muted first: what is hidden is judged then")
+        mutes = (*lasting, replace(mute, by=by, until=event.until, since=since))
         self.put_chart(patient.id, replace(chart, mutes=mutes))
         ends = tuple(sorted({each.until for each in mutes}))
         self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="muted", by=by, until=event.until))

@@ -75,6 +75,8 @@ class Answering(Asking):
         if patient.status == "paused":
             return "paused"
         due = next((each for each in self.slots_of(patient) if each.slot == slot), None)
+        if patient.slot is not None and patient.slot.slot == slot:
+            due = patient.slot  # as it was told, whatever zone the next ones are in
         if due is None:
             return "unknown slot"
         if patient.status == "calling" or self.clock < due.opens_at:

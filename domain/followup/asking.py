@@ -8,17 +8,17 @@ from domain.alerts.lifecycle import Step as Stage
 from domain.alerts.notice import Reason
 from domain.capacity.fold import HOUR_MS
 from domain.followup.alert import told_as
-from domain.followup.alerting import NO_ANSWER, Alerting
+from domain.followup.alerting import FIRST_CALL, NO_ANSWER, NOT_CALLED, Alerting
 from domain.followup.chart import SlotContent
 from domain.followup.crossing import Count, Stepped, Word
 from domain.followup.ending import asking, notice_id
-from domain.followup.holding import HOUR, Line, circle_of, members, next_hour
+from domain.followup.holding import HOUR, Line, circle_of, is_member, members, next_hour
 from domain.followup.pathway import Colour
 from domain.followup.patient import Channel, Patient, SlotState
 from domain.followup.plan import plan_of
 from domain.followup.schedule import Due, Step, no_answer, steps
 from domain.followup.score import VERSION, Finding
-from domain.followup.times import STEPS, is_asked, next_of_slot, tell_at
+from domain.followup.times import STEPS, is_asked, late_call_at, next_of_slot, tell_at
 from domain.places import Words
 
 ASKING: tuple[Step, ...] = ("due", "remind", "remind_again")
@@ -63,12 +63,17 @@ class Asking(Alerting):
             patient = self.unmute(patient, at)
         for memo, due_at in patient.memos.items():
             if since < due_at <= at:
-                self.word(patient, f"memo/{memo}", at, [patient.memos_by[memo]], MEMO_WORDS, "warning")
+                author = patient.memos_by[memo]
+                to = [author] if is_member(patient, author, at) else circle_of(patient)
+                self.word(patient, f"memo/{memo}", at, to, MEMO_WORDS, "warning")
         if any(member.until is not None and member.until <= at for member in patient.circle):
             circle = tuple(member for member in patient.circle if member.until is None or member.until > at)
             there = {member.subject for member in circle}
             read = {subject: upto for subject, upto in patient.read.items() if subject in there}
             patient = self.tell_circle(patient, replace(patient, circle=circle, read=read), at)
+        late_at = late_call_at(patient, self.pathways.get(patient.pathway))
+        if late_at is not None and late_at <= at:
+            patient = self._find_not_called(replace(patient, late_call=patient.call_at), at)
         told_at = tell_at(patient, self.pathways.get(patient.pathway))
         if told_at is not None and told_at <= at:
             patient = self.tell_of_erasure(patient, at)
@@ -77,12 +82,13 @@ class Asking(Alerting):
     def tell_circle(self, before: Patient, patient: Patient, at: int, *, by: str | None = None) -> Patient:
         """Return the patient whose circle is another than before: an open alert is told to whoever belongs to it now.
 
-        Where whoever has it is there no longer, nobody has it.
+        Where whoever has it is there no longer, or has lapsed, nobody has it.
         """
         held = patient.alert
         if held is None:
             return patient
-        if held.taken_by is not None and all(member.subject != held.taken_by for member in patient.circle):
+        there = {member.subject for member in patient.circle if not member.lapsed}
+        if held.taken_by is not None and held.taken_by not in there:
             return self.happens(patient, "left", at, by=by)
         pathway = self.pathway_of(patient)
         plan = plan_of(pathway, patient, held.colour, held.planned_at)
@@ -119,7 +125,7 @@ class Asking(Alerting):
 
     def _ask(self, patient: Patient, due: Due, at: int) -> Patient:
         patient = keep_slot(patient, due.slot, SlotState("open", due.due_at))
-        if self.pathway_of(patient).answered_by == "staff" or not patient.channels:
+        if self.pathway_of(patient).answered_by == "staff":
             return patient
         state = replace(patient.slots[due.slot], reached=False)
         return self._send(keep_slot(patient, due.slot, state), due, "due", at)
@@ -189,8 +195,14 @@ class Asking(Alerting):
             patient = keep_slot(patient, due.slot, SlotState("skipped", due.due_at))
         after = next((each for each in self.slots_of(patient) if each.due_at > due.due_at), None)
         if after is None:
+            if patient.status == "calling":
+                patient = self._find_not_called(patient, at)  # nobody is forgotten: what is open holds the erasure back
             return self.over(patient, "ended", at)
         return replace(patient, slot=after, asked=0)
+
+    def _find_not_called(self, patient: Patient, at: int) -> Patient:
+        """Let it be found that nobody made a first call, or that nothing came of any."""
+        return self.unheard(patient, FIRST_CALL, Finding(NOT_CALLED, VERSION, "orange"), at)
 
     # -- what is on its way
 

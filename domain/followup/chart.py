@@ -93,6 +93,7 @@ class Mute(Content, frozen=True):
     reason: str
     by: str = ""
     until: int = 0
+    since: int = 0  # when it was muted first, without an end between
 
 
 class Sending(Content, frozen=True):

@@ -13,6 +13,7 @@ from domain.events import (
     FollowUpMoved,
     GlassBroken,
     LinksRevoked,
+    MembershipsJudged,
     MemoDone,
     MemoWritten,
     MessagesRead,
@@ -24,7 +25,7 @@ from domain.followup.alerting import HOUR_MS, SLACK_MS, refused
 from domain.followup.answering import Answering
 from domain.followup.chart import Consent, File
 from domain.followup.holding import Line, circle_of, is_member, whose
-from domain.followup.patient import Channel, Member, Patient, Status
+from domain.followup.patient import OVER, Channel, Member, Patient, Status
 from domain.followup.schedule import DAY_MS
 from domain.places import Words
 
@@ -41,6 +42,10 @@ CALL_AGAIN_MS = 4 * HOUR_MS  # ⚠ OWN: where nobody says when
 
 PAUSED_WORDS = Words(fr="Un suivi à domicile est en pause", en="A home follow-up is paused")
 RESUMED_WORDS = Words(fr="Un suivi à domicile reprend", en="A home follow-up goes on")
+NOBODY_LEFT_WORDS = Words(
+    fr="Un suivi à domicile n’a plus personne : les droits de son cercle ont pris fin",
+    en="A home follow-up has nobody left: the grants of its circle have ended",
+)
 GLASS_WORDS = Words(fr="Un dossier a été ouvert en urgence", en="A file was opened in an emergency")
 ON_CALL_WORDS = Words(fr="L’astreinte a rejoint un suivi", en="Whoever is on call has joined a follow-up")
 MESSAGE_WORDS = Words(fr="Un nouveau message dans un suivi", en="A new message in a follow-up")
@@ -52,14 +57,14 @@ class Circle(Answering):
     # -- who belongs to it
 
     def change_circle(self, patient: Patient, event: CircleChanged) -> Said:
-        """Let professionals come into a circle, and leave it: somebody stays; guests change nothing.
+        """Let professionals come into a circle, and leave it: somebody stays; guests change nothing while there is one.
 
         Whoever is on call and taken out does not come back that night. A member who was taken out may: a night on call
         pages them for whatever patient there is, and a page to which nobody can open the file helps nobody.
         """
         by = whose(event)
         for_a_while = {member.subject for member in patient.circle if member.until is not None}
-        if by in for_a_while:
+        if by in for_a_while and circle_of(patient):
             return refused("for a while")
         if any(member.subject in for_a_while for member in event.add):
             return refused("circle: they are there for a while, and come in once that is over")
@@ -69,7 +74,7 @@ class Circle(Answering):
         gone = set(event.remove)
         kept = [added.pop(each.subject, each) for each in patient.circle if each.subject not in gone]
         circle = (*kept, *(member for member in added.values() if member.subject not in gone))
-        if not any(member.until is None for member in circle):
+        if not circle_of(replace(patient, circle=circle)):
             return refused("circle: somebody has to stay")
         if _staying(circle) > MOST_MEMBERS:
             return refused(f"circle: at most {MOST_MEMBERS}")
@@ -87,6 +92,31 @@ class Circle(Answering):
         away |= {each.subject: each.until for each in on_call if each.until is not None}
         now = replace(patient, circle=circle, read=read, sent_away=dict(list(away.items())[-MOST_SENT_AWAY:]))
         self.put(self.tell_circle(patient, now, self.clock, by=by))
+        return APPLIED
+
+    def judge_memberships(self, patient: Patient, event: MembershipsJudged) -> Said:
+        """Let whoever's grants ended be passed by until one is in force again; of who is another by now nothing changes.
+
+        They stay named, as grants are dated and often renewed late. Where nobody is left who would hear of anything,
+        that is found: whoever is on call comes, and brings somebody in; who looks after grants is told.
+        """
+        lapsed, valid = ({(each.subject, each.role) for each in told} for told in (event.lapsed, event.valid))
+        circle = []
+        for member in patient.circle:
+            who = (member.subject, member.role)
+            now = replace(member, lapsed=who in lapsed or (member.lapsed and who not in valid))
+            circle.append(now)
+            if now != member:
+                what = "lapsed" if now.lapsed else "back"
+                line = Line(id=event.id, at=self.clock, what=what, to=member.subject, detail=member.role)
+                self.tell_story(patient.id, line)
+        if tuple(circle) == patient.circle:
+            return Said("history", "known already")
+        now = self.tell_circle(patient, replace(patient, circle=tuple(circle)), self.clock)
+        if circle_of(patient) and not circle_of(now) and now.status not in OVER:
+            now = self.deserted(now, self.clock)
+            self.word(now, f"nobody-left/{event.id}", self.clock, event.tell, NOBODY_LEFT_WORDS, "warning")
+        self.put(now)
         return APPLIED
 
     def break_glass(self, patient: Patient, event: GlassBroken) -> Said:
@@ -133,9 +163,11 @@ class Circle(Answering):
     # -- the follow-up as a whole
 
     def change_file(self, patient: Patient, event: FileChanged, file: File) -> Said:
-        """Let a patient's file be another from now on; what was answered keeps its meaning. No channels: the same.
+        """Let a patient's file be another from now on; what was answered keeps its meaning.
 
-        Links that went where the patient is no longer written to open nothing any more from that same moment on.
+        Without channels, or a zone, these stay the same. Another zone is that of the slots to come: the one that is
+        open, or due next, stays as it was told. Links that went where the patient is no longer written to open nothing
+        any more from that same moment on.
         """
         chart = self.chart(patient.id)
         if chart is None:
@@ -144,9 +176,12 @@ class Circle(Answering):
         self.put_chart(patient.id, replace(chart, file=file))
         line = Line(id=event.id, at=self.clock, what="file_changed", by=by, text=event.reason)
         self.tell_story(patient.id, line)
-        now = replace(patient, channels=event.channels or patient.channels)
-        is_moved = reached_at(chart.file, patient.channels) - reached_at(file, now.channels)
-        self.put(self._with_other_links(now) if is_moved else now)
+        now = replace(patient, channels=event.channels or patient.channels, zone=event.zone or patient.zone)
+        if reached_at(chart.file, patient.channels) - reached_at(file, now.channels):
+            now = self._with_other_links(now)
+        elif not patient.channels:
+            now = self.ask_again(now, self.clock)
+        self.put(now)
         return APPLIED
 
     def revoke_links(self, patient: Patient, event: LinksRevoked) -> Said:
@@ -192,6 +227,8 @@ class Circle(Answering):
             return refused("nobody is to be called")
         if event.next_at is not None and event.next_at <= self.clock:
             return refused("next_at: must be to come")
+        if event.outcome == "agreed" and not patient.channels and self.pathway_of(patient).answered_by != "staff":
+            return refused("no channel")  # by which they could be asked
         by, at = whose(event), self.clock
         line = Line(id=event.id, at=at, what="called", by=by, detail=event.outcome, text=event.note)
         patient = replace(patient, calls=patient.calls + 1)
@@ -236,6 +273,7 @@ class Circle(Answering):
         upto = min(event.upto, self.clock)
         if upto <= patient.read.get(by, -1):
             return Said("history", "known already")
+        self.tell_story(patient.id, Line(id=event.id, at=self.clock, what="read", by=by, until=upto))
         self.put(replace(patient, read=patient.read | {by: upto}))
         return APPLIED
 

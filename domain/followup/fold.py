@@ -32,6 +32,7 @@ from domain.events import (
     Genesis,
     GlassBroken,
     LinksRevoked,
+    MembershipsJudged,
     MemoDone,
     MemoWritten,
     MessagesRead,
@@ -101,6 +102,7 @@ OfPatient = (
     | FollowUpMoved
     | GlassBroken
     | LinksRevoked
+    | MembershipsJudged
     | MemoDone
     | MemoWritten
     | MessagesRead
@@ -116,7 +118,7 @@ OF_PATIENT: tuple[type[Event], ...] = OfPatient.__args__
 READS_FILE = (AnswersGiven, FileChanged, RuleMuted)  # without which they come to nothing
 HAS_CONTENT = (PatientEnrolled, AnswersGiven, FileChanged, RuleMuted)
 NOT_WHEN_OVER = (CallMade, FollowUpMoved, RuleMuted, TeleconsultationStarted)
-BY_NOBODY = (PatientErased, SummaryGiven, CodeAsked)  # vigilits itself, or somebody
+BY_NOBODY = (PatientErased, SummaryGiven, CodeAsked, MembershipsJudged)  # vigilits itself, or somebody
 OF_OTHERS = (AnswersGiven, GlassBroken, OnCallJoined)  # who need not be in the circle
 OF_GUESTS = (MessageWritten, MessagesRead)  # also of whoever broke the glass
 
@@ -328,7 +330,8 @@ class Draft(Circle):
             guests = isinstance(event, OF_GUESTS) or (isinstance(event, PatientAlertActed) and event.act == "comment")
             stops = isinstance(event, FollowUpMoved) and event.move == "stop" and by == f"patient:{patient.id}"
             others = stops or isinstance(event, OF_OTHERS)
-            if not others and not is_member(patient, by, self.clock, guests=guests):
+            # Whether who has lapsed may act is for who lets it in: they may, by a grant that was given just now.
+            if not others and not is_member(patient, by, self.clock, guests=guests, lapsed=True):
                 return "not in the circle"
         return "over" if isinstance(event, NOT_WHEN_OVER) and patient.status in OVER else None
 
@@ -344,6 +347,8 @@ class Draft(Circle):
                 return self.change_file(patient, event, _of(File, content))
             case CircleChanged():
                 return self.change_circle(patient, event)
+            case MembershipsJudged():
+                return self.judge_memberships(patient, event)
             case FollowUpMoved():
                 return self.move(patient, event)
             case CallMade():

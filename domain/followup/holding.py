@@ -55,7 +55,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     `what` is the kind of thing: enrolled, file_changed, joined, left, paused, resumed, stopped, ended, called,
     answered, corrected, missed, fired, worsened, taken, handed_over, reopened, commented, closed, muted, message, memo,
-    memo_done, teleconsultation, glass_broken, summary, not_taken…
+    memo_done, teleconsultation, glass_broken, lapsed, back, summary, not_taken…
     """
 
     id: str
@@ -339,19 +339,23 @@ def whose(event: Event) -> str:
 
 
 def circle_of(patient: Patient) -> list[str]:
-    """Return the professionals who stay in a patient's circle: not who broke the glass, nor who is on call tonight."""
-    return [member.subject for member in patient.circle if member.until is None]
+    """Return the professionals who stay in a patient's circle and may: not who broke the glass, nor who is on call."""
+    return [member.subject for member in patient.circle if member.until is None and not member.lapsed]
 
 
 def members(patient: Patient, roles: Iterable[MemberRole]) -> list[str]:
-    """Return those of a circle who have one of these roles."""
+    """Return those of a circle who have one of these roles, and whose grants let them."""
     wanted = frozenset(roles)
-    return [member.subject for member in patient.circle if member.until is None and member.role in wanted]
+    stay = [member for member in patient.circle if member.until is None and not member.lapsed]
+    return [member.subject for member in stay if member.role in wanted]
 
 
-def is_member(patient: Patient, subject: str, at: int, *, guests: bool = False) -> bool:
-    """Return whether somebody is in the circle; `guests`: or broke the glass, and may still look."""
+def is_member(patient: Patient, subject: str, at: int, *, guests: bool = False, lapsed: bool = False) -> bool:
+    """Return whether somebody is in the circle; `guests`: or broke the glass, and may still look; `lapsed`: or has."""
     return any(
-        member.subject == subject and (member.until is None or member.until > at) and (guests or not member.broke_glass)
+        member.subject == subject
+        and (member.until is None or member.until > at)
+        and (guests or not member.broke_glass)
+        and (lapsed or not member.lapsed)
         for member in patient.circle
     )

@@ -144,9 +144,13 @@ class Outside(Place, frozen=True):
 
 
 class FirstCall(Place, frozen=True):
-    """A pathway that begins by telephone: what is said; agreement or refusal is recorded."""
+    """A pathway that begins by telephone: what is said; agreement or refusal is recorded.
+
+    A call that nobody made so long (s) after it was due is a finding.
+    """
 
     script: Words
+    late_s: float
 
 
 class Cluster(Place, frozen=True):

@@ -23,11 +23,15 @@ OVER: tuple[Status, ...] = ("stopped", "ended", "refused")
 
 
 class Member(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A professional of a patient's circle; with an end, one who was on call, or who broke the glass."""
+    """A professional of a patient's circle; with an end, one who was on call, or who broke the glass.
+
+    Who has lapsed is passed by: no grant lets them be this any more, until one does again.
+    """
 
     subject: str
     role: MemberRole
     until: int | None = None
+    lapsed: bool = False
 
     @property
     def broke_glass(self) -> bool:
@@ -118,6 +122,7 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     written_at: int | None = None  # the thread's last message
     call_at: int | None = None  # the next call
     calls: int = 0
+    late_call: int | None = None  # the `call_at` of the last call that was found late
     teleconsultations: int = 0
     over_at: int | None = None
     stopped_by_patient: bool = False

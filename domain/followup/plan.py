@@ -10,6 +10,7 @@ from domain.followup.patient import MemberRole, Patient
 
 LOOPS = 5  # ⚠ OWN: how often the chain begins again while nobody has it
 
+ONLY_TOLD: tuple[MemberRole, ...] = ("ehpad",)
 MEMBERS: Mapping[Role, tuple[MemberRole, ...]] = {
     "physician": ("physician",),
     "nurse": ("nurse",),
@@ -27,22 +28,34 @@ def plan_of(pathway: Pathway, patient: Patient, colour: Colour, at: int) -> tupl
     While the pathway is staffed the circle comes first. Outside these hours whoever is on call does, where the pathway
     has somebody for that colour. Where the patient is told to call 15 and the colour is told to whoever is on call,
     these are told together with the circle: that one may be asleep, and a red must not wait for longer than an orange.
+    Nobody waits for those alone who are told, but can't take it: staff of an EHPAD, who are at the bedside.
     """
-    people = tuple(ChainStep(person=subject) for subject in told(pathway, patient, colour))
+    subjects = told(pathway, patient, colour)
+    people = tuple(ChainStep(person=subject) for subject in subjects)
     wait = ChainStep(wait_s=pathway.answer_within_s[colour])
-    outside = pathway.outside.get(colour)
-    schedule = outside.on_call if outside is not None else ""
-    if not schedule and "on_call" in pathway.told.get(colour, ()):
-        schedule = next((each.on_call for each in pathway.outside.values() if each.on_call), "")
+    can_act = any(member.subject in subjects and member.role not in ONLY_TOLD for member in patient.circle)
+    theirs = (wait,) if can_act or not on_call_of(pathway, colour) else ()
+    schedule = on_call_of(pathway, colour)
     on_call = (ChainStep(on_call=schedule),) if schedule else ()
     loop = ChainStep(loop=LOOPS)
     if not on_call:
-        return (*people, wait, loop)
+        return (*people, *theirs, loop)
     if any(within(window, patient.zone, at) for window in pathway.staffed):
-        return (*people, wait, *on_call, wait, loop)
+        return (*people, *theirs, *on_call, wait, loop)
+    outside = pathway.outside.get(colour)
     if outside is not None and outside.on_call:
-        return (*on_call, wait, *people, wait, loop)
+        return (*on_call, wait, *people, *theirs, loop)
     return (*on_call, *people, wait, loop)
+
+
+def on_call_of(pathway: Pathway, colour: Colour) -> str:
+    """Return the schedule of whoever is on call for a colour, empty where nobody is."""
+    outside = pathway.outside.get(colour)
+    if outside is not None and outside.on_call:
+        return outside.on_call
+    if "on_call" not in pathway.told.get(colour, ()):
+        return ""
+    return next((each.on_call for each in pathway.outside.values() if each.on_call), "")
 
 
 def told(pathway: Pathway, patient: Patient, colour: Colour) -> list[str]:

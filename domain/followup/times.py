@@ -22,9 +22,16 @@ def _instants(patient: Patient, pathway: Pathway | None) -> Iterator[int]:
     yield from patient.mute_ends[:1]
     yield from (at for at in patient.memos.values() if at > patient.ran_at)
     yield from (member.until for member in patient.circle if member.until is not None)
-    told_at = tell_at(patient, pathway)
-    if told_at is not None:
-        yield told_at
+    for at in (late_call_at(patient, pathway), tell_at(patient, pathway)):
+        if at is not None:
+            yield at
+
+
+def late_call_at(patient: Patient, pathway: Pathway | None) -> int | None:
+    """Return when a first call that nobody makes is found late, None where none is due, or it was."""
+    if pathway is None or pathway.first_call is None or patient.status != "calling" or patient.call_at is None:
+        return None
+    return None if patient.late_call == patient.call_at else patient.call_at + round(pathway.first_call.late_s * 1000)
 
 
 def next_of_slot(patient: Patient, due: Due) -> int:
@@ -51,9 +58,12 @@ def wants_chart(patient: Patient, pathway: Pathway, clock: int) -> bool:
     """Return whether what time alone brings until then may need the patient's chart."""
     if patient.mute_ends and patient.mute_ends[0] <= clock:
         return True
+    late_at = late_call_at(patient, pathway)
+    if late_at is not None and late_at <= clock:
+        return True
     due = patient.slot
     if due is None or patient.status != "followed":
-        return False
+        return due is not None and patient.status == "calling" and due.closes_at <= clock
     if is_asked(patient, due) and due.no_answer_at <= clock:
         return True
     if clock < due.closes_at:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from msgspec.structs import replace
 
 from config.pathways import load
 from domain.alerts.lifecycle import Alert, Status
@@ -13,11 +14,12 @@ from domain.events import AlertSeen, FollowUpMoved, PatientAlertActed, PatientEr
 from domain.followup.alert import PATIENT_NEXT, Happening, drawing
 from domain.followup.crossing import Stepped
 from domain.followup.pathway import Colour, Limits, NoAnswer, Outside, Pathway, Reminders, Slots
-from domain.followup.patient import Member, PatientAlert
-from domain.followup.plan import plan_of
+from domain.followup.patient import Member, MemberRole, PatientAlert
+from domain.followup.plan import plan_of, told
 from tests.follow_up_days import (
     CIRCLE,
     DOCTOR,
+    HOME,
     HOUR_MS,
     NURSE,
     ORANGE,
@@ -263,11 +265,33 @@ def test_of_no_shipped_pathway_a_red_reaches_whoever_is_on_call_later_than_an_or
             assert before_on_call("red", at) <= before_on_call("orange", at), hour
 
 
+@pytest.mark.parametrize("shipped", load(SHIPPED), ids=lambda shipped: str(shipped.id))
+def test_of_each_shipped_pathway_somebody_who_can_take_it_is_told_of_what_is_grave(shipped: Pathway) -> None:
+    roles: tuple[MemberRole, ...] = ("ehpad", "physician", "nurse", "tracing_agent")
+    patient = replace(FollowUp().patient, circle=tuple(Member(role, role) for role in roles))
+    graves: tuple[Colour, ...] = ("orange", "red")
+    for colour in graves:
+        assert {"physician", "nurse", "tracing_agent"} & set(told(shipped, patient, colour)), colour
+
+
 def test_where_nobody_has_the_role_everybody_is_told() -> None:
     told = pathway(told={"orange": ("tracing_team",), "red": ("geriatrics", "samu")}, staffed=(Window(0, 1440),))
     day = FollowUp()
     people = (ChainStep(person=DOCTOR), ChainStep(person=NURSE))
     assert plan_of(told, day.patient, "red", instant("1 9:00"))[:2] == people
+
+
+def test_nobody_waits_for_staff_alone_who_are_told_but_can_t_take_it() -> None:
+    day = FollowUp()
+    theirs = pathway(told={"red": ("ehpad", "on_call")})
+    patient = replace(day.patient, circle=(Member(HOME, "ehpad"), *day.patient.circle))
+    home, night, loop = ChainStep(person=HOME), ChainStep(on_call="nights"), ChainStep(loop=5)
+    wait = ChainStep(wait_s=540.0)
+    assert plan_of(theirs, patient, "red", instant("1 9:00")) == (home, night, wait, loop)
+    assert plan_of(theirs, patient, "red", instant("1 23:00")) == (night, wait, home, loop)
+    with_nurse = pathway(told={"red": ("ehpad", "nurse", "on_call")})
+    nurse = ChainStep(person=NURSE)
+    assert plan_of(with_nurse, patient, "red", instant("1 9:00")) == (home, nurse, wait, night, wait, loop)
 
 
 def test_a_plan_is_made_when_it_is_opened_and_again_when_it_is_opened_again() -> None:

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from domain.alerts.routing import Zone
 from domain.capacity.fold import Said
 from domain.events import (
     CallMade,
     CircleChanged,
     CodeAsked,
+    FileChanged,
     FollowUpMoved,
     GlassBroken,
     MemoDone,
@@ -50,7 +52,7 @@ ERASED_AT_ITS_END = pathway(end=End("erase"))
 
 def calling(**more: Any) -> Pathway:
     """Return a pathway that begins by telephone."""
-    return pathway(first_call=FirstCall(words("Bonjour")), **({"end": End("erase")} | more))
+    return pathway(first_call=FirstCall(words("Bonjour"), 86_400.0), **({"end": End("erase")} | more))
 
 
 def told(day: FollowUp) -> list[tuple[str, tuple[str, ...]]]:
@@ -214,6 +216,22 @@ def test_who_has_read_what_of_the_thread_and_when() -> None:
     assert day.event(MessagesRead, by=NURSE, upto=5).outcome == "history"
 
 
+def test_a_memo_of_somebody_who_left_is_told_to_who_is_there() -> None:
+    day = FollowUp().at("1 8:00")
+    day.event(MemoWritten, by=NURSE, id_="m1", text=sealed(), due_at=instant("1 9:30"))
+    day.event(CircleChanged, remove=(NURSE,))
+    day.at("1 10:00")
+    assert [word.to for word in day.words() if "memo" in word.id] == [(DOCTOR,)]
+
+
+def test_who_read_up_to_where_is_in_the_story_with_when() -> None:
+    day = FollowUp().at("1 9:00")
+    day.event(MessageWritten, by=DOCTOR, text=sealed())
+    day.at("1 10:00").event(MessagesRead, by=NURSE, upto=instant("1 9:00"))
+    (line,) = (line for _, line in day.story if line.what == "read")
+    assert (line.by, line.at, line.until) == (NURSE, instant("1 10:00"), instant("1 9:00"))
+
+
 def test_a_memo_is_told_to_its_author_once_when_it_is_due() -> None:
     day = FollowUp().at("1 9:00")
     day.event(MemoWritten, by=NURSE, id_="m1", text=sealed(), due_at=instant("1 9:30"))
@@ -277,9 +295,57 @@ def test_a_first_call_that_is_refused_ends_in_erasure_at_once() -> None:
     assert (day.patient.status, day.patient.summary, day.patient.erase_at) == ("refused", "", day.now)
 
 
-def test_whom_nobody_ever_reaches_is_not_called_for_ever() -> None:
+def test_whom_nobody_ever_reaches_is_not_called_for_ever_and_not_erased_in_silence() -> None:
     day = FollowUp(calling(), circle=(Member(AGENT, "tracing_agent"),)).at("3 21:00")
-    assert (day.patient.status, day.patient.erase_at) == ("ended", instant("3 21:00"))
+    assert (day.patient.status, day.patient.erase_at) == ("ended", instant("6 21:00"))
+    assert day.patient.alert is not None
+    day.event(PatientAlertActed, by=AGENT, alert=day.patient.alert.id, act="close", outcome="no_action_needed")
+    assert day.patient.erase_at == day.now
+
+
+def test_a_first_call_that_nobody_makes_in_time_is_found_once_and_again_after_the_next() -> None:
+    day = FollowUp(calling(), circle=(Member(AGENT, "tracing_agent"),)).at("2 7:59")
+    assert day.told() == []
+    day.at("2 8:01")
+    assert day.patient.alert is not None
+    assert (day.told(), day.patient.alert.colour) == (["fired"], "orange")
+    assert [finding.rule for finding in day.chart.why] == ["not-called"]
+    day.event(PatientAlertActed, by=AGENT, alert=day.patient.alert.id, act="close", outcome="acted")
+    day.event(CallMade, by=AGENT, outcome="call_again", next_at=instant("2 10:00"))
+    day.at("3 9:59")
+    assert day.patient.alert is None, "the closed one is not found again"
+    day.at("3 10:01")
+    assert day.patient.alert is not None, "the next call was due a day ago"
+
+
+def test_who_agrees_without_a_way_to_be_asked_is_refused_until_there_is_one() -> None:
+    day = FollowUp(calling(), circle=(Member(AGENT, "tracing_agent"),), channels=())
+    assert day.event(CallMade, by=AGENT, outcome="agreed").reason == "no channel"
+    assert day.patient.calls == 0
+    assert day.event(FileChanged, by=AGENT, file=sealed(), reason=sealed(), channels=("smtp",), content=file())
+    assert day.event(CallMade, by=AGENT, outcome="agreed").outcome == "applied"
+    assert day.patient.status == "followed"
+
+
+def test_whom_no_message_can_reach_was_not_asked_until_there_is_a_channel() -> None:
+    day = FollowUp(channels=()).at("1 9:10")
+    assert not day.patient.slots["1-0900"].reached
+    day.event(FileChanged, file=sealed(), reason=sealed(), channels=("smtp",), content=file())
+    assert [notice.channel for notice in day.state.outbox.values()] == ["smtp"], "the open question goes at once"
+    day = FollowUp(channels=()).at("1 12:30")
+    assert [finding.value for finding in day.chart.why] == ["not-reached"]
+
+
+def test_another_zone_is_that_of_the_slots_to_come() -> None:
+    day = FollowUp().at("1 9:10")
+    far = Zone(name="Indian/Reunion", offsets=((0, 4 * 3600),))
+    day.event(FileChanged, file=sealed(), reason=sealed(), zone=far, content=file())
+    assert day.patient.slot is not None
+    assert day.patient.slot.due_at == instant("1 9:00"), "that was told"
+    assert day.answer(WELL).outcome == "applied"
+    day.at("1 21:10")
+    assert day.patient.slot.slot == "2-0900"
+    assert day.patient.slot.due_at == instant("2 7:00")
 
 
 # -- stopped, ended, erased

@@ -211,6 +211,18 @@ def test_what_was_told_before_it_was_muted_is_told_no_second_time_at_the_end_of_
     assert day.told() == ["fired", "resolved"]
 
 
+def test_a_mute_that_is_renewed_hides_for_four_hours_in_all() -> None:
+    day = FollowUp().at("1 8:30")
+    day.mute("flag/breath", 4)
+    day.at("1 9:00").answer(RED)
+    day.at("1 12:20")
+    assert day.mute("flag/breath", 4).reason.startswith("until: within 4 hours")
+    assert day.mute("flag/breath", 0.1).outcome == "applied", "shorter"
+    day.at("1 12:30")
+    assert open_alert(day).colour == "red"
+    assert day.mute("flag/breath", 4).outcome == "applied", "what it hid was heard"
+
+
 # -- out of order
 
 

@@ -275,7 +275,7 @@ def test_somebody_without_a_channel_gets_no_code() -> None:
 
 
 def test_a_call_is_not_to_be_made_in_the_past() -> None:
-    day = FollowUp(pathway(first_call=FirstCall(words("…"))))
+    day = FollowUp(pathway(first_call=FirstCall(words("…"), 86_400.0)))
     refuses(day, CallMade, "next_at: must be to come", outcome="call_again", next_at=START)
     refuses(day, FollowUpMoved, "not followed yet", move="pause", reason=sealed())
 
@@ -305,7 +305,7 @@ def test_what_is_over_stays_over(kind: type[Event], more: dict[str, Any]) -> Non
 
 
 def test_a_refused_summary_is_never_given() -> None:
-    day = FollowUp(pathway(first_call=FirstCall(words("…"))))
+    day = FollowUp(pathway(first_call=FirstCall(words("…"), 86_400.0)))
     day.event(CallMade, outcome="refused")
     refuses(day, SummaryGiven, "no summary is given", by=None, what="sent")
 
@@ -382,7 +382,7 @@ def test_a_full_circle_keeps_nobody_out_in_an_emergency() -> None:
 
 
 def test_what_is_agreed_to_on_the_telephone_is_on_file_with_the_version_of_what_was_read() -> None:
-    day = FollowUp(pathway(first_call=FirstCall(words("Bonjour"))))
+    day = FollowUp(pathway(first_call=FirstCall(words("Bonjour"), 86_400.0)))
     day.event(CallMade, by=NURSE, outcome="unreachable")
     assert day.chart.file.consent is None
     at = day.event(CallMade, by=NURSE, outcome="agreed")
@@ -392,7 +392,7 @@ def test_what_is_agreed_to_on_the_telephone_is_on_file_with_the_version_of_what_
 
 def test_a_form_that_was_signed_before_a_call_stays_on_file() -> None:
     signed = Consent("form-2", START - DAY_MS, NURSE, by="representative", representative="Lou", capacity="tutor")
-    day = FollowUp(pathway(first_call=FirstCall(words("Bonjour"))))
+    day = FollowUp(pathway(first_call=FirstCall(words("Bonjour"), 86_400.0)))
     day.change_file(consent=signed)
     day.event(CallMade, by=NURSE, outcome="agreed")
     assert day.chart.file.consent == signed

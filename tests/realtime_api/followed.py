@@ -122,7 +122,7 @@ def pathways(at: int) -> tuple[Pathway, ...]:
     )
     assert not mistakes(small), mistakes(small)
     ehpad = replace(small, id="ehpad", answered_by="staff", cluster=Cluster(3, 4))
-    return small, ehpad, replace(small, id="ars", first_call=FirstCall(words("Bonjour")), end=End("erase"))
+    return small, ehpad, replace(small, id="ars", first_call=FirstCall(words("Bonjour"), 86_400.0), end=End("erase"))
 
 
 def today(at: int) -> int:

@@ -31,7 +31,17 @@ HOLDS_WITHIN_S = 5.0
 
 def test_a_row_is_all_of_a_patient_but_what_no_screen_needs() -> None:
     of = {field.name: field for field in fields(Patient)}
-    of_the_fold = {"case_at", "codes", "memos_by", "mute_ends", "ran_at", "refused_at", "sent_away"}
+    of_the_fold = {
+        "case_at",
+        "codes",
+        "late_call",
+        "links",
+        "memos_by",
+        "mute_ends",
+        "ran_at",
+        "refused_at",
+        "sent_away",
+    }
     assert {*SHOWN} == {*of} - {"zone", "key", "first_day"} - of_the_fold
     for field in fields(RowShown):
         held = of[field.name]
