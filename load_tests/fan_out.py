@@ -24,7 +24,7 @@ from load_tests.crowd import Crowd, masked, upgrade
 from load_tests.finding import Run, arguments, processor_s
 
 SERVERS = ("vigilits", "websockets", "picows", "bare")
-STARTS_WITHIN_S = 15.0
+STARTS_WITHIN_S = 60.0  # a busy machine is no defect
 WARM_S = 0.5
 # People's browsers are elsewhere: here, a reader that wakes for every frame would be paid for by the server's core.
 READ_AT_LEAST = 16 * 1024
