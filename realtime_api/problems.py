@@ -8,7 +8,7 @@ import msgspec
 from domain.errors import Unreadable
 from event_log.log import LogAway, UnknownTopic
 from live_state.state import StateAway
-from people.keys import AlreadyErased, KeysAway
+from people.keys import AlreadyErased, KeysAway, KeysLost
 from people.patient_links import LinksAway
 from people.signing import NoSigning
 from people.trail import TrailAway
@@ -155,6 +155,7 @@ MEANS: dict[type[Exception], str] = {
     LogAway: "log-away",
     UnknownTopic: "log-away",
     StateAway: "state-away",
+    KeysLost: "file-unreadable",  # the store answers: it is this patient's alone
     KeysAway: "key-store-away",
     AlreadyErased: "over",
     NoSigning: "signing-away",

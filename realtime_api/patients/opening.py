@@ -164,7 +164,7 @@ class Opening:
         await self.record(access, [where.patient.id])
         found = (await self._charts([where])).get(where.patient.id)
         if found is None:
-            raise _not_opened(where.patient)
+            raise await self._not_opened(where.patient)
         return found
 
     async def many(self, wheres: Sequence[Where], access: Access) -> dict[str, Chart]:
@@ -185,7 +185,7 @@ class Opening:
         await self.record(access, [patient.id])
         charts = await self._charts([where])
         if patient.id not in charts:
-            raise _not_opened(patient)
+            raise await self._not_opened(patient)
         names = (f"slots:{patient.id}", f"story:{patient.id}")
         loaded = await self._state.load(build, names)
         if loaded is None:
@@ -203,6 +203,12 @@ class Opening:
             return Opened(charts[patient.id], sorted(found, key=lambda slot: (slot.day, slot.slot)), told)
 
         return await self._off_loop(opened)
+
+    async def _not_opened(self, patient: Patient) -> Problem:
+        """Return why a chart did not open; raise it where the key says so, which is lost, or was destroyed."""
+        if not patient.unreadable:
+            await self.keys_of([patient.key])
+        return Problem("file-unreadable")
 
     async def _charts(self, wheres: Sequence[Where]) -> dict[str, Chart]:
         by_build: dict[Build, list[Patient]] = {}
@@ -335,10 +341,6 @@ def _ids(wheres: Iterable[Where]) -> list[str]:
 
 def _gone() -> Problem:
     return Problem("unknown-patient")
-
-
-def _not_opened(patient: Patient) -> Problem:
-    return Problem("file-unreadable") if patient.unreadable else _gone()
 
 
 def _text(key: Key, patient: str, line: Line) -> str | None:
