@@ -1,6 +1,6 @@
 """In which words a board says why somebody has their colour."""
 
-from domain.followup.alerting import NO_ANSWER
+from domain.followup.alerting import NO_ANSWER, NOT_READ, NOT_TAKEN
 from domain.followup.asking import NOT_REACHED
 from domain.followup.score import VERSION, Finding
 from realtime_api.patients.board import reasons
@@ -12,3 +12,8 @@ def test_a_board_tells_whether_a_question_went_out_that_nobody_answered() -> Non
         for value in (None, NOT_REACHED)
     }
     assert said == {None: "No answer", NOT_REACHED: "No answer: no question was sent"}
+
+
+def test_a_board_says_in_words_that_an_answer_was_not_heard() -> None:
+    said = {rule: reasons([Finding(rule, VERSION, "red")], None)[0].words.en for rule in (NOT_TAKEN, NOT_READ)}
+    assert said == {NOT_TAKEN: "An answer was not taken", NOT_READ: "An answer cannot be read"}
