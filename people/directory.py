@@ -235,6 +235,19 @@ class People:
             ).fetchall()
         return list(dict.fromkeys(row[0] for row in rows))
 
+    def reached(self, subjects: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return on which channels each of these people has an address, or a browser that is pushed to."""
+        named = list(dict.fromkeys(subjects))
+        found: dict[str, set[str]] = {subject: set() for subject in named}
+        with self._open() as database:
+            for subject, channel in database.execute(
+                "SELECT subject, channel FROM addresses WHERE subject IN (SELECT value FROM json_each(?))"
+                " UNION SELECT subject, 'push' FROM subscriptions WHERE subject IN (SELECT value FROM json_each(?))",
+                (json.dumps(named), json.dumps(named)),
+            ):
+                found[subject].add(channel)
+        return {subject: frozenset(channels) for subject, channels in found.items()}
+
     def masked_addresses(self, subject: str) -> list[tuple[str, str]]:
         """Return (channel, address as it may be shown) of a person, for each of theirs."""
         with self._open() as database:

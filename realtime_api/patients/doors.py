@@ -55,6 +55,7 @@ from realtime_api.patients.asked import (
 )
 from realtime_api.patients.opening import Access, Opened, Opening, Where, traits_of
 from realtime_api.patients.place import Place, order_of, place_of
+from realtime_api.patients.rung import rings
 from realtime_api.problems import Mistake, Problem, ProblemDocument
 from realtime_api.push.hub import Hub
 from realtime_api.push.patients import PatientsHub, row_of
@@ -128,7 +129,9 @@ class PatientDoors:
             if held is None or order_of(held) < order_of(pathway):
                 newest[pathway.id] = pathway
         found = sorted(newest.values(), key=lambda each: each.id)
-        return json_answer(shapes.PathwaysShown(found, _region_zone(place.capacity)), headers=NEVER)
+        clinician, enrols, opens = (place.view.may(right) for right in ("clinical", "enrol", "open"))
+        begins = [each.id for each in found if (_begins(each, clinician=clinician) if enrols else opens)]
+        return json_answer(shapes.PathwaysShown(found, _region_zone(place.capacity), begins), headers=NEVER)
 
     async def board(self, request: Request) -> Response:
         """Return the patients of whose circle the asker is, opened, the gravest first; with `ids`, those alone."""
@@ -246,7 +249,7 @@ class PatientDoors:
         owner = told.professional if supports else subject
         opens = owner is not None and self._own_role(place, owner, now) is not None
         clinician = owner is not None and self._is_clinician(place, owner, now)
-        if pathway is not None and opens and not clinician and not is_for_tracing(pathway):
+        if pathway is not None and opens and not _begins(pathway, clinician=clinician):
             wrong.append(Mistake("pathway", "is a clinician's to begin"))
         if wrong or pathway is None:
             raise Problem("wrong-fields", mistakes=wrong[: asked.MOST_MISTAKES])
@@ -296,6 +299,7 @@ class PatientDoors:
             command=Links(acts_link(event)),
             similar=similar,
             similar_elsewhere=elsewhere,
+            rings=await self._rings(hub, hub.patients.get(name)) if theirs and said is not None else None,
         )
         headers = NEVER | {"location": f"/api/v1/regions/{place.code}/patients/{name}"}
         return json_answer(told_back, 202 if said is None else 201, headers=headers)
@@ -448,10 +452,18 @@ class PatientDoors:
         if pathway is None:
             raise Problem("not-ready", "the pathway is not known here yet")
         names = await self._names(place.code)
-        return json_answer(self._shown(own.patient, opened, pathway, names), headers=NEVER)
+        rung = await self._rings(own.hub, own.patient)
+        return json_answer(self._shown(own.patient, opened, pathway, names, rung), headers=NEVER)
+
+    async def _rings(self, hub: PatientsHub, patient: Patient | None) -> bool | None:
+        """Return whether a red of a patient would ring somebody now, None where it is not known."""
+        pathway = None if patient is None else hub.pathways.get(patient.pathway)
+        if patient is None or pathway is None:
+            return None
+        return await rings(pathway, patient, self.rooms.alerts.get(hub.code), self.state, self.people)
 
     def _shown(
-        self, patient: Patient, opened: Opened, pathway: Pathway, names: Mapping[str, str]
+        self, patient: Patient, opened: Opened, pathway: Pathway, names: Mapping[str, str], rung: bool | None
     ) -> shapes.PatientShown:
         contents = {content.slot: content for content in opened.slots}
         slots = []
@@ -496,6 +508,7 @@ class PatientDoors:
             story=story,
             names={subject: names[subject] for subject in sorted(named & names.keys())},
             providers=list(self.providers),
+            rings=rung,
         )
 
     async def act_on_patient(self, request: Request) -> Response:
@@ -647,7 +660,11 @@ class PatientDoors:
         log.info("glass broken", patient=id_)
         said = await self._run(place, hub, event, told)
         outcome = "pending" if said is None else "applied"
-        shown = shapes.GlassShown(id_, outcome, event.until, Links(acts_link(event)))  # type: ignore[arg-type]
+        # Sent again, it is open until it was to be: a glass that is broken twice under one key is broken once.
+        patient = hub.patients.get(id_)
+        member = None if patient is None else next((each for each in patient.circle if each.subject == subject), None)
+        until = event.until if said is None or member is None or member.until is None else member.until
+        shown = shapes.GlassShown(id_, outcome, until, Links(acts_link(event)))  # type: ignore[arg-type]
         return json_answer(shown, 202 if said is None else 201, headers=NEVER)
 
     async def join_on_call(self, request: Request) -> Response:
@@ -737,6 +754,11 @@ class PatientDoors:
     async def _names(self, region: str) -> dict[str, str]:
         known = await asyncio.to_thread(self.people.names, region)
         return {subject: person.name for subject, person in known.items()}
+
+
+def _begins(pathway: Pathway, *, clinician: bool) -> bool:
+    """Return whether somebody who opens files may open one of a pathway."""
+    return clinician or is_for_tracing(pathway)
 
 
 def is_for_tracing(pathway: Pathway) -> bool:

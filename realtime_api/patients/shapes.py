@@ -17,10 +17,14 @@ Trend = Literal["up", "down", "flat"]
 
 
 class PathwaysShown(msgspec.Struct, frozen=True):
-    """The pathways that a patient can begin, each in its newest version, and the region's time zone."""
+    """The pathways that a patient can begin, each in its newest version, and the region's time zone.
+
+    `begins` are the ids of those that the asker may open a file of.
+    """
 
     pathways: list[Pathway]
     zone: str
+    begins: list[str]
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +94,8 @@ class EnrolledLinks(msgspec.Struct, frozen=True):
 class Enrolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A patient who began a pathway: `applied`, or `pending` (ask the link).
 
-    `similar` may be the same person and are the asker's to see; beyond those, whether there are others is told.
+    `similar` may be the same person and are the asker's to see; beyond those, whether there are others is told. `rings`
+    is as on the patient's page.
     """
 
     id: str
@@ -99,6 +104,7 @@ class Enrolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     command: Links
     similar: list[str] | None = None
     similar_elsewhere: bool | None = None
+    rings: bool | None = None
 
 
 class SlotShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +141,10 @@ class Provider(msgspec.Struct, frozen=True):
 
 
 class PatientShown(msgspec.Struct, frozen=True):
-    """All that is known of a patient: the pathway in their version, slots in order, the story from the first line."""
+    """All that is known of a patient: the pathway in their version, slots in order, the story from the first line.
+
+    `rings` is whether a red would ring somebody now, by more than the app; null where that is not known.
+    """
 
     row: RowShown
     file: File
@@ -146,6 +155,7 @@ class PatientShown(msgspec.Struct, frozen=True):
     story: list[StoryShown]
     names: dict[str, str]
     providers: list[Provider]
+    rings: bool | None
 
 
 class Acted(msgspec.Struct, frozen=True):

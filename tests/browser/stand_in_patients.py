@@ -25,6 +25,7 @@ from domain.followup.schedule import Due, slots
 from domain.followup.score import Day, Finding, Result, score
 from realtime_api.patients.asked import EnrolAsked, FileChangeAsked, GlassAsked, SearchAsked, read, read_act
 from realtime_api.patients.board import drawn, gravity
+from realtime_api.patients.doors import is_for_tracing
 from realtime_api.patients.shapes import (
     BoardShown,
     Enrolled,
@@ -85,6 +86,7 @@ class StandInPatients:
         self.enrolled: list[dict[str, Any]] = []
         self.opened: list[tuple[str, str]] = []  # who opened whose file: what the trail would hold
         self.most_on_board = 500
+        self.rings = True  # whether a red would ring anybody
         self.away = ""  # the kind of problem that content is refused with
         self.hearers: dict[tuple[WebSocket, str], str] = {}  # a socket and a channel, and whose it is
         self.act_slowly = 0.0  # s
@@ -377,8 +379,11 @@ class StandInPatients:
         ]
         return [Route(path, guarded(_with_problems(door)), methods=[method]) for path, door, method in doors]
 
-    async def _pathways(self, _: Request) -> Response:
-        return _json(PathwaysShown(list(self.pathways.values()), "Europe/Paris"))
+    async def _pathways(self, request: Request) -> Response:
+        found = list(self.pathways.values())
+        tracing = self.who(request) == "demo-tracing"
+        begins = [each.id for each in found if is_for_tracing(each) or not tracing]
+        return _json(PathwaysShown(found, "Europe/Paris", begins))
 
     async def _board(self, request: Request) -> Response:
         subject, ids = self.who(request), request.query_params.get("ids")
@@ -436,6 +441,7 @@ class StandInPatients:
                 story=found.story,
                 names=PEOPLE,
                 providers=[PROVIDER],
+                rings=self.rings,
             )
         )
 
@@ -550,7 +556,9 @@ class StandInPatients:
         self.enrolled.append(await request.json())
         links = EnrolledLinks("/patients/p-new", None)
         similar = None if told.professional else [*self.followed][:1]
-        made = Enrolled(id="p-new", outcome="applied", links=links, command=Links("/"), similar=similar)
+        rings = None if told.professional else self.rings
+        found = {"links": links, "command": Links("/"), "similar": similar, "rings": rings}
+        made = Enrolled(id="p-new", outcome="applied", **found)
         return _json(made, 201)
 
 

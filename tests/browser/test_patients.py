@@ -687,6 +687,33 @@ def test_a_clinician_enrols_and_is_told_what_is_wrong_field_by_field(visit: Visi
     assert "for" not in sent
 
 
+def test_a_tracing_agent_is_offered_what_they_may_begin(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/new", who="demo-tracing")
+    offered = page.get_by_label("Parcours", exact=True).locator("option")
+    expect(offered).to_have_count(3)  # the choice to be made, and two
+    told = offered.evaluate_all("all => all.map((one) => one.value.split('/')[0])")
+    assert sorted(told) == ["", "ars-case", "ars-contact"]
+
+
+@pytest.mark.parametrize("screen", [DESK, PHONE], ids=lambda screen: screen.name)
+def test_that_a_red_would_ring_nobody_is_said_on_the_page_and_at_enrolment(
+    visit: Visit, followed: StandIn, screen: Screen
+) -> None:
+    page = visit("/patients/p-girard", screen=screen)
+    expect(page.locator(".curve-of").first).to_be_attached()
+    expect(page.locator(".nobody-rung")).to_have_count(0)
+    followed.patients.rings = False
+    page.reload()
+    expect(page.locator(".nobody-rung")).to_contain_text("Un rouge ne ferait sonner personne.")
+    shot(page, f"patients-nobody-rung-{screen.name}")
+    assert overflow(page) == []
+    assert serious(page) == []
+    page.goto(f"{followed.url}/patients/new")
+    fill_in(page, "+33 6 39 98 00 42")
+    page.get_by_role("button", name="Ouvrir le dossier").click()
+    expect(page.locator(".nobody-rung")).to_be_visible()
+
+
 def test_support_opens_a_file_for_somebody_and_reads_nothing_back(visit: Visit, followed: StandIn) -> None:
     page = visit("/patients/new", who="demo-support")
     fill_in(page, "+33 6 39 98 00 42")

@@ -17,6 +17,7 @@ export interface Enrolled {
   links?: { page?: string | null; answer?: string | null };
   similar?: string[] | null;
   similar_elsewhere?: boolean | null;
+  rings?: boolean | null;
 }
 
 /** Those of the reader's own circles, and those whose glass they may break. */
@@ -49,5 +50,5 @@ export const doors = {
     return ask<Enrolled>(`${region(code)}/patients`, { ...init, headers: { ...init.headers, "Idempotency-Key": key } });
   },
   search: (code: string, asked: Asked) => ask<Found>(`${region(code)}/patients/search`, say("POST", asked)),
-  pathways: (code: string) => ask<{ pathways: Pathway[]; zone?: string }>(`${region(code)}/pathways`, now),
+  pathways: (code: string) => ask<{ pathways: Pathway[]; zone?: string; begins: string[] }>(`${region(code)}/pathways`, now),
 };

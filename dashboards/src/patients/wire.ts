@@ -274,6 +274,8 @@ export interface PatientPage {
   story: StoryLine[];
   names: Record<string, string>;
   providers: Provider[];
+  /** Whether a red would ring somebody now; null where that is not known. */
+  rings?: boolean | null;
 }
 
 export type Act =

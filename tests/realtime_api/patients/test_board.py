@@ -152,6 +152,18 @@ async def test_a_board_without_patients_is_empty_and_one_of_a_region_without_fol
     assert kind_of(answer) == (503, "not-ready")
 
 
+async def test_where_the_rows_live_is_told_with_nobody_opened_and_no_key(ward: House) -> None:
+    await enrol(ward)
+    before = len(Trail(ward.home).select(region="ici"))
+    ward.app.state.opening.forget_keys()
+    (ward.home / KEYS).rename(ward.home / "away")
+    answer = await ask(ward, "GET", "/patients?ids=", "nurse")
+    assert answer.status_code == 200
+    assert answer.json()["channels"] == [f"patients:me:ici:{index}" for index in range(4)]
+    assert answer.json()["patients"] == []
+    assert len(Trail(ward.home).select(region="ici")) == before
+
+
 async def test_a_board_is_not_shown_while_a_part_of_it_is_rebuilt(ward: House) -> None:
     patient = await enrol(ward)
     shard = ward.patients[hub_of(ward, patient).shard]
@@ -171,6 +183,20 @@ async def test_pathways_are_told_in_their_newest_versions(ward: House) -> None:
         "ehpad-resident",
     }
     assert told["zone"] == "Europe/Paris"
+
+
+async def test_of_pathways_it_is_told_which_the_asker_may_begin(ward: House) -> None:
+    """What is offered is what the door of enrolment takes."""
+    every = {"medical-covid", "ars-case", "ars-contact", "after-discharge", "ehpad-resident"}
+    for who, begins in (
+        ("physician", every),
+        ("tracer", {"ars-case", "ars-contact"}),
+        ("support", every),  # for a professional whom it names
+        ("samu", set()),
+    ):
+        told = (await ask(ward, "GET", "/pathways", who)).json()
+        assert {each["id"] for each in told["pathways"]} == every
+        assert set(told["begins"]) == begins
 
 
 async def test_a_lost_key_costs_one_file_and_leaves_the_others_on_the_board(ward: House) -> None:

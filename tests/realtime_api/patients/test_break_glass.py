@@ -53,6 +53,16 @@ async def test_a_regulator_opens_one_file_for_an_hour_and_the_trail_says_so_firs
     assert [(line["by"], line["text"]) for line in told] == [("regulator", REASON["reason"])]
 
 
+async def test_sent_again_it_is_open_no_longer_than_it_was_to_be(ward: House) -> None:
+    patient = await enrol(ward)
+    first, again = [
+        await ask(ward, "POST", f"/patients/{patient}/break-glass", "regulator", REASON, **{"idempotency-key": "glass"})
+        for _ in range(2)
+    ]
+    (held,) = [each.until for each in hub_of(ward, patient).patients[patient].circle if each.subject == "regulator"]
+    assert again.json()["until"] == first.json()["until"] == held
+
+
 async def test_the_circle_and_the_dpo_are_told_at_once(ward: House) -> None:
     patient = await enrol(ward)
     await ward.grant("former-dpo", "dpo", "ici", until=now() - 1)

@@ -13,7 +13,7 @@ import { me, rights, troubleOf } from "../state";
 import type { MemberRole, Pathway } from "../wire";
 import { tp } from "../words";
 import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields } from "./fields";
-import { Choice, Field, Person, refusalText } from "./parts";
+import { Choice, Field, NobodyRung, Person, refusalText } from "./parts";
 
 interface Member {
   subject: string;
@@ -51,7 +51,7 @@ function Form({ again }: { again(): void }) {
     let current = true;
     const ask = () =>
       doors.pathways(code).then(
-        (told) => current && ((pathways.value = told.pathways), (trouble.value = null)),
+        (told) => current && ((pathways.value = told.pathways.filter(({ id }) => told.begins.includes(id))), (trouble.value = null)),
         (error: unknown) => {
           if (!current) return;
           trouble.value = troubleOf(error) === "denied" ? words.denied : words.failed;
@@ -261,6 +261,7 @@ function Done({ done, isSupport, again }: { done: Enrolled; isSupport: boolean; 
               </p>
             )}
             {done.similar_elsewhere && <p>{words.similarElsewhere}</p>}
+            {done.rings === false && <NobodyRung />}
             <p>
               <a class="act main" href={`/patients/${encodeURIComponent(done.id)}`} onClick={onLink}>
                 {words.openPatient}

@@ -1,6 +1,6 @@
 /** The small things that the board and a patient's page are made of. */
 import { useComputed, useSignal } from "@preact/signals";
-import { ArrowDownRight, ArrowRight, ArrowUpRight, Check, EyeOff, X } from "lucide-preact";
+import { ArrowDownRight, ArrowRight, ArrowUpRight, Check, EyeOff, PhoneOff, X } from "lucide-preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { people } from "../../alerts/state";
@@ -76,6 +76,19 @@ export function PatientChip({ row, range }: { row: Row; range: readonly [number,
         </span>
       )}
     </>
+  );
+}
+
+/** A red that tells nobody who is made to look by it. */
+export function NobodyRung() {
+  const words = tp.value;
+  return (
+    <p class="nobody-rung" role="status">
+      <PhoneOff size={18} aria-hidden="true" />
+      <span>
+        <b>{words.nobodyRung}</b> {words.nobodyRungWhy}
+      </span>
+    </p>
   );
 }
 

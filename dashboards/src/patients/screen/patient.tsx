@@ -18,7 +18,7 @@ import { ruleWords, tp } from "../words";
 import { AlertBox } from "./alert";
 import { Curves } from "./curves";
 import { Circle, FilePanel, Moves } from "./file";
-import { Choice, Field, Name, Outcome, PatientChip, Shell, ShowNames, Ticking, timeText, who } from "./parts";
+import { Choice, Field, Name, NobodyRung, Outcome, PatientChip, Shell, ShowNames, Ticking, timeText, who } from "./parts";
 import { AllSlots, SlotDetail, SlotStrip } from "./slots";
 import { Story } from "./story";
 import { Memos, Thread } from "./talk";
@@ -231,6 +231,7 @@ function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: Slot
           </b>
         </p>
       )}
+      {page.rings === false && !OVER.includes(row.status) && <NobodyRung />}
       {OVER.includes(row.status) && <Ended row={row} />}
     </header>
   );

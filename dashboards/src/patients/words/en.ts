@@ -112,6 +112,8 @@ export const en: PatientWords = {
   day: (n) => `day ${n}`,
   pathwayOf: (title, version) => `${title} · version ${version}`,
   reload: "Read again",
+  nobodyRung: "A red would ring nobody.",
+  nobodyRungWhy: "None of those it tells has any way but the app, which one has to open, and nobody is on call: have one of them turn notifications on (Settings), or bring somebody into the circle.",
   fileClosed: "File that cannot be read",
   loadingPatient: "The file is opening…",
   unknownPatient: "This file does not exist, was erased, or is not shared with you.",

@@ -116,6 +116,8 @@ export const fr = {
   day: (n: number) => `jour ${n}`,
   pathwayOf: (title: string, version: string) => `${title} · version ${version}`,
   reload: "Relire",
+  nobodyRung: "Un rouge ne ferait sonner personne.",
+  nobodyRungWhy: "Personne de ceux qu’il prévient n’a d’autre voie que l’application, qu’il faut ouvrir soi-même, et personne n’est d’astreinte : que l’un d’eux active les notifications (Réglages), ou faites entrer quelqu’un dans le cercle.",
   fileClosed: "Dossier illisible",
   loadingPatient: "Le dossier s’ouvre…",
   unknownPatient: "Ce dossier n’existe pas, a été effacé, ou n’est pas partagé avec vous.",
