@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 AT_ONCE = 3  # most of their time they wait for a broker to gather its group
 ENDS_WITHIN_S = 150.0
 ENGINES, BROWSER = pytest.mark.engines, pytest.mark.browser
-ON_ENGINES = ("alert_storm", "fold", "follow_up", "killed_worker", "latency", "replay_105")
+ON_ENGINES = ("alert_storm", "fold", "follow_up", "killed_worker", "latency", "reminders", "replay_105")
 RUNS = [
     "fan_out",
     "search",
