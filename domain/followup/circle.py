@@ -95,19 +95,19 @@ class Circle(Answering):
         return APPLIED
 
     def judge_memberships(self, patient: Patient, event: MembershipsJudged) -> Said:
-        """Let whoever's grants ended be passed by until one is in force again; of who is another by now nothing changes.
+        """Let whoever's grants ended be passed by until one is in force again; who is there as another by now stays so.
 
         They stay named, as grants are dated and often renewed late. Where nobody is left who would hear of anything,
         that is found: whoever is on call comes, and brings somebody in; who looks after grants is told.
         """
         lapsed, valid = ({(each.subject, each.role) for each in told} for told in (event.lapsed, event.valid))
         circle = []
-        for member in patient.circle:
-            who = (member.subject, member.role)
-            now = replace(member, lapsed=who in lapsed or (member.lapsed and who not in valid))
-            circle.append(now)
-            if now != member:
-                what = "lapsed" if now.lapsed else "back"
+        for held in patient.circle:
+            who = (held.subject, held.role)
+            member = replace(held, lapsed=who in lapsed or (held.lapsed and who not in valid))
+            circle.append(member)
+            if member != held:
+                what = "lapsed" if member.lapsed else "back"
                 line = Line(id=event.id, at=self.clock, what=what, to=member.subject, detail=member.role)
                 self.tell_story(patient.id, line)
         if tuple(circle) == patient.circle:

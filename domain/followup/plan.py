@@ -29,13 +29,14 @@ def plan_of(pathway: Pathway, patient: Patient, colour: Colour, at: int) -> tupl
     has somebody for that colour. Where the patient is told to call 15 and the colour is told to whoever is on call,
     these are told together with the circle: that one may be asleep, and a red must not wait for longer than an orange.
     Nobody waits for those alone who are told, but can't take it: staff of an EHPAD, who are at the bedside.
+    Where nobody is left in the circle, whoever the pathway has on call for any colour is told of each.
     """
     subjects = told(pathway, patient, colour)
     people = tuple(ChainStep(person=subject) for subject in subjects)
     wait = ChainStep(wait_s=pathway.answer_within_s[colour])
     can_act = any(member.subject in subjects and member.role not in ONLY_TOLD for member in patient.circle)
-    theirs = (wait,) if can_act or not on_call_of(pathway, colour) else ()
-    schedule = on_call_of(pathway, colour)
+    schedule = on_call_of(pathway, colour, of_whatever=not subjects)
+    theirs = (wait,) if can_act or not schedule else ()
     on_call = (ChainStep(on_call=schedule),) if schedule else ()
     loop = ChainStep(loop=LOOPS)
     if not on_call:
@@ -48,12 +49,12 @@ def plan_of(pathway: Pathway, patient: Patient, colour: Colour, at: int) -> tupl
     return (*on_call, *people, wait, loop)
 
 
-def on_call_of(pathway: Pathway, colour: Colour) -> str:
-    """Return the schedule of whoever is on call for a colour, empty where nobody is."""
+def on_call_of(pathway: Pathway, colour: Colour, *, of_whatever: bool = False) -> str:
+    """Return the schedule of whoever is on call for a colour, or else for any; empty where nobody is."""
     outside = pathway.outside.get(colour)
     if outside is not None and outside.on_call:
         return outside.on_call
-    if "on_call" not in pathway.told.get(colour, ()):
+    if "on_call" not in pathway.told.get(colour, ()) and not of_whatever:
         return ""
     return next((each.on_call for each in pathway.outside.values() if each.on_call), "")
 

@@ -17,6 +17,7 @@ from domain.events import (
     CodeAsked,
     FollowUpMoved,
     GlassBroken,
+    MembershipsJudged,
     MemoDone,
     MemoWritten,
     MessagesRead,
@@ -75,7 +76,7 @@ BRIEF = pathway(id="brief", slots=Slots((1, 2), (540,)), end=End("erase"))
 Action = tuple[float, str, int, int]  # hours after the one before, what, and two choices
 _WHAT = ["answer"] * 8 + ["take", "hand_over", "close", "comment", "mute"] * 2 + ["tick"] * 4 + ["circle"] * 5
 _WHAT += ["pause", "resume", "stop", "end", "enrol", "again", "memo", "done", "message", "read", "glass", "circle"]
-_WHAT += ["code", "summary", "erase", "delivered", "failed", "attempted", "file", "jump"]
+_WHAT += ["grants"] * 4 + ["code", "summary", "erase", "delivered", "failed", "attempted", "file", "jump"]
 ACTIONS = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.0, 0.01, 0.25, 1.0, 3.0, 12.0]),
@@ -137,6 +138,9 @@ def do(day: FollowUp, action: Action) -> None:
         case "circle":
             add = (Member("ehpad", "ehpad"),) if some % 3 else ()
             day.event(CircleChanged, by=who, patient=patient, add=add, remove=() if add else (NURSE,))
+        case "grants":
+            judged = {("lapsed", "valid")[some % 2]: (Member(DOCTOR, "physician"), Member(NURSE, "nurse"))[: other % 3]}
+            day.event(MembershipsJudged, by=None, patient=patient, tell=("dpo",), **judged)
         case "code":
             day.event(CodeAsked, by=None, patient=patient, give_up_at=day.now + some * 300_000)
         case "summary":
