@@ -94,7 +94,7 @@ class Home(AtHome):
         """Return what stands of one kind on the logs of the region's patients."""
 
         async def read() -> list[object]:
-            async with KafkaLog(self.system.kafka.url) as log:
+            async with KafkaLog(self.system.kafka.url, answers_within_s=UNTIL_WITHIN_S) as log:
                 places = await regions.places_of(log, OCCITANIE, FOLLOWUP)
                 items = [await recount.items_of(log, FOLLOWUP, place.partition, 1 << 60) for place in places]
                 return [item.event for some in items for item in some]
@@ -356,8 +356,8 @@ def test_a_red_flag_fills_the_phone_is_on_the_board_at_once_and_a_person_answers
 
 
 def test_a_worker_killed_between_a_slot_and_its_reminders_costs_none_and_doubles_none(home: Home) -> None:
-    pathway, _ = due_now(home.pathways["medical-covid"], "1.0.1", first_s=15, again_s=30, missed_s=35, closes_s=600)
-    remind_at = now() + 15_000
+    pathway, _ = due_now(home.pathways["medical-covid"], "1.0.1", first_s=20, again_s=38, missed_s=43, closes_s=600)
+    remind_at = now() + 20_000
     home.publish(pathway)
     names = [f"RAPPEL{chr(ord('A') + number)}" for number in range(6)]
     asked = {
