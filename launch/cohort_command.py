@@ -81,9 +81,10 @@ def cohort(
     What is hastened: from a patient's enrolment on, their slots, reminders, no-answers and limits come so many times
     sooner, in a version of the pathway of its own (medical-covid/<version>-x<speed>); and each lives in a time zone
     where it is morning when they are enrolled, so that their first slot is near. Nothing else is: who is told of
-    an alert has as long to answer as ever, files are kept as many days, and machines are as fast as they are: a letter
-    that is not sent before its slot is taken as not answered never is, and counts as lost. 20,000 patients through 15
-    days get some 360,000 letters; at speed 120 that is 33 a second, for three hours.
+    an alert has as long to answer as ever, files are kept as many days, and machines are as fast as they are. So
+    patients are enrolled only while letters keep up: at a higher speed that takes longer, and fewer are followed at
+    once. A letter that has not left when its slot's next one is due never does, and counts as lost. 20,000 patients
+    through 15 days get some 360,000 letters; at speed 120 that is 33 a second, for three hours.
     """
     settings = environment.read(os.environ)
     wanted = Wanted(patients, days, speed, region, seed, workers, at_once)
