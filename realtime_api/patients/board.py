@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from domain.alerts.routing import Zone
-from domain.followup.alerting import NO_ANSWER, NOT_READ, NOT_TAKEN
+from domain.followup.alerting import NO_ANSWER, NOBODY_LEFT, NOT_CALLED, NOT_READ, NOT_TAKEN
 from domain.followup.answering import age_on
 from domain.followup.asking import NOT_REACHED
 from domain.followup.chart import Chart, File
@@ -19,11 +19,13 @@ from realtime_api.push.patients import SHOWN, row_of
 MOST_REASONS = 2
 DAY_MS = 86_400_000
 NOT_SENT = Words("Pas de réponse : question non envoyée", "No answer: no question was sent")
-UNHEARD = (NOT_TAKEN, NOT_READ)  # of an answer that is in no result
+BESIDE = (NOT_TAKEN, NOT_READ, NOBODY_LEFT, NOT_CALLED)  # what raises an alert and is in no answer's result
 OWN_WORDS = {
     **WORDS,
     NOT_TAKEN: Words("Une réponse n’a pas été prise", "An answer was not taken"),
     NOT_READ: Words("Une réponse ne peut pas être lue", "An answer cannot be read"),
+    NOBODY_LEFT: Words("Plus personne du cercle ne peut voir ce dossier", "Nobody of the circle can see this file"),
+    NOT_CALLED: Words("Le premier appel n’a pas été fait", "The first call was not made"),
     NO_ANSWER: Words("Pas de réponse", "No answer"),
     "news2": Words("Score NEWS2", "NEWS2 score"),
     "oximetry/borderline": Words("Saturation limite", "Borderline saturation"),
@@ -110,7 +112,7 @@ def drawn(
     result = chart.current.result if chart.current is not None else None
     alert = patient.alert
     why = () if alert is None else chart.why
-    unheard = [each for each in why if each.rule in UNHEARD]
+    beside = [each for each in why if each.rule in BESIDE]
     return BoardPatient(
         **{name: getattr(row_of(patient), name) for name in SHOWN},
         name=name_of(chart.file),
@@ -118,7 +120,7 @@ def drawn(
         title=words_of("", None) if pathway is None else pathway.title,
         range=None if result is None or result.news2 is None else (result.news2.low, result.news2.high),
         trend=trend_of(patient, chart),
-        reasons=reasons(why if result is None else (*unheard, *result.findings), pathway),
+        reasons=reasons(why if result is None else (*beside, *result.findings), pathway),
         suggestion=None if result is None else result.suggestion,
         unread=unread,
         memos_due=sum(1 for due in patient.memos.values() if due <= now),

@@ -123,9 +123,8 @@ export interface RuleWords {
   parameters: Record<string, string>;
   bands: Record<string, string>;
   news2: string;
-  noAnswer: string;
-  notTaken: string;
-  notRead: string;
+  /** Rules that speak of no answer's content, by their names. */
+  ours: Record<string, string>;
   /** Nobody answered, and no question had gone out. */
   notSent: string;
   points(n: number): string;
@@ -161,14 +160,8 @@ export function ruleText(rule: string, pathway: Pathway, words: RuleWords): stri
       return words.bands[id] ?? rule;
     case "news2":
       return id ? `${words.news2}${words.colon}${words.parameters[id] ?? id}` : words.news2;
-    case "no-answer":
-      return words.noAnswer;
-    case "not-taken":
-      return words.notTaken;
-    case "not-read":
-      return words.notRead;
     default:
-      return rule;
+      return words.ours[rule] ?? rule;
   }
 }
 

@@ -32,11 +32,11 @@ export function Story({ page }: { page: PatientPage }) {
   );
 }
 
-function detailOf({ detail }: StoryLine): string {
+function detailOf({ what, detail }: StoryLine): string {
   const words = tp.value;
-  if (!detail) return "";
+  if (!detail || what === "memo_done") return ""; // a memo's own id says nothing to anybody
   const slot = /^(\d+)-(\d{2})(\d{2})$/.exec(detail);
   if (slot) return `${words.colon}${words.slotOf(Number(slot[1]), `${slot[2]}:${slot[3]}`)}`;
-  const outcomes: Record<string, string> = words.outcomes;
-  return `${words.colon}${words.details[detail] ?? outcomes[detail] ?? detail}`;
+  const named: Record<string, string> = { ...words.outcomes, ...words.roles, ...words.details };
+  return `${words.colon}${named[detail] ?? detail}`;
 }
