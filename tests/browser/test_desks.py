@@ -224,11 +224,11 @@ def test_what_is_left_over_fits_on_a_telephone(visit: Visit, stand_in: StandIn) 
 def test_what_was_sent_without_a_network_goes_to_its_own_round_once_it_is_back(visit: Visit, stand_in: StandIn) -> None:
     page = sitting(visit)
     cell(page, "r00", "temperature").fill("38,1")
-    page.context.set_offline(True)
+    page.route("**/sittings/*", without_a_network)
     line(page, "r00").get_by_role("button", name="Envoyer").click()
     expect(line(page, "r00").get_by_role("alert")).to_contain_text("gardé sur cet appareil")
     until_rows_are_kept(page, 1)
-    page.context.set_offline(False)
+    page.unroute_all()
     page.route("**/sittings/*", at_the_next_slot)
     page.reload()
     expect(page.locator(".left-standing")).to_contain_text(re.compile(r"transmis \d\d:\d\d"))
@@ -237,6 +237,11 @@ def test_what_was_sent_without_a_network_goes_to_its_own_round_once_it_is_back(v
         {"temperature": 38.1},
     )
     until_rows_are_kept(page, 0)
+
+
+def without_a_network(route: Route) -> None:
+    """Let nothing be sent."""
+    route.abort("internetdisconnected") if route.request.method == "POST" else route.continue_()
 
 
 def at_the_next_slot(route: Route) -> None:

@@ -68,11 +68,8 @@ export const isUnsent = (row: Row): boolean =>
 
 /** Returns a row's turn to the round that is asked now: fresh where it is of another one, which it then is left over of. */
 export function turned(row: Row, resident: Resident): { row: Row; left: Row | null } {
-  if (row.busy) return { row, left: null };
-  if (row.slot !== (resident.slot ?? null)) {
-    return { row: fresh(resident), left: isUnsent(row) ? row : null };
-  }
-  return { row: row.dirty ? row : { ...fresh(resident), told: row.told }, left: null };
+  if (row.busy || row.slot === (resident.slot ?? null)) return { row, left: null };
+  return { row: fresh(resident), left: isUnsent(row) ? row : null };
 }
 
 /** Returns whether a row takes answers now. */

@@ -185,6 +185,11 @@ async function load(finess: string): Promise<void> {
     batch(() => {
       sitting.value = told;
       turnRows(finess, told.residents);
+      for (const resident of told.residents) {
+        const held = rows.get(resident.id);
+        // What is being typed stays.
+        if (held && !held.value.dirty && !held.value.busy) held.value = { ...fresh(resident), told: held.value.told };
+      }
       failed.value = null;
       version.value += 1;
     });
