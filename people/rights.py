@@ -1,7 +1,7 @@
 """What grants let somebody do: the access matrix as it is read, and the rights that follow from it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -169,6 +169,15 @@ def rights_of(subject: str, grants: Iterable[Grant], region: str, now: int) -> t
             continue
         found.add(Right(grant.role, grant.scope, subject if role.only_what_it_wrote else None))
     return tuple(sorted(found, key=repr))
+
+
+def overseers(grants: Mapping[str, Iterable[Grant]], region: str, now: int) -> tuple[str, ...]:
+    """Return who sees the whole access trail, of everybody's grants: the DPO, in the order of their names."""
+    return tuple(
+        subject
+        for subject, held in sorted(grants.items())
+        if any(MATRIX.roles[right.role].may("trail") for right in rights_of(subject, held, region, now))
+    )
 
 
 Places = frozenset[tuple[str, str]]  # as what somebody may be in a circle: a role, and of which facility's residents

@@ -44,6 +44,7 @@ from streams.inlet import Batch
 from streams.lag import LOOKS_EVERY_S, Lookout, siblings
 from streams.logs import log_as_json
 from streams.measures import Measures
+from streams.memberships import Memberships
 from streams.notices import Notices, Viewed
 from streams.notify.channels import ChannelSettings, channels_of
 from streams.notify.letters import ToPatients, ToPeople
@@ -247,13 +248,14 @@ class Worker:
         await Notifier(view, letters, self.channels, now, self.measures).run()
 
     def _beside_followup(self, shard: AnyShard, name: str) -> Companions:
-        """Return what runs beside a followup shard: who writes to its patients, who sends summaries and who erases."""
+        """Return what runs beside a followup shard: who writes to its patients, sends summaries, erases, and judges."""
         if self.people is None or self.stores is None:
             return {}
         return {
             "notifier": partial(self._write_to_patients, self.stores, shard),
             "summaries": partial(self._summarise, self.stores, self.people, shard),
             "eraser": partial(self._erase, self.stores, shard),
+            "memberships": Memberships(Followed(shard), self.state, partial(getattr, shard, "told_now")).run,
         }
 
     async def _write_to_patients(self, stores: Stores, shard: AnyShard) -> None:

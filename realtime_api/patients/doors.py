@@ -27,6 +27,7 @@ from domain.events import (
 )
 from domain.followup.chart import Chart
 from domain.followup.ending import CONFIRM
+from domain.followup.holding import circle_of
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Member, MemberRole, Patient
 from live_state import followup
@@ -35,7 +36,7 @@ from people import trail
 from people.directory import People
 from people.keys import KeysAway
 from people.patient_links import LinksAway, PatientLinks, address
-from people.rights import MATRIX, Needs, rights_of
+from people.rights import MATRIX, Needs, overseers, rights_of
 from people.signing import Signing
 from people.traits import Traits, alike
 from realtime_api.access import View, may_be_member, may_join, view_of
@@ -541,7 +542,7 @@ class PatientDoors:
             raise Problem("glass-broken")
         circle = {member.subject for member in own.patient.circle if not member.broke_glass}
         match act:
-            case asked.Join() | asked.Leave() if own.member.until is not None:
+            case asked.Join() | asked.Leave() if own.member.until is not None and circle_of(own.patient):
                 raise Problem("for-the-night")
             case asked.SummaryReceived() if own.member.role not in CONFIRM:
                 raise Problem("not-allowed", "the physician or coordinator confirms what they received")
@@ -655,7 +656,7 @@ class PatientDoors:
             patient=id_,
             reason=reason,
             until=now + GLASS_MS,
-            tell=tuple(sorted(self._overseers(place, now))),
+            tell=overseers(place.capacity.grants, place.code, now),
         )
         log.info("glass broken", patient=id_)
         said = await self._run(place, hub, event, told)
@@ -685,7 +686,7 @@ class PatientDoors:
             not_after=now + acts.HOLDS_MS,
             patient=id_,
             until=now + ON_CALL_MS,
-            tell=tuple(sorted(self._overseers(place, now))),
+            tell=overseers(place.capacity.grants, place.code, now),
         )
         return _acted(event, await self._run(place, hub, event, None))
 
@@ -699,13 +700,6 @@ class PatientDoors:
         if alerts is None or held is None or alerts.why_not():
             return False
         return may_join(patient, held, place.subject, alerts.duties(place.subject), self.now())
-
-    @staticmethod
-    def _overseers(place: Place, now: int) -> Iterable[str]:
-        """Yield who sees the whole trail."""
-        for subject, grants in place.capacity.grants.items():
-            if any(MATRIX.roles[right.role].may("trail") for right in rights_of(subject, grants, place.code, now)):
-                yield subject
 
     # -- what they have in common
 

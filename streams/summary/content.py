@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from domain.alerts.routing import Zone
 from domain.followup import schedule
-from domain.followup.alerting import NO_ANSWER, NOT_READ, NOT_TAKEN
+from domain.followup.alerting import NO_ANSWER, NOBODY_LEFT, NOT_READ, NOT_TAKEN
 from domain.followup.chart import File, SlotContent
 from domain.followup.holding import Line
 from domain.followup.news2 import Parameter
@@ -73,6 +73,8 @@ HAPPENED = {
     "enrolled": "début du suivi",
     "file_changed": "dossier modifié",
     "joined": "entrée dans le cercle",
+    "lapsed": "droits terminés",
+    "back": "droits rétablis",
     "left": "sortie du cercle",
     "paused": "suspension",
     "resumed": "reprise",
@@ -104,6 +106,7 @@ RULE = {
     NO_ANSWER: "sans réponse",
     NOT_TAKEN: "réponse non prise en compte",
     NOT_READ: "réponse illisible",
+    NOBODY_LEFT: "plus personne dans le cercle",
 }
 UNANSWERED, UNSENT = "sans réponse", "question non envoyée à temps"
 TRACED = ("answered", "corrected", "missed", "skipped", "summary", "read")  # told elsewhere, or nothing of the care

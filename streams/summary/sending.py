@@ -18,7 +18,7 @@ import structlog
 
 from domain.events import SummaryGiven
 from domain.followup.chart import Chart, SlotContent
-from domain.followup.holding import Line
+from domain.followup.holding import Line, members
 from domain.followup.patient import MemberRole, Patient
 from domain.followup.sealed import About, Sealed
 from event_log.log import LogAway, UnknownTopic
@@ -194,7 +194,7 @@ class Summaries:
         if read is None:
             return False
         patient, chart, slots, story = read
-        readers = [member.subject for member in patient.circle if member.role in READERS and member.until is None]
+        readers = members(patient, READERS)
         if not readers:
             raise NotGiven("no physician in the circle")
         try:

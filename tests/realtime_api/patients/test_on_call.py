@@ -10,13 +10,25 @@ import pytest
 
 from domain.alerts.lifecycle import Alert, Step
 from domain.alerts.routing import ChainStep, OnCall, Shift
-from domain.events import AlertStepped, OnCallJoined
+from domain.events import AlertStepped, MembershipsJudged, OnCallJoined
 from domain.places import Words
 from event_log.codec import decode
 from event_log.ids import new_id
 from realtime_api.app import now
 from tests.realtime_api.house import House, Socket, open_house
-from tests.realtime_api.patients.followed import RED, act, answered, ask, enrol, hub_of, kind_of, page, set_up, shard_of
+from tests.realtime_api.patients.followed import (
+    RED,
+    act,
+    answered,
+    ask,
+    enrol,
+    fold,
+    hub_of,
+    kind_of,
+    page,
+    set_up,
+    shard_of,
+)
 
 HOUR = 3_600_000
 OFFSETS = count(1)
@@ -195,6 +207,21 @@ async def test_a_night_on_call_changes_no_circle(night: House) -> None:
     held = {each.subject: each.until for each in hub_of(night, patient).patients[patient].circle}
     assert held.keys() == {"physician", "nurse", "colleague"}
     assert held["colleague"] is not None
+
+
+async def test_where_nobody_is_left_whoever_is_on_call_brings_somebody_in(night: House) -> None:
+    """Who brought somebody in has done so: then a night changes no circle again."""
+    patient = await enrol(night)
+    lapsed = hub_of(night, patient).patients[patient].circle
+    ended = MembershipsJudged(id=new_id(), received_at=now(), region="ici", patient=patient, lapsed=lapsed)
+    await fold(night, patient, ended)
+    assert hub_of(night, patient).patients[patient].alert is not None
+    await on_call(night, "colleague")
+    await told(night, patient)
+    assert (await ask(night, "POST", f"/patients/{patient}/on-call", "colleague")).status_code == 200
+    brought = {"act_": "join", "subject": "nurse", "role": "coordinator"}
+    assert (await act(night, "colleague", patient, **brought)).status_code == 200
+    assert kind_of(await act(night, "colleague", patient, **brought)) == (403, "for-the-night")
 
 
 async def test_who_left_the_circle_sees_no_alert_that_they_were_told_of(night: House) -> None:
