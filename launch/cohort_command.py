@@ -12,7 +12,7 @@ import typer
 
 from config import settings as environment
 from config.settings import Settings
-from domain.followup.pathway import COLOURS, MOST_DIVIDED_BY, Pathway
+from domain.followup.pathway import COLOURS, DAY_S, MOST_DIVIDED_BY, Pathway
 from launch import cohort_run, regions
 from launch.cohort import ASKING, Count
 from launch.cohort_run import Cohort, Doors, Shown, Told
@@ -23,6 +23,7 @@ from launch.up import Plan, Stage, up
 
 PATHWAY = "medical-covid"
 SAYS_EVERY_S = 10.0
+HELD_S = 1.0  # less is not worth a word
 HIDDEN = frozenset(  # a simulation writes to nobody, and its keys are nobody's
     "OIDC_ISSUER OIDC_CLIENT_ID OIDC_CLIENT_SECRET OIDC_AUDIENCE SMTP_URL SMTP_FROM SMTP_STARTTLS SMTP_PER_SECOND "
     "MSSANTE_URL MSSANTE_FROM MSSANTE_DOMAINS SMS_GATEWAY MASTER_KEYS KMS_COMMAND PUBLIC_URL".split()
@@ -163,8 +164,7 @@ class Simulation:
                 await one.until_known()
                 started = time.monotonic()
                 await one.enrol()
-                held = f", {one.tally.held_s:.0f} s of it waiting for letters" if one.tally.held_s >= 1 else ""
-                say(f"{told.patients} patients enrolled in {time.monotonic() - started:.0f} s{held}")
+                say(enrolled(told, time.monotonic() - started, one.tally.held_s))
                 self.count = await one.over(log)
                 shown = await cohort_run.shown(state, told.region.code, told.pathway)
         finally:
@@ -179,6 +179,15 @@ class Simulation:
             tally = one.tally
             late = f"letters are {one.late_ms() / 1000:.1f} s late"
             self._say(f"{tally.enrolled} enrolled, {tally.letters} letters, {tally.answered} answers; {late}")
+
+
+def enrolled(told: Told, took_s: float, held_s: float) -> str:
+    """Return how long it took to enrol a cohort, and at which speed its letters would have kept up with all at once."""
+    said = f"{told.patients} patients enrolled in {took_s:.0f} s"
+    if held_s < HELD_S:
+        return said
+    feasible = min(1.0, DAY_S / told.pathway.divided_by / took_s) * told.pathway.divided_by
+    return f"{said}, {held_s:.0f} s of it waiting for letters: they keep up at a speed of about {feasible:.0f}"
 
 
 def summary(pathway: Pathway, count: Count, one: Cohort, shown: Shown) -> str:
@@ -196,7 +205,8 @@ def summary(pathway: Pathway, count: Count, one: Cohort, shown: Shown) -> str:
             f"{held}: {count.lost} lost ({count.overtaken} overtaken by their slot's next), "
             f"{count.twice + one.tally.again} twice, {count.uncalled} that were not due; "
             f"99 % delivered within {late / 1000:.1f} s",
-            f"in the mailbox: {one.tally.letters} letters; {one.tally.late} opened too late to be answered",
+            f"in the mailbox: {one.tally.letters} letters, at most {one.tally.most_a_second:.0f} a second; "
+            f"{one.tally.late} opened too late to be answered",
             f"at the end: {colours}; {shown.alerts} alerts open",
         ]
     )

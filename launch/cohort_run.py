@@ -66,6 +66,7 @@ class Tally:
     def __init__(self) -> None:
         self.enrolled = self.letters = self.again = self.answered = self.late = self.silent = 0
         self.held_s = 0.0  # in which nobody was enrolled, as letters were late
+        self.most_a_second = 0.0  # letters, over a few seconds
 
 
 def physicians(patients: int) -> list[str]:
@@ -144,6 +145,7 @@ class Cohort:
         self._answering: set[asyncio.Task[None]] = set()
         self._awaited: dict[int, int] = {}  # who has had no letter yet → when the first is due
         self._came: deque[tuple[int, int]] = deque()  # when letters came of late, and how late
+        self._recent: deque[int] = deque()  # when letters came
         self._patience_ms = max(cohort.late_ms(told.pathway), ALWAYS_LATE_MS)
         self._closes_ms = told.pathway.limits.closes_s / told.pathway.divided_by * 1000
         self.failure: BaseException | None = None
@@ -234,6 +236,7 @@ class Cohort:
         if number is None:
             return
         self.tally.letters += 1
+        self._count_recent(regions.now())
         self.tally.again += letter.name in self._names
         self._names.add(letter.name)
         if letter.secret and letter.secret not in self._links:
@@ -242,6 +245,13 @@ class Cohort:
             task = asyncio.get_running_loop().create_task(self._answer(number, letter.secret, regions.now()))
             self._answering.add(task)
             task.add_done_callback(self._done)
+
+    def _count_recent(self, now: int) -> None:
+        """Count a letter among those of the last seconds."""
+        self._recent.append(now)
+        while self._recent[0] < now - RECENT_MS:
+            self._recent.popleft()
+        self.tally.most_a_second = max(self.tally.most_a_second, len(self._recent) / RECENT_MS * 1000)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._answering.discard(task)

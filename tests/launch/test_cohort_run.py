@@ -10,6 +10,7 @@ import pytest
 from config.alerts import zone
 from domain.followup.schedule import slots
 from launch import cohort, cohort_run, regions
+from launch.cohort_command import enrolled
 from launch.cohort_run import Cohort, Doors, Told, morning, until_first_ms
 from launch.mailbox import Letter
 from launch.pathways import hastened
@@ -120,3 +121,10 @@ async def test_a_letter_that_never_comes_holds_no_cohort_for_ever(monkeypatch: p
         await one.enrol()
     assert sorted(doors.enrolled) == [1, 2, 3]
     await one.leave()
+
+
+def test_a_speed_is_told_at_which_letters_keep_up_where_they_did_not() -> None:
+    told = Told(20_000, hastened(COVID, 240, 15), DOCUMENT.region)
+    assert enrolled(told, 361.0, 0.4) == "20000 patients enrolled in 361 s"
+    assert enrolled(told, 720.0, 90.0).endswith("90 s of it waiting for letters: they keep up at a speed of about 120")
+    assert enrolled(told, 300.0, 90.0).endswith("about 240"), "they did"
