@@ -15,6 +15,7 @@ from domain.followup.holding import Answers, Line, members, whose
 from domain.followup.pathway import GRAVE, Colour
 from domain.followup.patient import OVER, Patient, SlotState
 from domain.followup.plan import told
+from domain.followup.questionnaire import Value, missing
 from domain.followup.schedule import DAY_MS, Due
 from domain.followup.score import VERSION, Day, Facts, Finding, Given, score, settle
 from domain.places import Words
@@ -49,7 +50,7 @@ class Answering(Asking):
         current = self._judged(patient, chart, content, due)
         assert current.result is not None
         findings = (*current.result.findings, *self._as_it_came(patient, chart, content, due))
-        if len(current.sent) - 1 > self.pathway_of(patient).limits.corrections and before.result is not None:
+        if _corrections(current.sent) > self.pathway_of(patient).limits.corrections and before.result is not None:
             heard = chart.heard.get(due.slot, Heard())
             new = news(grave_of(findings), gravest(heard.grave))
             if not new and not graver(current.result.colour, before.result.colour):
@@ -120,6 +121,7 @@ class Answering(Asking):
             at=last.at,
             by=last.by,
             corrections=corrections,
+            lacks=len(missing(self.pathway_of(patient).questionnaire, content.answers)),
         )
         self.hush(patient)
         by = whose(event)
@@ -144,6 +146,21 @@ class Answering(Asking):
         tell = tuple(members(patient, ("ehpad", "coordinator", "tracing_agent")))
         self.cross(Case(at, patient.facility, rule, tell))
         return replace(patient, case_at=at)
+
+
+def _corrections(sent: Iterable[Sending]) -> int:
+    """Return how often something was said otherwise, or again: what only adds to what was said is no correction.
+
+    An answer that asks for the 15 is sent by itself, before the others: these must not use the corrections up.
+    """
+    said: dict[str, Value] = {}
+    found = 0
+    for sending in sent:
+        is_more = any(link not in said for link in sending.answers)
+        is_other = any(said.get(link, value) != value for link, value in sending.answers.items())
+        found += is_other or not is_more
+        said |= sending.answers
+    return found
 
 
 def _order(sending: Sending) -> tuple[int, str]:

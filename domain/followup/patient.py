@@ -40,12 +40,16 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SlotState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one slot: of which colour its answers are, when and by whom they were given, or that none were."""
+    """What became of one slot: of which colour its answers are, when and by whom they were given, or that none were.
+
+    `lacks` is how many of those that are required are still missing.
+    """
 
     state: Literal["open", "answered", "missed", "skipped"]
     due_at: int
     colour: Colour = "green"
     incomplete: bool = False
+    lacks: int = 0
     at: int | None = None
     by: AnsweredBy | None = None
     corrections: int = 0

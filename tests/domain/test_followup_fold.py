@@ -98,6 +98,25 @@ def test_a_correction_beyond_the_limit_is_taken_only_where_it_is_graver() -> Non
     assert day.patient.colour == "red"
 
 
+def test_what_only_adds_to_what_was_sent_uses_no_correction_up() -> None:
+    day = FollowUp().at("1 9:05")
+    assert day.answer(answers(temperature=None, pain=None, breathless=True)).outcome == "applied"
+    assert day.patient.slots["1-0900"].lacks == 2
+    assert day.answer(answers(temperature=None, breathless=True)).outcome == "applied"
+    assert day.answer(answers(breathless=True)).outcome == "applied"
+    assert day.patient.slots["1-0900"].lacks == 0
+    for temperature in (37.1, 37.2):
+        assert day.answer(answers(breathless=True, temperature=temperature)).outcome == "applied"
+    assert day.answer(answers(breathless=True, temperature=37.3)).reason == "too many corrections"
+
+
+def test_what_is_said_again_and_adds_nothing_is_a_correction() -> None:
+    day = FollowUp().at("1 9:05")
+    for _ in range(3):
+        assert day.answer(WELL).outcome == "applied"
+    assert day.answer(WELL).reason == "too many corrections"
+
+
 def test_what_is_missing_makes_it_incomplete_and_never_green() -> None:
     day = FollowUp().at("1 9:05")
     day.answer(answers(breathless=None))
