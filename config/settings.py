@@ -59,6 +59,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="The directory of this vigilits' own small files: sign-in links, sessions, local keys.")
     ] = ""
     session_hours: Annotated[float, Meta(description="How long a person stays signed in.")] = 12.0
+    device_days: Annotated[
+        float,
+        Meta(
+            description="For how long after it last opened vigilits a device that takes pushes stays signed in; 0: "
+            "no longer than others."
+        ),
+    ] = 30.0
     fetch_wait_ms: Annotated[
         int, Meta(description="How long Kafka may hold a fetch open; an engine that answers late wants it small.")
     ] = 20
@@ -321,6 +328,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "OIDC_ISSUER": _issuer,
     "TILE_URL": _tiles,
     "SESSION_HOURS": lambda value: None if 0 < value <= 24 * 31 else "must be more than 0, and at most 744",
+    "DEVICE_DAYS": lambda value: None if 0 <= value <= 365 else "must be from 0 to 365",
     "FETCH_WAIT_MS": lambda value: None if 1 <= value <= 5000 else "must be from 1 to 5000",
     "GROUP": lambda value: (
         None if re.fullmatch(r"[A-Za-z0-9._-]{1,200}", value) else "may hold letters, digits, dots, _ and - alone"

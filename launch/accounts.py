@@ -4,6 +4,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from launch.regions import now
+from people.directory import People
 from realtime_api.issuer import LocalIssuer
 from realtime_api.links import Links
 
@@ -27,3 +28,8 @@ def local_issuer(settings: Settings) -> LocalIssuer:
 def link(home: Path, url: str, subject: str, minutes: float = LINK_MINUTES) -> str:
     """Return an address that signs its visitor in; the secret is in the fragment, which browsers send nobody."""
     return f"{url}/{FRAGMENT}{Links(home).issue(subject, now(), minutes)}"
+
+
+def sign_out(home: Path, subject: str) -> tuple[int, int]:
+    """Return how many sign-ins of a subject were ended, and how many of their browsers are no longer pushed to."""
+    return Links(home).sign_out(subject), People(home).unsubscribe_all(subject)

@@ -397,6 +397,13 @@ def token(
     typer.echo(accounts.link(Path(at.home), address_here(), who, minutes) if link else issuer.issue(who, minutes))
 
 
+@app.command("sign-out", epilog=EPILOG)
+def sign_out(subject: Subject) -> None:
+    """Sign somebody out everywhere, as where a telephone is lost: sessions, links, and devices that are pushed to."""
+    sessions, browsers = accounts.sign_out(Path(here().home), subject)
+    typer.echo(f"{subject}: {sessions} sign-ins ended, {browsers} browsers no longer pushed to")
+
+
 # --- dead letters ----------------------------------------------------------------------------------------------------
 
 

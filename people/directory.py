@@ -290,6 +290,16 @@ class People:
             ).fetchall()
         return [Subscription(*row) for row in rows]
 
+    def pushed_to(self, asked: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Return those of these (person, subscription's id) that there are."""
+        named = set(asked)
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT subject, id FROM subscriptions WHERE subject IN (SELECT value FROM json_each(?))",
+                (json.dumps(sorted({subject for subject, _ in named})),),
+            ).fetchall()
+        return named & {(subject, id_) for subject, id_ in rows}
+
     def endpoints(self, most: int) -> list[str]:
         """Return the endpoints of the newest subscriptions of all people."""
         with self._open() as database:
@@ -301,6 +311,11 @@ class People:
         with self._open() as database:
             found = database.execute("DELETE FROM subscriptions WHERE subject = ? AND id = ?", (subject, id_))
             return found.rowcount > 0
+
+    def unsubscribe_all(self, subject: str) -> int:
+        """Return how many subscriptions a person had; they are gone."""
+        with self._open() as database:
+            return database.execute("DELETE FROM subscriptions WHERE subject = ?", (subject,)).rowcount
 
     def drop_subscription(self, id_: str) -> None:
         """Return once nobody has this subscription any more: its push service says that it is over."""

@@ -111,12 +111,19 @@ def application(settings: Settings, event_log: Log, state: State, *, dist: Path 
         page = SignInPage(issuer, tokens, client, settings.oidc_client_id, settings.oidc_client_secret, callback)
     else:
         tokens = local_tokens(LocalIssuer(home), now)
+    people = People(home)
     desk = Desk(
-        Links(home), tokens, settings.public_url, settings.session_hours, now, by_links=not settings.oidc_issuer
+        Links(home),
+        tokens,
+        people,
+        settings.public_url,
+        settings.session_hours,
+        now,
+        device_days=settings.device_days,
+        by_links=not settings.oidc_issuer,
     )
     commands = Commands(shards, measures)
     documents = Documents(settings.tile_url)
-    people = People(home)
     pushes = reach.client(within_s=PUSHED_WITHIN_S, guarded=not settings.push_allow_private)
     own = OwnDoors(
         desk, rooms, commands, state, people, pushes, settings.push_contact, now, settings.push_allow_private

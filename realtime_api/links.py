@@ -1,4 +1,4 @@
-"""Sign-in links and the sessions that they open: random secrets, kept as hashes in one small SQLite file."""
+"""Sign-in links, sessions and the devices that stay signed in: random secrets, kept as hashes in one SQLite file."""
 
 import hashlib
 import secrets
@@ -24,14 +24,22 @@ CREATE TABLE IF NOT EXISTS links (
 CREATE TABLE IF NOT EXISTS sessions (
     digest BLOB PRIMARY KEY, subject TEXT NOT NULL, expires_at INTEGER NOT NULL, link BLOB
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS devices (
+    digest BLOB PRIMARY KEY, subject TEXT NOT NULL, device TEXT NOT NULL, expires_at INTEGER NOT NULL, link BLOB
+) WITHOUT ROWID;
 """
+_FOUND = (
+    "SELECT digest, subject, expires_at, NULL AS device FROM sessions WHERE expires_at > ?"
+    " UNION ALL SELECT digest, subject, expires_at, device FROM devices WHERE expires_at > ?"
+)
 
 
 class Held(NamedTuple):
-    """Whose a link or session is, and until when (ms)."""
+    """Whose a link or session is, and until when (ms); with a device, only while that is pushed to in their name."""
 
     subject: str
     expires_at: int
+    device: str | None = None
 
 
 def _digest(secret: str) -> bytes:
@@ -71,9 +79,10 @@ class Links:
     def revoke(self, subject: str) -> int:
         """Return how many links of a subject were revoked; the sessions that they opened end with them."""
         with self._open() as database:
-            database.execute(
-                "DELETE FROM sessions WHERE link IN (SELECT digest FROM links WHERE subject = ?)", (subject,)
-            )
+            for table in ("sessions", "devices"):
+                database.execute(
+                    f"DELETE FROM {table} WHERE link IN (SELECT digest FROM links WHERE subject = ?)", (subject,)
+                )
             return database.execute(
                 "UPDATE links SET revoked = 1 WHERE subject = ? AND NOT revoked", (subject,)
             ).rowcount
@@ -95,7 +104,13 @@ class Links:
         held = Held(subject, now + session_ms)
         with self._open() as database:
             database.execute("DELETE FROM sessions WHERE expires_at <= ?", (now,))
-            database.execute("DELETE FROM links WHERE expires_at <= ?", (now,))
+            database.execute("DELETE FROM devices WHERE expires_at <= ?", (now,))
+            # A link that a device came by is kept as long as the device: revoking it ends that too.
+            database.execute(
+                "DELETE FROM links WHERE expires_at <= ? AND digest NOT IN"
+                " (SELECT link FROM devices WHERE link IS NOT NULL)",
+                (now,),
+            )
             database.execute(
                 "INSERT INTO sessions (digest, subject, expires_at, link) VALUES (?, ?, ?, ?)",
                 (_digest(secret), subject, held.expires_at, link),
@@ -106,24 +121,64 @@ class Links:
         """Return once every session that a link opened is gone."""
         with self._open() as database:
             database.execute("DELETE FROM sessions WHERE link IS NOT NULL")
+            database.execute("DELETE FROM devices WHERE link IS NOT NULL")
 
-    def session(self, secret: str, now: int) -> Held | None:
-        """Return whose a session is, None for one that is not (or no longer) there."""
+    def session(self, secret: str, now: int) -> list[Held]:
+        """Return whose a session is, none where it is not (or no longer) there; on an enrolled device, in both ways."""
         if len(secret) > MOST_SECRET:
-            return None
+            return []
         with self._open() as database:
-            found = database.execute(
-                "SELECT subject, expires_at FROM sessions WHERE digest = ? AND expires_at > ?", (_digest(secret), now)
-            ).fetchone()
-        return None if found is None else Held(*found)
+            rows = database.execute(
+                f"SELECT subject, expires_at, device FROM ({_FOUND}) WHERE digest = ?", (now, now, _digest(secret))
+            ).fetchall()
+        return [Held(*row) for row in rows]
 
-    def ended(self, secrets: Iterable[str], now: int) -> set[str]:
-        """Return those of the sessions that are not (or no longer) there."""
+    def sessions(self, secrets: Iterable[str], now: int) -> dict[str, list[Held]]:
+        """Return of each of many sessions whose it is, without those that are not (or no longer) there."""
+        named = {_digest(secret): secret for secret in secrets}
+        found: dict[str, list[Held]] = {}
         with self._open() as database:
-            there = {row[0] for row in database.execute("SELECT digest FROM sessions WHERE expires_at > ?", (now,))}
-        return {secret for secret in secrets if _digest(secret) not in there}
+            for digest, *held in database.execute(_FOUND, (now, now)):
+                if digest in named:
+                    found.setdefault(named[digest], []).append(Held(*held))
+        return found
+
+    # -- devices that stay signed in
+
+    def enrol(self, secret: str, device: str, now: int, device_ms: int) -> None:
+        """Let a session stay open on its device for so long; one that is not (or no longer) there stays what it is."""
+        with self._open() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO devices (digest, subject, device, expires_at, link)"
+                " SELECT digest, subject, ?, ?, link FROM"
+                " (SELECT digest, subject, link FROM sessions WHERE digest = ?"
+                "  UNION SELECT digest, subject, link FROM devices WHERE digest = ?) LIMIT 1",
+                (device, now + device_ms, _digest(secret), _digest(secret)),
+            )
+
+    def forget_device(self, subject: str, device: str, but: str | None) -> None:
+        """Return once no session is open on a device of a subject's, `but` the one in whose hand it is."""
+        kept = None if but is None else _digest(but)
+        with self._open() as database:
+            of = "SELECT digest FROM devices WHERE subject = ? AND device = ? AND digest IS NOT ?"
+            database.execute(f"DELETE FROM sessions WHERE digest IN ({of})", (subject, device, kept))
+            database.execute("DELETE FROM devices WHERE subject = ? AND device = ?", (subject, device))
+
+    def sign_out(self, subject: str) -> int:
+        """Return how many sessions of a subject were ended; no link of theirs opens any more."""
+        with self._open() as database:
+            database.execute("UPDATE links SET revoked = 1 WHERE subject = ?", (subject,))
+            found = database.execute(
+                "SELECT count(*) FROM (SELECT digest FROM sessions WHERE subject = ?"
+                " UNION SELECT digest FROM devices WHERE subject = ?)",
+                (subject, subject),
+            ).fetchone()
+            for table in ("sessions", "devices"):
+                database.execute(f"DELETE FROM {table} WHERE subject = ?", (subject,))
+        return int(found[0])
 
     def end(self, secret: str) -> None:
         """Return once the session is gone."""
         with self._open() as database:
             database.execute("DELETE FROM sessions WHERE digest = ?", (_digest(secret),))
+            database.execute("DELETE FROM devices WHERE digest = ?", (_digest(secret),))

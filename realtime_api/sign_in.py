@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from people.directory import People
 from realtime_api.links import Held, Links
 from realtime_api.oidc import NotProven, Tokens
 from realtime_api.problems import Problem
@@ -26,19 +27,22 @@ class Desk:
         self,
         links: Links,
         tokens: Tokens,
+        people: People,
         public_url: str,
         session_hours: float,
         now: Callable[[], int],
         *,
+        device_days: float = 0,
         by_links: bool = True,
     ) -> None:
         self._by_links = by_links  # False where an issuer alone says who people are
         if not by_links:
             links.end_opened()
-        self._links, self._tokens, self._now = links, tokens, now
+        self._links, self._tokens, self._people, self._now = links, tokens, people, now
         self._public = public_url.rstrip("/")
         self._secure = public_url.startswith("https:")
         self._session_ms = round(session_hours * 3_600_000)
+        self._device_ms = round(device_days * 86_400_000)
         # The prefix makes browsers refuse such a cookie from another host, or without TLS.
         self.cookie = "__Host-vigilits" if self._secure else "vigilits"
         self._believed: OrderedDict[str, tuple[float, Held]] = OrderedDict()
@@ -69,7 +73,7 @@ class Desk:
         known = self._believed.get(secret)
         if known is not None and time.monotonic() - known[0] < BELIEVED_S:
             return known[1] if known[1].expires_at > self._now() else None
-        held = await asyncio.to_thread(self._links.session, secret, self._now())
+        held = await asyncio.to_thread(self._held, secret)
         self._believed.pop(secret, None)
         if held is not None:
             self._believed[secret] = (time.monotonic(), held)
@@ -81,10 +85,42 @@ class Desk:
         """Return those of the sessions that are no more: asked all at once, however many sockets there are."""
         if not secrets:
             return secrets
-        ended = await asyncio.to_thread(self._links.ended, secrets, self._now())
+        ended = secrets - await asyncio.to_thread(self._there, secrets)
         for secret in ended:
             self._believed.pop(secret, None)
         return ended
+
+    def _held(self, secret: str) -> Held | None:
+        held = self._links.session(secret, self._now())
+        return max(self._standing(held), key=lambda each: each.expires_at, default=None)
+
+    def _there(self, secrets: Iterable[str]) -> set[str]:
+        held = self._links.sessions(secrets, self._now())
+        standing = set(self._standing(each for some in held.values() for each in some))
+        return {secret for secret, some in held.items() if not standing.isdisjoint(some)}
+
+    def _standing(self, held: Iterable[Held]) -> list[Held]:
+        """Return what stands of these: by its device a session does only while that is pushed to in the same name."""
+        some = list(held)
+        asked = {(each.subject, each.device) for each in some if each.device is not None}
+        devices = self._people.pushed_to(asked) if asked and self._device_ms else set()
+        return [each for each in some if each.device is None or (each.subject, each.device) in devices]
+
+    # -- devices that stay signed in
+
+    async def enrol(self, who: Who, device: str, response: Response) -> None:
+        """Let who asks by a cookie stay signed in on a device that is pushed to; the cookie's new end goes with it."""
+        if who.cookie is None or not self._device_ms:
+            return
+        await asyncio.to_thread(self._links.enrol, who.cookie, device, self._now(), self._device_ms)
+        self._believed.pop(who.cookie, None)
+        held = await self.session(who.cookie)
+        if held is not None:
+            self.give(response, who.cookie, held)
+
+    async def forget_device(self, who: Who, device: str) -> None:
+        """Return once nobody is signed in on a device that is no longer pushed to, but for who asks from it."""
+        await asyncio.to_thread(self._links.forget_device, who.subject, device, who.cookie)
 
     # -- where from
 

@@ -177,7 +177,7 @@ class OwnDoors:
         return json_answer([_shown(each) for each in held], headers=NEVER)
 
     async def subscribe(self, request: Request) -> Response:
-        """Let a browser of the asker's be pushed to: 20 of them at most, the oldest makes room."""
+        """Let a browser of the asker's be pushed to, and stay signed in: 20 at most, the oldest makes room."""
         who = await self._identify_for_push(request)
         now = self.now()
         asked = intake.read(await read_body(request, intake.MOST_BYTES), SubscriptionAsked, now)
@@ -189,13 +189,16 @@ class OwnDoors:
         made = await asyncio.to_thread(
             self.people.subscribe, who.subject, endpoint, keys.p256dh, keys.auth, now, asked.label
         )
-        return json_answer(_shown(made), 201, headers=NEVER)
+        response = json_answer(_shown(made), 201, headers=NEVER)
+        await self.desk.enrol(who, made.id, response)
+        return response
 
     async def unsubscribe(self, request: Request) -> Response:
-        """Push no longer to a browser of the asker's."""
-        who = await self._identify(request)
-        if not await asyncio.to_thread(self.people.unsubscribe, who.subject, request.path_params["id"]):
+        """Push no longer to a browser of the asker's, which stays signed in no longer."""
+        who, id_ = await self._identify(request), request.path_params["id"]
+        if not await asyncio.to_thread(self.people.unsubscribe, who.subject, id_):
             raise _unknown_browser()
+        await self.desk.forget_device(who, id_)
         return Response(status_code=204)
 
     async def test(self, request: Request) -> Response:

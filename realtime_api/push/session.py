@@ -149,7 +149,8 @@ class Session:
     def check(self) -> None:
         """End the socket if its proof has expired, or with the last of its grants; narrow or widen what it sees."""
         now = self._now()
-        if now >= self.who.expires_at:
+        # Of a cookie it is asked every now and then whether it is there: on a device that is pushed to, that goes on.
+        if self.who.cookie is None and now >= self.who.expires_at:
             self._connection.cut(SIGN_IN_AGAIN)
             return
         for channel, (room, listener) in list(self._held.items()):

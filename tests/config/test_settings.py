@@ -83,6 +83,7 @@ def test_a_key_that_is_no_setting_is_a_mistake_and_its_right_name_is_told() -> N
         ("TILE_URL", "https://t.fr; script-src */{z}/{x}/{y}"),
         ("SESSION_HOURS", "0"),
         ("SESSION_HOURS", "nan"),
+        ("DEVICE_DAYS", "-1"),
         ("FETCH_WAIT_MS", "0"),
         ("GROUP", "a group"),
         ("LOG_LEVEL", "loud"),

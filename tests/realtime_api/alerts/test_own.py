@@ -1,6 +1,7 @@
 """One's own channels and browsers, and links that mark what they stand for as seen."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,11 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from domain.grants import Grant
+from launch import accounts
 from people.directory import MOST_SUBSCRIPTIONS
 from people.directory import People as Directory
 from people.web_push import base64url
 from realtime_api.alerts.bucket import MOST_BUCKETS, Bucket, Buckets
 from realtime_api.app import now
+from realtime_api.links import FILE, Links
 from realtime_api.push.alerts import AlertsHub
 from realtime_api.push.hub import Hub
 from tests.realtime_api.alarmed import MED, hub, kind_of, no_bed, set_up
@@ -210,6 +213,116 @@ async def test_test_pushes_are_not_for_flooding(desk: House, monkeypatch: pytest
     # Whoever has had theirs takes none of anybody else's.
     other = (await ask(desk, "POST", "/push-subscriptions", browser(1), who="nurse")).json()["id"]
     assert (await ask(desk, "POST", f"/push-subscriptions/{other}/test", who="nurse")).status_code == 200
+
+
+# --- devices that stay signed in -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look each session up anew."""
+    monkeypatch.setattr("realtime_api.sign_in.BELIEVED_S", 0.0)
+
+
+async def signed_in(desk: House, subject: str = "physician") -> str:
+    """Return the cookie's secret of somebody who signed in by a link."""
+    answer = await desk.http.post("/api/v1/session", json={"link": Links(desk.home).issue(subject, now(), 5)})
+    assert answer.status_code == 200, answer.text
+    desk.http.cookies.clear()
+    return str(answer.cookies["vigilits"])
+
+
+async def as_cookie(desk: House, secret: str, method: str, path: str, body: Any = None) -> httpx.Response:
+    """Return the answer to somebody whom their cookie names."""
+    return await desk.http.request(method, f"/api/v1{path}", json=body, headers={"cookie": f"vigilits={secret}"})
+
+
+def hours_go_by(desk: House, hours: float) -> None:
+    """Let all that was proven of sign-ins be so much older."""
+    with sqlite3.connect(desk.home / FILE) as database:
+        for table in ("links", "sessions", "devices"):
+            database.execute(f"UPDATE {table} SET expires_at = expires_at - ?", (round(hours * HOUR),))
+
+
+@pytest.mark.usefixtures("each_time")
+async def test_a_device_that_is_pushed_to_is_signed_in_at_night_though_its_session_began_in_the_afternoon(
+    desk: House,
+) -> None:
+    """A push at three in the morning is two taps from the patient's page, after signing in at two in the afternoon."""
+    device, other = await signed_in(desk), await signed_in(desk)
+    made = await as_cookie(desk, device, "POST", "/me/push-subscriptions", browser())
+    told = made.headers["set-cookie"].lower()
+    assert "httponly" in told
+    assert f"max-age={30 * 86_400}" in told or f"max-age={30 * 86_400 - 1}" in told
+    hours_go_by(desk, 13)
+    assert (await as_cookie(desk, device, "GET", "/session")).json()["subject"] == "physician"
+    assert (await as_cookie(desk, other, "GET", "/session")).status_code == 401
+    again = await as_cookie(desk, device, "POST", "/me/push-subscriptions", browser())
+    assert again.status_code == 201
+    hours_go_by(desk, 29 * 24)  # each time that it is opened, it is so for another 30 days
+    assert (await as_cookie(desk, device, "GET", "/session")).status_code == 200
+    hours_go_by(desk, 2 * 24)
+    assert (await as_cookie(desk, device, "GET", "/session")).status_code == 401
+
+
+@pytest.mark.usefixtures("each_time")
+async def test_a_device_that_was_revoked_is_refused_and_its_sockets_end(desk: House) -> None:
+    lost, kept = await signed_in(desk), await signed_in(desk)
+    id_ = (await as_cookie(desk, lost, "POST", "/me/push-subscriptions", browser())).json()["id"]
+    cookie = f"vigilits={lost}"
+    async with desk.socket("x", additional_headers={"cookie": cookie}) as socket:
+        await socket.subscribe()
+        assert (await as_cookie(desk, kept, "DELETE", f"/me/push-subscriptions/{id_}")).status_code == 204
+        assert (await socket.until_closed())[0] == 4401
+    assert (await as_cookie(desk, lost, "GET", "/session")).status_code == 401
+    assert (await as_cookie(desk, kept, "GET", "/session")).status_code == 200
+
+
+@pytest.mark.usefixtures("each_time")
+async def test_who_turns_pushes_off_on_their_own_device_stays_signed_in_as_long_as_others(desk: House) -> None:
+    device = await signed_in(desk)
+    id_ = (await as_cookie(desk, device, "POST", "/me/push-subscriptions", browser())).json()["id"]
+    assert (await as_cookie(desk, device, "DELETE", f"/me/push-subscriptions/{id_}")).status_code == 204
+    assert (await as_cookie(desk, device, "GET", "/session")).status_code == 200
+    hours_go_by(desk, 13)
+    assert (await as_cookie(desk, device, "GET", "/session")).status_code == 401
+
+
+@pytest.mark.usefixtures("each_time")
+async def test_a_device_whose_pushes_are_another_persons_by_now_is_signed_in_no_longer(desk: House) -> None:
+    device = await signed_in(desk)
+    await as_cookie(desk, device, "POST", "/me/push-subscriptions", browser())
+    hours_go_by(desk, 13)
+    await ask(desk, "POST", "/push-subscriptions", browser(), "nurse")
+    assert (await as_cookie(desk, device, "GET", "/session")).status_code == 401
+
+
+@pytest.mark.usefixtures("each_time")
+async def test_signing_out_or_a_revoked_link_ends_a_device_too(desk: House) -> None:
+    out, revoked = await signed_in(desk), await signed_in(desk)
+    for n, each in enumerate((out, revoked)):
+        await as_cookie(desk, each, "POST", "/me/push-subscriptions", browser(n))
+    hours_go_by(desk, 13)
+    assert (await as_cookie(desk, out, "DELETE", "/session")).status_code == 204
+    assert (await as_cookie(desk, out, "GET", "/session")).status_code == 401
+    await signed_in(desk, "nurse")  # which clears away what is over
+    Links(desk.home).revoke("physician")
+    assert (await as_cookie(desk, revoked, "GET", "/session")).status_code == 401
+
+
+async def test_a_session_that_is_over_enrols_no_device(desk: House) -> None:
+    Links(desk.home).enrol("x" * 43, "device", now(), HOUR)
+    assert Links(desk.home).session("x" * 43, now()) == []
+
+
+@pytest.mark.usefixtures("each_time")
+async def test_who_is_signed_out_for_good_is_pushed_to_and_signed_in_nowhere(desk: House) -> None:
+    device = await signed_in(desk)
+    await as_cookie(desk, device, "POST", "/me/push-subscriptions", browser())
+    assert accounts.sign_out(desk.home, "physician") == (1, 1)
+    assert (await as_cookie(desk, device, "GET", "/session")).status_code == 401
+    assert Directory(desk.home).subscriptions("physician") == []
+    assert accounts.sign_out(desk.home, "physician") == (0, 0)
 
 
 # --- links -----------------------------------------------------------------------------------------------------------
