@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from domain.capacity.fold import Said
 from domain.events import AnswersGiven, Source
 from domain.followup.chart import Chart, File
 from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, Member, Patient
+from domain.followup.questionnaire import Value
 from domain.followup.red_flags import red_flags
 from people.directory import People
 from people.rights import MATRIX
@@ -22,6 +24,7 @@ from realtime_api.commands import Command, Commands
 from realtime_api.follow_up import answering, reading, shapes
 from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.reading import SittingAsked, SittingRow
+from realtime_api.follow_up.receipts import Kept, calls_15
 from realtime_api.measures import Measures
 from realtime_api.patients.asked import read
 from realtime_api.patients.opening import Access, Opening, Where
@@ -105,7 +108,7 @@ class DeskDoors:
         named = {row.patient: residents[row.patient].patient.key for row in asked.rows if row.patient in residents}
         keys = await self.opening.keys_of(set(named.values()), erased_too=True)
         source = Source(id=place.subject, door=DOOR)
-        judged: list[Command[AnswersGiven] | Problem] = []
+        judged: list[_Given | Problem] = []
         for number, row in enumerate(asked.rows):
             try:
                 resident = residents.get(row.patient)
@@ -123,12 +126,15 @@ class DeskDoors:
             event = answering.given(
                 resident.patient, key, row.id, row.slot, "staff", answers, source, resident.hub.code, self.now()
             )
-            judged.append(Command(event, resident.hub))
-        commands = [each for each in judged if isinstance(each, Command)]
+            judged.append(_Given(Command(event, resident.hub), resident, answers))
+        commands = [each.command for each in judged if isinstance(each, _Given)]
         outcomes = iter(await self.commands.run(commands) if commands else ())
+        became = [_became(each, next(outcomes) if isinstance(each, _Given) else None) for each in judged]
+        kept = [each for each in became if isinstance(each, Kept)]
+        call_15 = iter(await calls_15(self.opening, kept, self.now()))
         told = [
-            _row_answer(row, each, next(outcomes) if isinstance(each, Command) else each)
-            for row, each in zip(asked.rows, judged, strict=True)
+            _row_answer(row, each, call_15=isinstance(each, Kept) and next(call_15))
+            for row, each in zip(asked.rows, became, strict=True)
         ]
         for each in told:
             self.measures.follow_up(each.kind or "applied")
@@ -234,15 +240,31 @@ def called(file: File) -> str:
     return " ".join(each for each in (file.used_name or file.birth_name, *file.first_names[:1]) if each)
 
 
-def _row_answer(row: SittingRow, judged: Command[AnswersGiven] | Problem, said: Any) -> shapes.SittingAnswer:
+class _Given(NamedTuple):
+    """Answers of a row that goes to the log."""
+
+    command: Command[AnswersGiven]
+    resident: Followed
+    answers: Mapping[str, Value]
+
+
+def _became(judged: _Given | Problem, said: Said | Problem | None) -> Kept | Problem:
+    """Return a row's answers as they are kept, or why they are not."""
+    if isinstance(judged, Problem):
+        return judged
+    (event, _), resident, answers = judged
     try:
-        folded = answering.settle(said)
+        return Kept(resident, event.slot, answers, event.received_at, answering.settle(said))
     except Problem as problem:
-        wrong = [WrongField(*mistake) for mistake in problem.mistakes] or None
-        return shapes.SittingAnswer(row.patient, row.slot, row.id, problem.status, problem.kind, wrong)
-    assert isinstance(judged, Command)
-    at = judged.event.received_at
-    return shapes.SittingAnswer(row.patient, row.slot, row.id, 201 if folded else 202, received_at=at)
+        return problem
+
+
+def _row_answer(row: SittingRow, became: Kept | Problem, *, call_15: bool) -> shapes.SittingAnswer:
+    if isinstance(became, Problem):
+        wrong = [WrongField(*mistake) for mistake in became.mistakes] or None
+        return shapes.SittingAnswer(row.patient, row.slot, row.id, became.status, became.kind, wrong)
+    status, at = 201 if became.is_taken else 202, became.received_at
+    return shapes.SittingAnswer(row.patient, row.slot, row.id, status, received_at=at, call_15=call_15)
 
 
 def _line(written: Written, names: Mapping[str, str]) -> shapes.TrailLine:

@@ -13,12 +13,10 @@ from starlette.responses import Response
 
 from domain.events import CodeAsked, Event, FollowUpMoved, Source
 from domain.followup.chart import File
-from domain.followup.pathway import Colour, Pathway
-from domain.followup.patient import OVER, AnsweredBy, Patient, SlotState
-from domain.followup.presence import presence, says_15
-from domain.followup.questionnaire import Value, missing
+from domain.followup.patient import OVER, AnsweredBy, Patient
+from domain.followup.presence import presence
+from domain.followup.questionnaire import Value
 from domain.followup.red_flags import red_flags
-from domain.followup.score import Facts, score
 from event_log.ids import new_id
 from live_state.state import State
 from people.directory import People
@@ -30,6 +28,7 @@ from realtime_api.follow_up import answering, reading, shapes, words
 from realtime_api.follow_up.answering import Followed
 from realtime_api.follow_up.gate import Gate
 from realtime_api.follow_up.reading import AnswersAsked, LinkAsked, ReadAsked
+from realtime_api.follow_up.receipts import Kept, calls_15
 from realtime_api.measures import Measures
 from realtime_api.patients.asked import A, read
 from realtime_api.patients.opening import Access, Opened, Opening, Where
@@ -74,6 +73,7 @@ class LinkDoors:
             due = None
         is_open = due is not None and due.opens_at <= at < due.closes_at
         state = None if due is None else patient.slots.get(due.slot)
+        is_answered = is_open and state is not None and state.state == "answered"
         return shapes.AnswerPage(
             at=self.now(),
             region=link.region,
@@ -84,7 +84,8 @@ class LinkDoors:
             opens_at=None if due is None else due.opens_at,
             due_at=None if due is None else due.due_at,
             closes_at=None if due is None else due.closes_at,
-            answered=is_open and state is not None and state.state == "answered",
+            answered=is_answered,
+            lacks=state.lacks if is_answered and state is not None else 0,
             questionnaire=pathway.questionnaire,
             flags=list(red_flags(pathway)),
             stop=words.stopping(pathway.end),
@@ -129,10 +130,8 @@ class LinkDoors:
             # What is graver is taken however often it is corrected: to say that this was not would tell whoever holds
             # the link how grave the slot is.
             folded, taken = True, False
-        held = hub.patients.get(patient.id, patient)
-        state = held.slots.get(slot) if taken else None
-        told = _colour_to_tell(place.pathway, answers, event.received_at, state)
-        call_15 = says_15(place.pathway, held.zone, told, self.now())
+        kept = Kept(place, slot, answers, event.received_at, taken)
+        (call_15,) = await calls_15(self.opening, [kept], self.now())
         return shapes.Received(event.received_at, pending=not folded, call_15=call_15)
 
     # -- stopping
@@ -255,19 +254,6 @@ class LinkDoors:
 
     def _count(self, said: Any) -> None:
         self.measures.follow_up("pending" if said is None else said.kind if isinstance(said, Problem) else said.outcome)
-
-
-def _colour_to_tell(pathway: Pathway, answers: Mapping[str, Value], at: int, state: SlotState | None) -> Colour:
-    """Return the colour that a receipt goes by: the slot's where that is these answers' own, else what these alone say.
-
-    A link reads nothing back: a correction of one item, or one too many, would tell its finder how grave what was
-    answered before is. And who has just answered something red is told so, whatever counts of the slot.
-    """
-    if state is not None:
-        is_last = state.at is None or state.at <= at
-        if state.corrections == 0 or (is_last and not missing(pathway.questionnaire, answers)):
-            return state.colour
-    return score(pathway, Facts(), answers).colour
 
 
 def _whose(patient: Patient) -> str:

@@ -16,7 +16,8 @@ from realtime_api.problems import WrongField
 class AnswerPage(msgspec.Struct, frozen=True):
     """What the answering page needs: what is asked and until when. It tells nothing of the person.
 
-    `slot` is null where nothing can be answered now; `opens_at` is then when the next one can, if there is one. `flags`
+    `slot` is null where nothing can be answered now; `opens_at` is then when the next one can, if there is one. `lacks`
+    is how many required answers are missing from those that were sent, not which. `flags`
     are the answers on which the page itself says to call 15; `stop` says what is deleted when. `presence` tells, on
     from `at` (our clock, ms) and for some days, when somebody is there to read a red: a page that is open or without a
     network for long says by itself when nobody is. `whose` is the same for all links of one patient, and says no more:
@@ -33,6 +34,7 @@ class AnswerPage(msgspec.Struct, frozen=True):
     due_at: int | None
     closes_at: int | None
     answered: bool
+    lacks: int
     questionnaire: Questionnaire
     flags: list[RedFlag]
     stop: Words
@@ -136,7 +138,7 @@ class Sitting(msgspec.Struct, frozen=True):
 
 
 class SittingAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one resident's answers; `kind` is that of a problem."""
+    """What became of one resident's answers; `kind` is that of a problem, `call_15` is as in `Received`."""
 
     patient: str
     slot: str
@@ -145,6 +147,7 @@ class SittingAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str | None = None
     errors: list[WrongField] | None = None
     received_at: int | None = None
+    call_15: bool = False
 
 
 class SittingAnswers(msgspec.Struct, frozen=True):

@@ -174,6 +174,13 @@ class Opening:
         await self.record(access, _ids(wheres))
         return await self._charts(wheres)
 
+    async def unshown(self, wheres: Sequence[Where]) -> dict[str, Chart]:
+        """Return the charts that can be opened, by patient, for a rule to look at: who asked is shown nothing of them.
+
+        That is why it is in no trail.
+        """
+        return await self._charts(wheres) if wheres else {}
+
     async def find(self, wheres: Sequence[Where], fits: Callable[[Chart], bool]) -> list[str]:
         """Return whose charts fit, in order. It shows nothing of them: to be recorded as a search before it is told."""
         charts = await self._charts(wheres)

@@ -25,10 +25,10 @@ TRAIL = "/regions/ici/trail"
 TEAM = (Member(AGENT, "tracing_agent"), Member("agent-2", "tracing_agent"))
 
 
-async def resident(home: FollowedHouse, name: str = "DUPONT", room: str = "1", **more: Any) -> str:
+async def resident(home: FollowedHouse, name: str = "DUPONT", room: str = "1", on: str = "ehpad", **more: Any) -> str:
     """Return a resident of the EHPAD, with a nurse of it in the circle."""
     told: dict[str, Any] = {"circle": (*CIRCLE, Member("ehpad-nurse", "nurse")), "facility": EHPAD} | more
-    return await home.enrol(person(birth_name=name, residence=Residence(room=room)), "ehpad", **told)
+    return await home.enrol(person(birth_name=name, residence=Residence(room=room)), on, **told)
 
 
 def row(home: FollowedHouse, patient: str, answers: Any = None, **more: Any) -> dict[str, Any]:
