@@ -15,7 +15,7 @@ from event_log.ids import new_id
 from realtime_api.app import now
 from tests.browser.conftest import DESK, PHONE
 from tests.browser.stand_in import DIST
-from tests.realtime_api.followed import AGENT, EHPAD, STAFF, FollowedHouse, open_followed, person
+from tests.realtime_api.followed import AGENT, DOCTOR, EHPAD, STAFF, FollowedHouse, open_followed, person
 
 pytestmark = pytest.mark.browser
 
@@ -121,6 +121,26 @@ def test_a_patient_answers_reads_back_and_stops(visit: Callable[..., Page], next
     expect(page.get_by_role("heading", name="Le suivi est arrêté")).to_be_visible()
     expect(page.locator("main")).to_contain_text("72 heures au plus")  # a red of theirs is open
     assert house.patient(patient).status == "stopped"
+
+
+def test_what_a_revoked_link_could_not_bring_comes_by_the_next_one(
+    visit: Callable[..., Page], next_door: HouseNextDoor
+) -> None:
+    house = next_door.house
+    patient = next_door.do(house.enrol())
+    page = visit(f"/a#{house.link(patient)}")
+    page.locator("#q-temperature-field").fill("38,2")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    told = next_door.do(house.post(f"/regions/ici/patients/{patient}/revoke-links", {}, DOCTOR))
+    assert told.status_code == 200
+    page.context.set_offline(False)
+    expect(page.locator(".held-back")).to_contain_text("gardées sur ce téléphone")
+    assert house.patient(patient).answered_at is None
+    page.goto(f"{house.url}/a#{house.link(patient)}")
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    assert next_door.do(house.current(patient)).answers == {"temperature": 38.2}
 
 
 def test_staff_answer_for_residents(visit: Callable[..., Page], next_door: HouseNextDoor) -> None:
