@@ -113,13 +113,12 @@ def _pathway(path: Path, findings: Findings, schedules: Collection[str] | None) 
 
 
 def _mistakes_of_schedules(found: Pathway, schedules: Collection[str] | None) -> Iterator[Mistake]:
-    for colour, outside in found.outside.items():
-        if schedules is not None and outside.on_call and outside.on_call not in schedules:
+    named = {f"outside.{colour}.on_call": outside.on_call for colour, outside in found.outside.items()}
+    named["cluster.on_call"] = found.cluster.on_call if found.cluster is not None else ""
+    for place, schedule in named.items():
+        if schedules is not None and schedule and schedule not in schedules:
             there = ", ".join(schedules) or "none"
-            yield (
-                f"outside.{colour}.on_call",
-                f"the region's {ROUTING} has no schedule {shown(outside.on_call)}; there is {there}",
-            )
+            yield place, f"the region's {ROUTING} has no schedule {shown(schedule)}; there is {there}"
 
 
 def _read(entry: Entry, asked: Questionnaire) -> Pathway:
@@ -240,14 +239,19 @@ def _told(entry: Entry) -> dict[Colour, tuple[Role, ...]]:
         return {}
     found: dict[Colour, tuple[Role, ...]] = {}
     for colour in COLOURS[1:]:
-        roles = told.words(colour)
-        for role in roles:
-            if role not in ROLES:
-                told.refuse(colour, f"{shown(role)} is none of {', '.join(ROLES)}")
+        roles = _roles(told, colour)
         if roles:
-            found[colour] = tuple(cast("Role", role) for role in roles)
+            found[colour] = roles
     told.finish()
     return found
+
+
+def _roles(entry: Entry, name: str) -> tuple[Role, ...]:
+    roles = entry.words(name)
+    for role in roles:
+        if role not in ROLES:
+            entry.refuse(name, f"{shown(role)} is none of {', '.join(ROLES)}")
+    return tuple(cast("Role", role) for role in roles)
 
 
 def _staffed(entry: Entry) -> tuple[Window, ...]:
@@ -275,7 +279,8 @@ def _first_call(entry: Entry) -> FirstCall:
 
 
 def _cluster(entry: Entry) -> Cluster:
-    return Cluster(_count(entry, "cases"), _count(entry, "days"))
+    schedule = slug(entry, "on_call") if "on_call" in entry.fields else ""
+    return Cluster(_count(entry, "cases"), _count(entry, "days"), _roles(entry, "told"), schedule)
 
 
 # --- what answers mean -----------------------------------------------------------------------------------------------

@@ -180,6 +180,19 @@ def overseers(grants: Mapping[str, Iterable[Grant]], region: str, now: int) -> t
     )
 
 
+def staff_of(facility: str, grants: Mapping[str, Iterable[Grant]], region: str, now: int) -> tuple[str, ...]:
+    """Return a facility's own staff, of everybody's grants: who answers for its residents, or looks after them."""
+    own = f"et:{facility}"
+    return tuple(
+        subject
+        for subject, held in sorted(grants.items())
+        if any(
+            right.scope == own and MATRIX.roles[right.role].may(("sitting", "clinical"))
+            for right in rights_of(subject, held, region, now)
+        )
+    )
+
+
 Places = frozenset[tuple[str, str]]  # as what somebody may be in a circle: a role, and of which facility's residents
 
 

@@ -53,6 +53,7 @@ from streams.notify.smtp import Smtp
 from streams.on_call import OnCallReader, fetching
 from streams.serving import listen, pages, serve
 from streams.shard import Limits, Shard, Sort, backoff_s
+from streams.staff import Staff
 from streams.summary.sending import Summaries
 from streams.watchdog import STOOD_STILL, Sight, watch
 
@@ -229,14 +230,16 @@ class Worker:
         beside, now = siblings(name), partial(getattr, shard, "told_now")
         lookout = Lookout(self.log, self.state, lambda: beside.items() if shard.ready else (), shard.append, now)
         looks = partial(lookout.run, self.settings.looks_s)
+        staff = Staff(Viewed(shard), self.state, now).run
         if self.people is None:
-            return {"lookout": looks}
+            return {"lookout": looks, "staff": staff}
         region, home = region_of(name), Path(self.settings.home)
         calendars = OnCallReader(
             partial(self.people.calendars, region), fetching(home, region, self.http), on_call.read
         )
         return {
             "lookout": looks,
+            "staff": staff,
             "on-call": partial(calendars.keep, lambda: shard.held.settings if shard.ready else None, shard.append, now),
             "notifier": partial(self._notify, self.people, shard, now),
         }

@@ -1,6 +1,6 @@
 """The notices shard as a worker has it, and what those see of it who send its messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from domain.alerts.fold import NOTICES_FOLD_VERSION, Draft, Item, NoticesState, fold
@@ -120,3 +120,13 @@ class Viewed(View[NoticesState, Draft]):
     def groups(self) -> Mapping[str, Group]:
         """Return the groups by id."""
         return self._shard.held.groups
+
+    @property
+    def cases(self) -> Iterable[str]:
+        """Return the facilities that have cases."""
+        return self._shard.held.cases
+
+    @property
+    def settings(self) -> Mapping[str, bytes]:
+        """Return the settings by name."""
+        return self._shard.held.settings

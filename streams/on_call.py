@@ -116,15 +116,13 @@ def _within(shifts: tuple[Shift, ...], begin: int, end: int) -> list[Shift]:
 
 def published(schedule: str, on_call: OnCall, now: int) -> SettingsPublished:
     """Return the event that publishes a schedule."""
-    content = msgspec.json.encode(on_call)
-    return SettingsPublished(
-        id=new_id(now),
-        received_at=now,
-        source=WORKER,
-        name=setting(schedule),
-        digest=hashlib.sha256(content).hexdigest(),
-        content=content,
-    )
+    return publishing(setting(schedule), msgspec.json.encode(on_call), now)
+
+
+def publishing(name: str, content: bytes, now: int) -> SettingsPublished:
+    """Return the event by which a worker publishes a setting of its own."""
+    digest = hashlib.sha256(content).hexdigest()
+    return SettingsPublished(id=new_id(now), received_at=now, source=WORKER, name=name, digest=digest, content=content)
 
 
 class OnCallReader:

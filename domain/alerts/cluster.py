@@ -15,6 +15,7 @@ from domain.followup.crossing import Case
 from domain.places import Words
 
 DAY_MS = 24 * 3_600_000
+STAFF = "staff/"  # what the settings' names begin with that say who a facility's staff are, by FINESS number
 MOST_CASES = 200  # of one facility, remembered: enough to tell a cluster by
 NONE, SOME, MANY = 0.0, 1.0, 2.0
 
@@ -47,6 +48,9 @@ class Cases(msgspec.Struct, frozen=True):
 def with_cluster(rules: Iterable[Rule] = (), version: int = 1) -> Ruleset:
     """Return the rules that a notices shard evaluates itself: those published, and that of clusters."""
     return Ruleset(rules=(*(rule for rule in rules if rule.id != RULE.id), RULE), version=version)
+
+
+read_staff = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def facility_of(subject: str) -> str:
@@ -87,16 +91,19 @@ def measure(held: Cases | None) -> float:
     return MANY if len(held.cases) >= held.cases[-1].rule.cases else SOME
 
 
-def plan_of(held: Cases | None) -> tuple[ChainStep, ...]:
-    """Return who is told: everybody whom one of the cases names, at once."""
-    people = dict.fromkeys(person for case in (held.cases if held else ()) for person in case.tell)
-    return tuple(ChainStep(person=person) for person in people)
+def plan_of(held: Cases | None, staff: Iterable[str] = ()) -> tuple[ChainStep, ...]:
+    """Return who is told, all at once: the facility's staff, whom one of the cases names, and whoever is on call."""
+    cases = held.cases if held else ()
+    people = dict.fromkeys((*staff, *(person for case in cases for person in case.tell)))
+    schedules = dict.fromkeys(case.rule.on_call for case in cases if case.rule.on_call)
+    on_call = (ChainStep(on_call=schedule) for schedule in schedules)
+    return (*(ChainStep(person=person) for person in people), *on_call)
 
 
-def told(step: Step, held: Cases | None, region: str) -> Step:
+def told(step: Step, held: Cases | None, region: str, staff: Iterable[str] = ()) -> Step:
     """Return a step of a cluster's alert as it is told of: where it is and to whom, and without a number."""
     alert, facility = step.alert, facility_of(step.alert.subject)
     labels = {"rule": RULE.id, "concern": RULE.concern, "severity": alert.severity, "level": RULE.at}
     labels |= {"region": region, "facility": facility}
-    shown: Alert = replace(alert, labels=labels, value=None, threshold=None, plan=plan_of(held))
+    shown: Alert = replace(alert, labels=labels, value=None, threshold=None, plan=plan_of(held, staff))
     return replace(step, alert=shown)

@@ -299,7 +299,8 @@ class Draft(Grouping):
                 self.take_in(step, self.shard)
                 continue
             facility = cluster.facility_of(step.alert.subject)
-            self.take_in(cluster.told(step, self.cases.get(facility), self.region), self.shard)
+            staff = self.in_force.staff.get(facility, ())
+            self.take_in(cluster.told(step, self.cases.get(facility), self.region, staff), self.shard)
             if step.what == "resolved" and step.alert.why == "closed":  # what it was closed with counts no more
                 self.cases.drop(facility)
                 self._judge_cases(facility)
@@ -327,7 +328,14 @@ class Draft(Grouping):
                 self.end_all_but(event.shard, event.standing.alerts)
         return APPLIED
 
-    def _judge_cases(self, facility: str) -> None:
+    def _put_staff(self, facility: str, staff: tuple[str, ...]) -> None:
+        """Let these be a facility's staff; whoever is so no longer is told no more of what goes on there."""
+        gone = set(self.in_force.staff.get(facility, ())) - set(staff)
+        self.in_force = dataclasses.replace(self.in_force, staff=dict(self.in_force.staff) | {facility: staff})
+        if facility in self.cases:
+            self._judge_cases(facility, gone)
+
+    def _judge_cases(self, facility: str, gone: Set[str] = frozenset()) -> None:
         """Forget a facility's cases that are too old, and hold what is left against the rule."""
         held = self.cases.get(facility)
         held = None if held is None else cluster.recent(held, self.clock)
@@ -339,9 +347,11 @@ class Draft(Grouping):
         self.own.judge(cluster.RULE, cluster.subject_of(facility), cluster.measure(held), self.clock)
         self._told_ourselves()
         alert = self.own.get(f"{cluster.RULE.id}|{cluster.subject_of(facility)}")
-        told, plan = self.alerts.get(alert.id) if alert else None, cluster.plan_of(held)
-        if told is not None and not is_over(told) and not set(plan) <= set(told.alert.plan):
-            self.widen(told, tuple(dict.fromkeys((*told.alert.plan, *plan))))
+        told = self.alerts.get(alert.id) if alert else None
+        if told is not None and not is_over(told):
+            plan = cluster.plan_of(held, self.in_force.staff.get(facility, ()))
+            stays = [step for step in told.alert.plan if step in plan or step.person not in gone]
+            self.replan(told, tuple(dict.fromkeys((*stays, *plan))))
 
     def _count_patients(self, event: Counted) -> None:
         """Publish an hour once all shards told theirs; one that is older than those kept is none any more."""
@@ -562,6 +572,8 @@ class Draft(Grouping):
             on_call = dict(self.in_force.on_call) | {schedule: calendar}
             self.in_force = dataclasses.replace(self.in_force, on_call=on_call)
             self.relieve(schedule)
+        elif name.startswith(cluster.STAFF):
+            self._put_staff(name.removeprefix(cluster.STAFF), cluster.read_staff(content))
         else:
             msgspec.json.decode(content)
         return None

@@ -511,8 +511,10 @@ class Grouping(Telling):
             if now != group:
                 self.put_group(now)
 
-    def widen(self, held: HeldAlert, plan: tuple[ChainStep, ...]) -> None:
-        """Let an alert be told by a wider plan from now on, and at once to whom that names beside those told."""
+    def replan(self, held: HeldAlert, plan: tuple[ChainStep, ...]) -> None:
+        """Let an alert be told by this plan from now on, and at once to whom that names beside those told."""
+        if plan == held.alert.plan:
+            return
         now = replace(held, alert=replace(held.alert, plan=plan))
         self.put_alert(now)
         self._replan(now)

@@ -99,6 +99,7 @@ class InForce:
     routing: Routing | None = None
     people: People | None = None
     on_call: Mapping[str, OnCall] = field(default_factory=dict)
+    staff: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of facilities with cases
     rules: Ruleset = field(default_factory=cluster.with_cluster)  # those that this shard evaluates itself
     branches: Mapping[str, Branch] = field(default_factory=dict)
     chains: Mapping[str, Chain] = field(default_factory=dict)
@@ -176,6 +177,11 @@ class NoticesState:
                 name.removeprefix("on-call/"): read_on_call(content)
                 for name, content in settings.items()
                 if name.startswith("on-call/") and ":" not in name
+            },
+            staff={
+                name.removeprefix(cluster.STAFF): cluster.read_staff(content)
+                for name, content in settings.items()
+                if name.startswith(cluster.STAFF) and ":" not in name
             },
             rules=own_rules(read_rules(settings["alert_rules"]) if "alert_rules" in settings else Ruleset(rules=())),
         )

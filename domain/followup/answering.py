@@ -11,10 +11,10 @@ from domain.followup.alerting import NOT_TAKEN, grave_of, graver, gravest, news,
 from domain.followup.asking import Asking, keep_slot
 from domain.followup.chart import Chart, Earlier, File, Heard, Sending, SlotContent
 from domain.followup.crossing import Case
-from domain.followup.holding import Answers, Line, members, whose
+from domain.followup.holding import Answers, Line, whose
 from domain.followup.pathway import GRAVE, Colour
 from domain.followup.patient import OVER, Patient, SlotState
-from domain.followup.plan import told
+from domain.followup.plan import of_roles, told
 from domain.followup.questionnaire import Value, missing
 from domain.followup.schedule import DAY_MS, Due
 from domain.followup.score import VERSION, Day, Facts, Finding, Given, score, settle
@@ -143,8 +143,7 @@ class Answering(Asking):
             return patient
         if patient.case_at is not None and at < patient.case_at + rule.days * DAY_MS:
             return patient
-        tell = tuple(members(patient, ("ehpad", "coordinator", "tracing_agent")))
-        self.cross(Case(at, patient.facility, rule, tell))
+        self.cross(Case(at, patient.facility, rule, tuple(of_roles(patient, rule.told))))
         return replace(patient, case_at=at)
 
 

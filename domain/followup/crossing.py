@@ -9,7 +9,7 @@ from domain.places import Words
 
 
 class Case(msgspec.Struct, frozen=True, omit_defaults=True, tag="case"):
-    """A resident of a facility fell ill, at an instant (ms); who is to be told once there are so many."""
+    """A resident of a facility fell ill, at an instant (ms); who of their circle is told once there are so many."""
 
     at: int
     facility: str

@@ -154,10 +154,15 @@ class FirstCall(Place, frozen=True):
 
 
 class Cluster(Place, frozen=True):
-    """So many cases of one facility within so many days are told of."""
+    """So many cases of one facility within so many days are told of, to its own staff, who hold a grant for it.
+
+    And to those of these roles in the residents' circles, and to whoever is on call (a schedule's name).
+    """
 
     cases: int
     days: int
+    told: tuple[Role, ...] = ()
+    on_call: str = ""
 
 
 class End(Place, frozen=True):
@@ -342,6 +347,10 @@ def _mistakes_of_people(pathway: Pathway) -> Iterator[Mistake]:
         yield "end", "a summary needs days that it is kept, and before their end a day when the circle is told"
     if pathway.cluster is not None and (pathway.cluster.cases < 2 or not 1 <= pathway.cluster.days <= 60):
         yield "cluster", "must be at least 2 cases within 1 to 60 days"
+    if pathway.cluster is not None and not pathway.cluster.told and not pathway.cluster.on_call:
+        yield "cluster.told", "names nobody: roles of the circle, or who is on call (on_call)"
+    if pathway.cluster is not None and not {"circle", "on_call"}.isdisjoint(pathway.cluster.told):
+        yield "cluster.told", "names roles one by one, and who is on call beside them (on_call)"
 
 
 def unstaffed_minutes(staffed: tuple[Window, ...]) -> int:

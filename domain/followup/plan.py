@@ -1,6 +1,6 @@
 """Whom a patient's alert tells, in which order: by the colour, and by whether somebody is there at that hour."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from domain.alerts.matching import within
 from domain.alerts.routing import ChainStep
@@ -65,5 +65,9 @@ def told(pathway: Pathway, patient: Patient, colour: Colour) -> list[str]:
     everybody = circle_of(patient)
     if "circle" in roles:
         return everybody
-    wanted = [role for each in roles for role in MEMBERS.get(each, ())]
-    return members(patient, wanted) or everybody
+    return of_roles(patient, roles) or everybody
+
+
+def of_roles(patient: Patient, roles: Iterable[Role]) -> list[str]:
+    """Return those of the circle who are what a pathway calls them by."""
+    return members(patient, [role for each in roles for role in MEMBERS.get(each, ())])

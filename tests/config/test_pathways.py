@@ -60,6 +60,7 @@ def test_the_pathways_that_come_with_vigilits_have_no_mistake() -> None:
     cluster = found["ehpad-resident"].cluster
     assert cluster is not None
     assert (cluster.cases, cluster.days) == (3, 4)
+    assert (cluster.told, cluster.on_call) == (("ehpad", "coordinator", "tracing_team"), "tracage")
     assert found["medical-covid"].no_answer.risk_days == (6, 12)
     assert all(unstaffed_minutes(pathway.staffed) and len(pathway.outside) == 2 for pathway in found.values())
 
@@ -117,6 +118,25 @@ outside:
         ('times: ["09:00"]', 'times: ["9"]', "slots:", "must be a time of the day"),
         ("corrections: 5}", "corrections: 5, colour: red}", "limits:", "limits has no field 'colour'"),
         (', en: "Medical COVID follow-up"', "", "title:", "title (fr and en) lacks en"),
+        ("outside:\n", "cluster: {cases: 3, days: 4}\noutside:\n", "cluster:", "names nobody"),
+        (
+            "outside:\n",
+            "cluster: {cases: 1, days: 4, told: [ehpad]}\noutside:\n",
+            "cluster:",
+            "at least 2 cases within 1 to 60 days",
+        ),
+        (
+            "outside:\n",
+            "cluster: {cases: 3, days: 4, told: [circle], on_call: telesuivi}\noutside:\n",
+            "cluster:",
+            "names roles one by one",
+        ),
+        (
+            "outside:\n",
+            "cluster: {cases: 3, days: 4, told: [ehpad, cook]}\noutside:\n",
+            "cluster:",
+            "'cook' is none of",
+        ),
         (
             "systolic: systolic\n",
             "systolic: systolic\n  weight: pulse\n",

@@ -390,16 +390,18 @@ def test_whoever_goes_on_the_same_day_is_not_asked_twice() -> None:
 
 def test_a_facilitys_case_is_told_once_within_the_days_that_count() -> None:
     circle = (*CIRCLE, Member(HOME, "ehpad"), Member("coordinator", "coordinator"))
-    told = pathway(cluster=Cluster(3, 2), slots=Slots((1, 2, 3, 4), (540,)))
+    rule = Cluster(3, 2, ("ehpad", "coordinator", "tracing_team"), "tracage")
+    told = pathway(cluster=rule, slots=Slots((1, 2, 3, 4), (540,)))
     day = FollowUp(told, facility="310000001", circle=circle)
     for number in (1, 2, 3, 4):
         day.at(f"{number} 9:05").answer(ORANGE)
     assert [case.at for case in day.cases()] == [instant("1 9:05"), instant("3 9:05")]
     assert (day.cases()[0].facility, day.cases()[0].tell) == ("310000001", (HOME, "coordinator"))
+    assert day.cases()[0].rule == rule
 
 
 def test_an_unanswered_slot_is_no_case() -> None:
-    day = FollowUp(pathway(cluster=Cluster(3, 2)), facility="310000001").at("1 20:00")
+    day = FollowUp(pathway(cluster=Cluster(3, 2, ("ehpad",))), facility="310000001").at("1 20:00")
     assert day.told() == ["fired"]
     assert day.cases() == []
 

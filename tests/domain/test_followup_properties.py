@@ -65,7 +65,7 @@ from tests.follow_up_days import (
 
 PERSONS = (DOCTOR, NURSE, DOCTOR, NURSE, "stranger", f"patient:{PATIENT}")
 TOLD = (WELL, YELLOW, ORANGE, RED, answers(breathless=None), answers(pain=True, breathless=None))
-QUICK = pathway(cluster=Cluster(2, 1), end=End("summary", 3, 1), slots=Slots(tuple(range(1, 11)), (540,)))
+QUICK = pathway(cluster=Cluster(2, 1, ("nurse",)), end=End("summary", 3, 1), slots=Slots(tuple(range(1, 11)), (540,)))
 OFTEN = pathway(
     slots=Slots((1, 2, 3), (540, 660, 780, 900)),
     reminders=Reminders(600.0, 1200.0, 1500.0),

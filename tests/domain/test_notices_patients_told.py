@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from domain.alerts.lifecycle import Alert
 from domain.alerts.notice import HeldAlert
-from domain.alerts.routing import Person, Window
+from domain.alerts.routing import OnCall, Person, Shift, Window
 from domain.capacity.fold import Said
 from domain.events import (
     AlertActed,
@@ -40,9 +41,11 @@ class Region(Timeline):
             offset = self._offset
         return self.event(kind, shard=f"followup:ici:{shard}", epoch="e1", offset=offset, n=n, **what)
 
-    def case(self, *, shard: int = 0, tell: tuple[str, ...] = ("anne", "rose"), facility: str = EHPAD) -> Said:
+    def case(
+        self, *, shard: int = 0, tell: tuple[str, ...] = ("anne", "rose"), facility: str = EHPAD, on_call: str = ""
+    ) -> Said:
         """Return what became of a resident having fallen ill."""
-        case = Case(at=self.now, facility=facility, rule=Cluster(cases=3, days=4), tell=tell)
+        case = Case(at=self.now, facility=facility, rule=Cluster(cases=3, days=4, on_call=on_call), tell=tell)
         return self.tell(CaseFound, shard=shard, case=case)
 
     def word(self, id_: str, *to: str, shard: int = 0, **more: Any) -> Said:
@@ -186,6 +189,55 @@ def test_whom_a_later_case_names_is_told_of_a_cluster_that_goes_on() -> None:
     assert group.to == ("anne", "somebody")
 
 
+def test_a_cluster_reaches_the_tracing_agent_on_call_where_no_circle_has_one() -> None:
+    day = region()
+    shifts = (Shift(person="agent", since=START, until=START + DAY_MS),)
+    day.fold(published("on-call/tracage", OnCall(shifts=shifts, read_at=START), at=day.now))
+    for _ in range(3):
+        day.case(tell=(), on_call="tracage")
+    (group,) = day.state.groups.values()
+    assert (group.to, group.unanswered_at) == (("agent",), None)
+
+
+def staff(day: Region, *subjects: str, facility: str = EHPAD) -> None:
+    """Let it be published who a facility's staff are."""
+    day.fold(published(f"staff/{facility}", msgspec.json.encode(subjects), at=day.now))
+
+
+def test_a_cluster_reaches_the_facilitys_staff_where_they_are_in_no_circle() -> None:
+    day = region()
+    day.case(tell=())
+    staff(day, "home")
+    staff(day, "others", facility="340000001")
+    day.case(tell=("anne",))
+    day.case(tell=())
+    (group,) = day.state.groups.values()
+    assert group.to == ("home", "anne")
+    assert [step.person for step in day.cluster.plan] == ["home", "anne"]
+
+
+def test_staff_of_whom_it_is_known_later_are_told_then_and_who_is_staff_no_longer_is_told_no_more() -> None:
+    day = region()
+    for _ in range(3):
+        day.case(tell=("anne",))
+    day.at(60)
+    staff(day, "home", "anne")
+    (group,) = day.state.groups.values()
+    assert group.to == ("anne", "home")
+    day.at(HOUR)
+    staff(day)
+    assert [step.person for step in day.cluster.plan] == ["anne"], "whom a case names stays"
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"home": 1}', b"[1]"])
+def test_staff_that_can_not_be_read_are_refused(content: bytes) -> None:
+    day = region()
+    staff(day, "home")
+    said = day.at(60).fold(published(f"staff/{EHPAD}", content, at=day.now))
+    assert said.outcome == "refused"
+    assert day.state.in_force.staff == {EHPAD: ("home",)}
+
+
 def test_no_silence_of_the_region_holds_a_cluster_back() -> None:
     day = region()
     span: dict[str, Any] = {"since": day.now, "until": START + DAY_MS}
@@ -207,6 +259,7 @@ def test_clusters_are_the_same_after_the_memory_was_lost() -> None:
     whole, torn = region(), region()
     torn.reload = True
     for day in (whole, torn):
+        staff(day, "home")
         for number in range(5):
             day.at(number * DAY_S / 2).case(shard=number % 4)
         day.at(4.5 * DAY_S).told()

@@ -121,7 +121,7 @@ def pathways(at: int) -> tuple[Pathway, ...]:
         end=End("summary", 30, 7),
     )
     assert not mistakes(small), mistakes(small)
-    ehpad = replace(small, id="ehpad", answered_by="staff", cluster=Cluster(3, 4))
+    ehpad = replace(small, id="ehpad", answered_by="staff", cluster=Cluster(3, 4, ("ehpad", "coordinator")))
     return small, ehpad, replace(small, id="ars", first_call=FirstCall(words("Bonjour"), 86_400.0), end=End("erase"))
 
 
