@@ -77,6 +77,7 @@ class File(Content, frozen=True):
     contact: Contact = Contact()
     caregivers: tuple[Caregiver, ...] = ()
     consent: Consent | None = None
+    consent_before: Consent | None = None  # that stood until what they agreed to on the telephone
     symptoms_day: int | None = None
     pregnant: bool = False
     scale: Scale = 1

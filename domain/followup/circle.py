@@ -238,10 +238,11 @@ class Circle(Answering):
         self.tell_story(patient.id, line)
         if event.outcome == "agreed":
             chart = self.chart(patient.id)
-            if chart is not None and chart.file.consent is None:
+            if chart is not None:
                 # What they agreed to is what the caller read to them, which a version of the pathway never changes.
                 consent = Consent(text_version=patient.pathway, given_at=at, recorded_by=by)
-                self.put_chart(patient.id, replace(chart, file=replace(chart.file, consent=consent)))
+                file = replace(chart.file, consent=consent, consent_before=chart.file.consent)
+                self.put_chart(patient.id, replace(chart, file=file))
             patient = self.begin_slots(replace(patient, status="followed", call_at=None), at)
         else:
             patient = replace(patient, call_at=event.next_at or at + CALL_AGAIN_MS)

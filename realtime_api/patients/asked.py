@@ -266,6 +266,7 @@ class FileAsked(Asked, frozen=True):
                 for each in self.caregivers
             ),
             consent=self._consent(by, now, None if before is None else before.consent),
+            consent_before=None if before is None else before.consent_before,
             symptoms_day=None if symptoms is None else local_day(symptoms),
             pregnant=self.pregnant,
             scale=self.scale,
@@ -359,11 +360,12 @@ class EnrolAsked(Asked, frozen=True, rename={"professional": "for"}):
 
 
 class FileChangeAsked(Asked, frozen=True):
-    """The file as it is from now on, and why it changes; channels that are left out stay as they are."""
+    """The file as it is from now on, and why it changes; channels, or a zone, that are left out stay as they are."""
 
     file: FileAsked
     reason: str
     channels: tuple[Channel, ...] | None = None
+    zone: str | None = None
 
     def mistakes(self, now: int) -> Iterator[Mistake]:
         """Yield what is wrong with it."""
@@ -372,18 +374,23 @@ class FileChangeAsked(Asked, frozen=True):
         yield from wrong_channels(self.channels or ())
         if self.channels == ():
             yield Mistake("channels", "needs one; left out, they stay as they are")
+        if self.zone is not None and not is_zone(self.zone):
+            yield Mistake("zone", "is no time zone, such as Europe/Paris")
 
 
 class SearchAsked(Asked, frozen=True):
-    """Whose file is looked for; a regulator names all three."""
+    """Whose file is looked for, by a name or an INS; a regulator gives name, first name and date of birth."""
 
-    name: str
+    name: str = ""
     first_name: str = ""
     birth_date: str = ""
+    matricule: str = ""
 
     def mistakes(self, now: int) -> Iterator[Mistake]:
         """Yield what is wrong with it."""
-        yield from _wrong_line("name", self.name, needed=True, most=LONGEST_NAME)
+        yield from _wrong_line("name", self.name, needed=not self.matricule, most=LONGEST_NAME)
+        if self.matricule and (wrong := identity.why_mistyped(self.matricule)):
+            yield Mistake("matricule", wrong)
         yield from _wrong_line("first_name", self.first_name, most=LONGEST_NAME)
         if self.birth_date and day_of(self.birth_date) is None:
             yield Mistake("birth_date", "must be a date: YYYY-MM-DD")

@@ -28,6 +28,7 @@ from domain.events import (
 from domain.followup.chart import Chart
 from domain.followup.ending import CONFIRM
 from domain.followup.holding import circle_of
+from domain.followup.ins import plain
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Member, MemberRole, Patient
 from live_state import followup
@@ -182,7 +183,7 @@ class PatientDoors:
         return found
 
     async def search_patients(self, request: Request) -> Response:
-        """Return whose files bear a name, among one's own; to a regulator, of whom the glass may be broken."""
+        """Return whose files bear a name or an INS, of one's own; to a regulator, of whom the glass may be broken."""
         place = await self._place(request, f"POST {PATIENTS}/search")
         if not self.search_buckets.take(place.who.subject):
             raise Problem("too-many", "searches are for finding one patient, and are few")
@@ -192,7 +193,7 @@ class PatientDoors:
         elsewhere: list[str] = []
         if place.view.may("search"):
             found = await self._named(place, told, now)
-        if place.view.may("break_glass"):
+        if told.name and place.view.may("break_glass"):
             elsewhere = await self._identified(place, told, needed=not place.view.may("search"))
         ids = [*found, *elsewhere]
         await self.opening.record(self._access(place, trail.Act.SEARCH, "search"), ids or [""])
@@ -206,7 +207,7 @@ class PatientDoors:
         own = [(hub, patient) for hub in place.hubs for patient in hub.of(place.who.subject, now)]
         own.sort(key=lambda each: -each[1].changed)
         wheres = [Where(hub.build, patient) for hub, patient in own[:MOST_SEARCHED] if hub.build is not None]
-        name, first = alike(told.name), alike(told.first_name)
+        name, first, matricule = alike(told.name), alike(told.first_name), plain(told.matricule)
 
         def fits(chart: Chart) -> bool:
             file = chart.file
@@ -215,6 +216,7 @@ class PatientDoors:
                 any(each.startswith(name) for each in names)
                 and any(alike(each).startswith(first) for each in file.first_names)
                 and told.birth_date in ("", file.birth_date)
+                and matricule in ("", "" if file.ins is None else plain(file.ins.matricule))
             )
 
         return await self.opening.find(wheres, fits)
@@ -510,6 +512,7 @@ class PatientDoors:
             names={subject: names[subject] for subject in sorted(named & names.keys())},
             providers=list(self.providers),
             rings=rung,
+            zone=patient.zone.name,
         )
 
     async def act_on_patient(self, request: Request) -> Response:
@@ -609,6 +612,7 @@ class PatientDoors:
             file=file,
             reason=reason,
             channels=channels,
+            zone=None if told.zone is None else self.zone(told.zone, now),
         )
         said = await self._run(place, own.hub, event, told)
         await self.opening.identify(patient.key, traits_of(held))

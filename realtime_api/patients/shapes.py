@@ -143,7 +143,8 @@ class Provider(msgspec.Struct, frozen=True):
 class PatientShown(msgspec.Struct, frozen=True):
     """All that is known of a patient: the pathway in their version, slots in order, the story from the first line.
 
-    `rings` is whether a red would ring somebody now, by more than the app; null where that is not known.
+    `rings` is whether a red would ring somebody now, by more than the app; null where that is not known. `zone` is the
+    time zone that their slots are in.
     """
 
     row: RowShown
@@ -156,6 +157,7 @@ class PatientShown(msgspec.Struct, frozen=True):
     names: dict[str, str]
     providers: list[Provider]
     rings: bool | None
+    zone: str
 
 
 class Acted(msgspec.Struct, frozen=True):

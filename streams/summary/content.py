@@ -271,14 +271,15 @@ def _followup(told: Told) -> Iterator[tuple[str, str]]:
         yield f"Seuil personnel ({clean(rule_words(told.pathway, id_))})", f"{number(own.value)}, {why}"
     if file.scale == 2:
         yield "Échelle SpO2", f"2, prescrite par {told.name_of(file.scale_2_prescribed_by) or 'personne'}"
-    consent = file.consent
-    if consent is not None:
+    for consent in (file.consent, file.consent_before):
+        if consent is None:
+            continue
         who = "le patient"
         if consent.by != "patient":
             capacity = f" ({clean(consent.capacity)})" if consent.capacity else ""
             who = f"{clean(consent.representative)}{capacity}"
         yield (
-            "Consentement",
+            "Consentement" if consent is file.consent else "Consentement antérieur",
             f"donné par {who} le {told.when(consent.given_at)}, texte {clean(consent.text_version)}, recueilli par "
             f"{told.name_of(consent.recorded_by)}",
         )

@@ -390,9 +390,10 @@ def test_what_is_agreed_to_on_the_telephone_is_on_file_with_the_version_of_what_
     assert day.chart.file.consent == Consent(day.patient.pathway, day.now, NURSE)
 
 
-def test_a_form_that_was_signed_before_a_call_stays_on_file() -> None:
+def test_a_form_that_was_signed_before_a_call_stays_on_file_behind_what_was_agreed_to_then() -> None:
     signed = Consent("form-2", START - DAY_MS, NURSE, by="representative", representative="Lou", capacity="tutor")
     day = FollowUp(pathway(first_call=FirstCall(words("Bonjour"), 86_400.0)))
     day.change_file(consent=signed)
     day.event(CallMade, by=NURSE, outcome="agreed")
-    assert day.chart.file.consent == signed
+    assert day.chart.file.consent == Consent(day.patient.pathway, day.now, NURSE)
+    assert day.chart.file.consent_before == signed

@@ -177,6 +177,19 @@ async def test_a_file_is_changed_with_a_reason_and_what_stays_is_as_it_was_set(w
     assert found.json()["patients"] == [patient]
 
 
+async def test_who_moves_is_asked_by_the_clocks_of_where_they_live_now(ward: House) -> None:
+    patient = await enrol(ward)
+    was = (await page(ward, "nurse", patient)).json()["zone"]
+    path = f"/patients/{patient}/file"
+    moved = {"file": file_of(), "reason": "déménagement", "zone": "Indian/Reunion"}
+    assert (await ask(ward, "PUT", path, "nurse", moved)).status_code == 200
+    assert (await page(ward, "nurse", patient)).json()["zone"] == "Indian/Reunion" != was
+    assert (await ask(ward, "PUT", path, "nurse", {"file": file_of(), "reason": "x"})).status_code == 200
+    assert (await page(ward, "nurse", patient)).json()["zone"] == "Indian/Reunion"
+    for wrong in ("", "Europe/Atlantis"):
+        assert wrong_in(await ask(ward, "PUT", path, "nurse", moved | {"zone": wrong})) == {"zone"}
+
+
 async def test_a_file_can_t_be_changed_into_one_that_can_t_be(ward: House) -> None:
     patient = await enrol(ward)
     path = f"/patients/{patient}/file"

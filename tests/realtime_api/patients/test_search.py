@@ -6,6 +6,8 @@ from people.trail import Act, Trail
 from tests.realtime_api.house import House
 from tests.realtime_api.patients.followed import CANARY, ask, enrol, file_of, kind_of, wrong_in
 
+MATRICULE = f"260022B001234{97 - int('2600218001234') % 97:02}"
+
 
 async def found(house: House, subject: str, **told: Any) -> dict[str, Any]:
     """Return what somebody finds."""
@@ -72,11 +74,30 @@ async def test_a_clinician_is_not_told_of_others_patients(ward: House) -> None:
     assert told == {"patients": [], "elsewhere": []}
 
 
+async def test_an_ins_finds_its_patient_among_ones_own_and_the_trail_has_it(ward: House) -> None:
+    """Practice software knows its patient by it, and opens the page of the one whom it has in front of it."""
+    ins = {"status": "validée", "matricule": MATRICULE, "oid": "1.2.250.1.213.1.4.8"}
+    own = file_of(birth_place="2B001", ins=ins)
+    mine = await enrol(ward, file=own)
+    await enrol(ward, file=file_of())
+    await enrol(ward, "colleague", circle=[], file=own)
+    spaced = f" {MATRICULE[:1]} {MATRICULE[1:]}".lower()
+    for each in (MATRICULE, spaced):
+        assert await found(ward, "nurse", matricule=each) == {"patients": [mine], "elsewhere": []}
+    entry = Trail(ward.home).of_person("nurse")[-1].entry
+    assert (entry.act, entry.file) == (Act.SEARCH, mine)
+    assert (await found(ward, "nurse", matricule=MATRICULE, name="personne"))["patients"] == []
+    assert await found(ward, "regulator", matricule=MATRICULE) == {"patients": [], "elsewhere": []}
+    assert MATRICULE.encode() not in (ward.home / "trail.sqlite3").read_bytes()
+
+
 async def test_a_search_for_nothing_is_refused(ward: House) -> None:
     for body, path in (
         ({"name": " "}, "name"),
         ({"name": "x", "birth_date": "hier"}, "birth_date"),
         ({"name": "x" * 101}, "name"),
+        ({}, "name"),
+        ({"matricule": "260022B00123499"}, "matricule"),
     ):
         assert wrong_in(await ask(ward, "POST", "/patients/search", "nurse", body)) == {path}
 
