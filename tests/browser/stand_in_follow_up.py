@@ -13,8 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from config.pathways import load
 from domain.followup.pathway import Pathway
-from domain.followup.questionnaire import Value, problems
+from domain.followup.questionnaire import Value, missing, problems
 from domain.followup.red_flags import red_flags
+from domain.followup.score import Facts, score
 
 Door = Callable[[Request], Awaitable[Response]]
 
@@ -100,6 +101,7 @@ class StandInFollowUp:
                 "due_at": now - HOUR_MS // 2,
                 "closes_at": now + 8 * HOUR_MS,
                 "answered": bool(self.received),
+                "lacks": self.lacks(),
                 "questionnaire": msgspec.to_builtins(self.pathway.questionnaire),
                 "flags": msgspec.to_builtins(red_flags(self.pathway)),
                 "stop": {
@@ -108,6 +110,11 @@ class StandInFollowUp:
                 },
             }
         )
+
+    def lacks(self) -> int:
+        """Return how many required answers are missing from all that was received."""
+        told = {link: value for each in self.received.values() for link, value in each["answers"].items()}
+        return len(missing(self.pathway.questionnaire, fitted(self.pathway, told))) if told else 0
 
     async def answer(self, request: Request) -> Response:
         """Take a sending, once."""
@@ -228,7 +235,9 @@ class StandInFollowUp:
                 rows.append(told | {"status": 422, "kind": "wrong-fields", "errors": errors})
             else:
                 self.sat[row["patient"]] = row
-                rows.append(told | {"status": 201, "received_at": self.now()})
+                told |= {"status": 201, "received_at": self.now()}
+                red = score(self.resident_pathway, Facts(age=85), fitted(self.resident_pathway, row["answers"]))
+                rows.append(told | {"call_15": True} if red.colour == "red" else told)
         return JSONResponse({"rows": rows})
 
     # -- calls

@@ -253,6 +253,10 @@ def test_a_red_flag_says_to_call_15_at_once_and_never_blocks_the_sending(
     expect(alarm).to_be_visible()
     expect(alarm.get_by_role("heading")).to_have_text("Appelez le 15 maintenant")
     expect(alarm).to_contain_text("Essoufflé au repos")
+    expect(alarm).to_contain_text("Pas encore transmis à votre équipe" if offline else "Transmis à votre équipe à")
+    assert [each["answers"] for each in stand_in.follow_up.received.values()] == (
+        [] if offline else [{"breathless": "at-rest"}]
+    )
     call = alarm.get_by_role("link", name="Appeler le 15")
     expect(call).to_have_attribute("href", "tel:15")
     box, size = alarm.bounding_box(), page.viewport_size
@@ -270,7 +274,7 @@ def test_a_red_flag_says_to_call_15_at_once_and_never_blocks_the_sending(
     page.keyboard.press("Escape")
     pick(page, "breathless", "Non")
     write(page, "spo2", "97")
-    expect(page.locator(".call-bar")).to_have_count(0)
+    expect(page.locator(".call-bar")).to_be_visible()  # the team was told, and calls
     pick(page, "breathless", "Au repos")
     alarm.get_by_role("button", name="Revenir au questionnaire").click()
 
@@ -282,8 +286,91 @@ def test_a_red_flag_says_to_call_15_at_once_and_never_blocks_the_sending(
     expect(page.get_by_role("heading", name="Il manque 10 réponses")).to_be_visible()
     expect(page.locator(".call-bar")).to_be_visible()
     expect(page.locator(".not-sent")).to_have_count(0)
+    sent = [each["answers"] for each in stand_in.follow_up.received.values()]
+    assert sent == [
+        {"breathless": "at-rest"},
+        {"breathless": "at-rest", "spo2": 88},
+        {"breathless": "at-rest", "spo2": 97},
+    ]
+
+
+def test_a_red_flag_reaches_the_team_though_nobody_comes_back_from_its_screen(visit: Visit, stand_in: StandIn) -> None:
+    page = visit(worker=False)
+    write(page, "temperature", "37,4")
+    pick(page, "warning-signs", "Douleur dans la poitrine")
+    expect(page.get_by_role("alertdialog")).to_contain_text("Transmis à votre équipe à")
     (sending,) = stand_in.follow_up.received.values()
-    assert sending["answers"] == {"breathless": "at-rest", "spo2": 97}
+    assert sending["answers"]["temperature"] == 37.4
+    page.reload()
+    page.get_by_role("button", name="Revenir au questionnaire").click()
+    expect(page.locator("#q-temperature-field")).to_have_value("37,4")
+    expect(page.locator(".call-bar")).to_be_visible()
+    assert len(stand_in.follow_up.received) == 1, "what was sent is not sent again for being shown again"
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Il manque 10 réponses")).to_be_visible()
+
+
+def test_a_red_flag_without_a_network_goes_by_itself_after_a_reload_and_the_questionnaire_goes_on(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit()
+    kept_for_offline(page)
+    page.context.set_offline(True)
+    pick(page, "breathless", "Au repos")
+    expect(page.get_by_role("alertdialog")).to_contain_text("Pas encore transmis à votre équipe")
+    until_kept(page, "kinds.includes('draft') && kinds.includes('sending')")
+    page.reload()
+    page.get_by_role("button", name="Revenir au questionnaire").click()
+    expect(page.locator(".answer")).to_have_attribute("data-step", "form")
+    assert not stand_in.follow_up.received
+    page.context.set_offline(False)
+    until_kept(page, "!kinds.includes('sending')")
+    assert [each["answers"] for each in stand_in.follow_up.received.values()] == [{"breathless": "at-rest"}]
+    expect(page.locator(".answer")).to_have_attribute("data-step", "form")
+
+
+def test_whoever_comes_back_to_answers_that_are_not_whole_is_told_what_lacks_and_may_complete_them(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit(worker=False)
+    write(page, "temperature", "37")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    page.get_by_role("button", name="Je ne peux pas répondre").click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    until_kept(page, "kinds.length === 0")
+    page.reload()
+    expect(page.get_by_role("heading", name="Il manque 11 réponses")).to_be_visible()
+    expect(page.get_by_role("heading", name="Merci")).to_have_count(0)
+    shot(page, "answer-phone-lacks")
+    assert serious(page) == []
+    page.get_by_role("button", name="Compléter mes réponses").click()
+    expect(page.locator("main")).to_contain_text("Ce que vous laissez vide ne change pas.")
+    answer_all(page, temperature="")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Vous avez déjà répondu")).to_be_visible()
+    page.get_by_role("button", name="Corriger mes réponses").click()
+    expect(page.locator("main")).to_contain_text("Ce que vous laissez vide ne change pas.")
+
+
+def test_the_15_stays_in_sight_when_the_follow_up_is_stopped_and_nothing_is_left_to_stop(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    page = visit(worker=False)
+    pick(page, "breathless", "Au repos")
+    page.get_by_role("button", name="Revenir au questionnaire").click()
+    page.get_by_role("button", name="Arrêter le suivi").click()
+    page.get_by_label("Pour confirmer, écrivez ARRÊTER").fill("arrêter")
+    page.get_by_role("button", name="Arrêter maintenant").click()
+    expect(page.get_by_role("heading", name="Le suivi est arrêté")).to_be_visible()
+    expect(page.locator(".call-bar")).to_be_visible()
+    until_kept(page, "kinds.join() === 'red'")
+    page.reload()
+    expect(page.get_by_text("Votre suivi est arrêté.")).to_be_visible()
+    expect(page.locator(".call-bar")).to_be_visible()
+    expect(page.get_by_role("button", name="Arrêter le suivi")).to_have_count(0)
+    shot(page, "answer-phone-stopped-red")
 
 
 def test_what_is_missing_or_impossible_is_asked_again_once_and_holds_nothing_back(
@@ -296,7 +383,9 @@ def test_what_is_missing_or_impossible_is_asked_again_once_and_holds_nothing_bac
     write(page, "pulse", "douze")
     expect(page.locator(f"{question(page, 'pulse')} .wrong")).to_contain_text("nombre entier")
     page.get_by_role("button", name="Envoyer", exact=True).click()
-    expect(page.get_by_role("heading", name="Il manque 2 réponses")).to_be_visible()
+    expect(page.get_by_role("heading", name="2 réponses à vérifier")).to_be_visible()
+    expect(page.locator(".again")).to_contain_text("Elles ne sont pas envoyées")
+    expect(page.locator(".again")).to_contain_text("Vos autres réponses sont envoyées.")
     shot(page, "answer-phone-asked-again")
     assert serious(page) == []
     expect(page.locator(".not-sent")).to_have_count(0)
@@ -329,7 +418,7 @@ def test_what_is_missing_can_be_left_missing(visit: Visit, stand_in: StandIn) ->
     expect(page.get_by_role("heading", name="Merci")).to_be_visible()
     until_kept(page, "kinds.length === 0")
     page.reload()
-    expect(page.get_by_text("Vous avez déjà répondu à ce questionnaire.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Il manque 11 réponses")).to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ import {
   step,
   stopped,
   tryNow,
+  unfit,
   unreadUntil,
   waiting,
 } from "./state";
@@ -34,11 +35,23 @@ export function After() {
   const missing = lacking.value;
   const waits = waiting.value !== null;
   const canCorrect = opened.value?.slot != null;
+  const isOpen = !waits && receivedAt.value === null && (opened.value?.lacks ?? 0) > 0;
+  const wrong = missing.filter((link) => unfit.value.includes(link)).length;
   return (
     <>
       {waits ? (
         <NotSent />
-      ) : missing.length > 0 ? null : (
+      ) : missing.length > 0 ? null : isOpen ? (
+        <div class="notice">
+          <Title text={words.again(opened.value!.lacks!)} />
+          <p role="status">{words.lacksWhy}</p>
+          <Unread />
+          <button type="button" class="main-button" onClick={correct}>
+            {words.complete}
+          </button>
+          <p>{words.worse}</p>
+        </div>
+      ) : (
         <div class="thanks">
           <p class="thanks-mark">
             <Check size={64} aria-hidden="true" />
@@ -60,8 +73,9 @@ export function After() {
             void send();
           }}
         >
-          <Title text={words.again(missing.length)} key={missing.join()} />
-          <p>{waits ? words.againWhyWaits : words.againWhy}</p>
+          <Title text={[missing.length > wrong && words.again(missing.length - wrong), wrong > 0 && words.toCheck(wrong)].filter(Boolean).join(" · ")} key={missing.join()} />
+          {wrong > 0 && <p class="wrong">{words.toCheckWhy(wrong)}</p>}
+          <p>{waits ? words.againWhyWaits(wrong > 0) : words.againWhy(wrong > 0)}</p>
           <Questions items={opened.value.questionnaire.items} only={new Set(missing)} />
           {saidEmpty.value && (
             <p class="wrong" role="alert">
@@ -76,7 +90,8 @@ export function After() {
           </button>
         </form>
       ) : (
-        canCorrect && (
+        canCorrect &&
+        !isOpen && (
           <button type="button" class="second-button" onClick={correct}>
             {waits ? words.change : words.correct}
           </button>

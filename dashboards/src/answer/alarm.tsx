@@ -3,7 +3,8 @@ import { Phone } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { say } from "../words";
 import { reasons, type RedFlag } from "./flags";
-import { acknowledge } from "./state";
+import { at } from "./format";
+import { acknowledge, receivedAt, waiting } from "./state";
 import { silence } from "./speech";
 import { tw } from "./words";
 
@@ -57,9 +58,23 @@ export function Alarm({ flags }: { flags: RedFlag[] }) {
         <button type="button" class="alarm-back" onClick={acknowledge}>
           {flags.length > 0 ? words.call15Back : words.back}
         </button>
-        {flags.length > 0 && <p class="alarm-kept">{words.call15Kept}</p>}
+        {flags.length > 0 && <ToldTeam />}
       </div>
     </dialog>
+  );
+}
+
+/** Whether what was answered has reached the team: what asks for the 15 is sent by itself. */
+function ToldTeam() {
+  const words = tw.value;
+  const why = waiting.value;
+  const received = receivedAt.value;
+  if (why === null && received === null) return null;
+  const text = why === null ? words.toldTeam(at(received!)) : why === "sending" ? words.tellingTeam : words.notToldTeam;
+  return (
+    <p class="alarm-told" role="status" data-waits={why !== null || undefined}>
+      {text}
+    </p>
   );
 }
 

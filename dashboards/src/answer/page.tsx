@@ -26,6 +26,7 @@ import {
   lasts,
   opened,
   progress,
+  receivedAt,
   rung,
   saidEmpty,
   send,
@@ -35,6 +36,7 @@ import {
 import { Stop } from "./stop";
 import { tw } from "./words";
 
+const OVER = ["stopped", "ended", "refused"]; // nothing is left to be stopped
 const KEPT_TONGUE = "answer-tongue";
 
 export function AnswerPage() {
@@ -187,7 +189,7 @@ function Form() {
       )}
       <Unread />
       <Others />
-      {isCorrecting.value && <p class="soft">{words.correcting}</p>}
+      {isCorrecting.value && <p>{receivedAt.value === null && (now.lacks ?? 0) > 0 ? words.completing : words.correcting}</p>}
       {now.closes_at != null && !isCorrecting.value && <p class="soft">{words.until(at(now.closes_at))}</p>}
       <label class="pick caregiver" data-picked={by.value === "caregiver" || undefined}>
         <input type="checkbox" checked={by.value === "caregiver"} onChange={(event) => chooseBy(event.currentTarget.checked ? "caregiver" : "patient")} />
@@ -219,9 +221,11 @@ function Foot() {
       <button type="button" onClick={() => (aside.value = "read")}>
         {words.read}
       </button>
-      <button type="button" onClick={() => (aside.value = "stop")}>
-        {words.stop}
-      </button>
+      {!OVER.includes(opened.value?.status ?? "") && (
+        <button type="button" onClick={() => (aside.value = "stop")}>
+          {words.stop}
+        </button>
+      )}
     </footer>
   );
 }

@@ -45,6 +45,8 @@ export const receivedAt = signal<number | null>(null);
 export const notTakenKind = signal("");
 /** Required answers that are missing from what was sent: asked for once more, and never again. */
 export const lacking = signal<string[]>([]);
+/** Those among them that were written, and can't be an answer: they were not sent. */
+export const unfit = signal<string[]>([]);
 export const isCorrecting = signal(false);
 export const othersWaiting = signal(0);
 export const othersLost = signal(false);
@@ -56,8 +58,8 @@ export const heldBack = signal<Answers[]>([]);
 export const lostDraft = signal<Answers | null>(null);
 /** The receipt says to call 15, though nothing on the page did: shown over the whole screen until one comes back from it. */
 export const rung = signal(false);
-/** What was sent for the open slot asks for the 15: stays until the slot closes, also after a reload. */
-const calls15 = signal(false);
+/** Until when what was sent asks for the 15, by the door's clock: until its slot closes, also after a reload or a stop. */
+const calls15 = signal(0);
 
 const LINK_LONGEST = 200;
 const MOST_KEPT_MS = 15 * 86_400_000; // of what was opened and written, not of what was sent
@@ -73,6 +75,8 @@ interface Draft {
   by: By;
   answers: Answers;
   texts: Record<string, string>;
+  /** The red flags in it that were sent by themselves. */
+  told?: string[];
 }
 
 let vault: Vault;
@@ -81,6 +85,7 @@ let secret = "";
 let name = "";
 let askedAgain = false;
 let underWay = 0; // sendings that are being kept, and answers to them that are being taken in
+let toldRed: ReadonlySet<string> = new Set(); // the red flags in what was sent last
 let visit = 0; // which link's page this is: what another one asked for comes too late
 
 // --- what time it is, and who is there -----------------------------------------------------------------------------------
@@ -122,7 +127,7 @@ const keyOf = (flag: RedFlag): string => `${flag.rule} ${flag.item} ${String(fla
 export const alarm = computed(() => flagged.value.filter((flag) => !acknowledged.value.has(keyOf(flag))));
 
 /** What keeps the bar in sight that says to call 15. */
-export const isRed = computed(() => flagged.value.length > 0 || calls15.value);
+export const isRed = computed(() => flagged.value.length > 0 || clock.value + (opened.value?.ahead ?? 0) < calls15.value);
 
 /** Goes on with the questionnaire: what was shown is not shown again, unless it goes and comes back. */
 export function acknowledge(): void {
@@ -140,6 +145,7 @@ export function settle(): void {
   writing.value = "";
   const still = new Set(flagged.value.map(keyOf));
   if ([...acknowledged.value].some((key) => !still.has(key))) acknowledged.value = new Set([...acknowledged.value].filter((key) => still.has(key)));
+  sendRed();
 }
 
 /** Takes an answer; undefined takes it away. */
@@ -185,7 +191,7 @@ function keepDraft(): void {
 async function saveDraft(): Promise<void> {
   const slot = opened.value?.slot;
   if (!slot || (step.value !== "form" && lacking.value.length === 0)) return;
-  const draft: Draft = { whose: opened.value?.whose, slot, by: by.value, answers: answers.value, texts: texts.value };
+  const draft: Draft = { whose: opened.value?.whose, slot, by: by.value, answers: answers.value, texts: texts.value, told: [...toldRed] };
   await vault.put("draft", name, draft);
   lasts.value = vault.lasts;
 }
@@ -202,28 +208,56 @@ export async function send(): Promise<void> {
   settle();
   const asked = opened.value;
   if (!asked?.slot) return;
-  const told = possible(asked.questionnaire, answers.value);
-  for (const link of refusedItems.value) delete told[link];
+  const told = toSend(asked);
   if (Object.keys(told).length === 0) {
     saidEmpty.value = true;
     return;
   }
   clearTimeout(drafting);
   batch(() => {
+    unfit.value = unfitNow();
     lacking.value = askedAgain || isCorrecting.value ? [] : stillLacking(told);
     waiting.value = "sending";
     isCorrecting.value = false;
     step.value = "after";
   });
   askedAgain = true;
+  toldRed = redIn(asked, told);
   const sending: KeptSending = { link: secret, id: newId(), by: by.value, slot: asked.slot, answers: told, whose: asked.whose };
   await during(async () => {
-    if (flagged.value.length > 0) await keepRed(true);
+    if (flagged.value.length > 0) await keepRed();
     await outbox.add(sending);
   });
   lasts.value = vault.lasts;
   await vault.drop("draft", name);
 }
+
+/** Sends what was answered so far as soon as it asks for the 15: whoever does nothing more has told their team. */
+function sendRed(): void {
+  const asked = opened.peek();
+  const isAsking = step.peek() === "form" || (step.peek() === "after" && lacking.peek().length > 0);
+  if (!asked?.slot || !isAsking) return;
+  const told = toSend(asked);
+  const red = redIn(asked, told);
+  if ([...red].every((key) => toldRed.has(key))) return;
+  toldRed = red;
+  waiting.value = "sending";
+  const sending: KeptSending = { link: secret, id: newId(), by: by.peek(), slot: asked.slot, answers: told, whose: asked.whose, meanwhile: true };
+  void during(async () => {
+    await keepRed();
+    await saveDraft();
+    await outbox.add(sending);
+  });
+}
+
+/** Returns what can be sent of what was answered. */
+function toSend({ questionnaire }: Opened): Answers {
+  const told = possible(questionnaire, answers.peek());
+  for (const link of refusedItems.peek()) delete told[link];
+  return told;
+}
+
+const redIn = ({ questionnaire, flags }: Opened, told: Answers): Set<string> => new Set(raised(questionnaire, flags, told).map(keyOf));
 
 async function during(does: () => Promise<void>): Promise<void> {
   underWay += 1;
@@ -234,17 +268,18 @@ async function during(does: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Keeps, or no longer, that what was sent asks for the 15: one bit, sealed, until the slot closes. */
-async function keepRed(isIt: boolean): Promise<void> {
-  calls15.value = isIt;
-  if (isIt) await vault.put("red", name, opened.value?.closes_at ?? now() + MOST_KEPT_MS);
-  else await vault.drop("red", name);
+/** Keeps that what was sent asks for the 15: until when, sealed. */
+async function keepRed(): Promise<void> {
+  calls15.value = opened.value?.closes_at ?? now() + MOST_KEPT_MS;
+  await vault.put("red", name, calls15.value);
 }
+
+/** Returns what was written and can't be an answer. */
+const unfitNow = (): string[] => [...items.value.values()].filter((item) => shown.value.has(item.link) && wrongOf(item) !== null).map(({ link }) => link);
 
 function stillLacking(told: Answers): string[] {
   const asked = opened.value!.questionnaire;
-  const wrong = [...items.value.values()].filter((item) => shown.value.has(item.link) && wrongOf(item) !== null).map(({ link }) => link);
-  return [...items.value.keys()].filter((link) => missing(asked, told).includes(link) || wrong.includes(link));
+  return [...items.value.keys()].filter((link) => missing(asked, told).includes(link) || unfit.value.includes(link));
 }
 
 /** Leaves the missing answers missing. */
@@ -258,7 +293,7 @@ export function leaveLacking(): void {
 /** Returns to the questionnaire, to change what was sent or is about to be. */
 export function correct(): void {
   batch(() => {
-    isCorrecting.value = receivedAt.value !== null || waiting.value !== null;
+    isCorrecting.value = receivedAt.value !== null || waiting.value !== null || opened.value?.answered === true;
     lacking.value = [];
     step.value = "form";
   });
@@ -307,7 +342,7 @@ async function taken(isOwn: boolean, receipt: Receipt): Promise<void> {
   const { own } = await count();
   if (!isOwn) return;
   // Once said it stays until the slot closes: a receipt goes by what it received alone, and says nothing of the rest.
-  if (says15 || flagged.value.length > 0) await keepRed(true);
+  if (says15 || flagged.value.length > 0) await keepRed();
   if (own > 0) return;
   batch(() => {
     waiting.value = null;
@@ -373,7 +408,8 @@ async function refused(sending: KeptSending, said: Said<unknown>): Promise<void>
     const rest = Object.fromEntries(Object.entries(sending.answers).filter(([link]) => !wrong.includes(link)));
     batch(() => {
       refusedItems.value = new Set([...refusedItems.value, ...wrong]);
-      lacking.value = [...items.value.keys()].filter((link) => wrong.includes(link) || lacking.value.includes(link));
+      unfit.value = [...new Set([...unfit.value, ...wrong])];
+      if (!sending.meanwhile) lacking.value = [...items.value.keys()].filter((link) => wrong.includes(link) || lacking.value.includes(link));
       if (Object.keys(rest).length === 0 && own === 0) {
         waiting.value = null;
         step.value = "form";
@@ -460,6 +496,7 @@ export async function start(): Promise<void> {
   clearTimeout(settling);
   secret = location.hash.slice(1, 1 + LINK_LONGEST);
   askedAgain = false;
+  toldRed = new Set();
   batch(() => {
     step.value = secret === "" ? "no-link" : "opening";
     aside.value = null;
@@ -468,7 +505,9 @@ export async function start(): Promise<void> {
     by.value = "patient";
     acknowledged.value = refusedItems.value = new Set();
     lacking.value = [];
-    isCorrecting.value = rung.value = calls15.value = false;
+    isCorrecting.value = rung.value = false;
+    calls15.value = 0;
+    unfit.value = [];
     lostDraft.value = null;
     heldBack.value = [];
     writing.value = "";
@@ -491,7 +530,7 @@ export async function start(): Promise<void> {
   name = secret === "" ? "" : await nameOf(secret);
   await sweep();
   if (secret === "") return void outbox.run();
-  calls15.value = (await vault.all<number>("red")).some(({ id }) => id === name);
+  calls15.value = (await vault.all<number>("red")).find(({ id }) => id === name)?.value ?? 0;
   // What is kept is shown at once: a bad network may leave one waiting.
   const kept = (await vault.all<Opened>("asked")).find(({ id }) => id === name);
   const isHeld = (await outbox.held()).some(({ value }) => value.link === secret);
@@ -547,7 +586,7 @@ async function ask(): Promise<void> {
   opening = setTimeout(() => void ask(), wait * (1 + 0.2 * Math.random()));
 }
 
-async function showPending(): Promise<Answers | null> {
+async function showPending(): Promise<{ told: Answers; meanwhile: boolean } | null> {
   const own = (await outbox.waiting()).filter(({ value }) => isOwn(value));
   await count();
   const last = own.at(-1)?.value;
@@ -558,7 +597,7 @@ async function showPending(): Promise<Answers | null> {
     waiting.value ??= "sending";
     step.value = "after";
   });
-  return all;
+  return { told: all, meanwhile: last.meanwhile === true };
 }
 
 async function show(told: Opened): Promise<void> {
@@ -578,22 +617,29 @@ async function show(told: Opened): Promise<void> {
       answers.value = texts.value = {};
       lacking.value = [];
       receivedAt.value = null;
-      askedAgain = calls15.value = false;
+      askedAgain = false;
+      toldRed = new Set();
     }
     if (pending) {
-      answers.value = pending;
-      texts.value = written(pending);
+      answers.value = pending.told;
+      texts.value = written(pending.told);
+      toldRed = redIn(told, pending.told);
       askedAgain = true;
     }
     if (resumed) {
       answers.value = resumed.answers;
       texts.value = resumed.texts;
       by.value = resumed.by;
+      toldRed = new Set([...toldRed, ...(resumed.told ?? [])]);
     }
-    if (!pending) {
+    const goesOn = resumed !== null && (pending ? pending.meanwhile : (told.lacks ?? 0) > 0);
+    if (pending && goesOn) {
+      step.value = "form";
+      askedAgain = false;
+    } else if (!pending) {
       step.value = told.slot === null ? "nothing" : told.answered && !resumed ? "after" : "form";
-      isCorrecting.value = told.slot !== null && told.answered === true;
-      if (told.answered) askedAgain = true;
+      isCorrecting.value = told.slot !== null && told.answered === true && !goesOn;
+      askedAgain = told.answered === true && !goesOn;
     }
   });
   settle();
@@ -607,6 +653,7 @@ function written(told: Answers): Record<string, string> {
 
 /** Ends the follow-up; returns what was said where that failed. */
 export async function stopFollowUp(): Promise<Said<Stopped> | null> {
+  await outbox.run(); // what waits, a red among it, comes first: it is dropped here after
   const said = await post<Stopped>("/answer/stop", { link: secret });
   // A network's sign-in page may say 200, and has stopped nothing.
   if (said.status < 200 || said.status > 299 || !("waits" in said.body)) return said;
@@ -617,7 +664,6 @@ export async function stopFollowUp(): Promise<Said<Stopped> | null> {
     if (value.link === secret || (whose !== undefined && value.whose === whose)) await vault.drop("sending", id);
   }
   await forget();
-  await keepRed(false);
   batch(() => {
     stopped.value = said.body;
     answers.value = settled.value = {};

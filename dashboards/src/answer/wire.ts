@@ -19,6 +19,8 @@ export interface Opened {
   opens_at?: Instant | null;
   closes_at?: Instant | null;
   answered?: boolean;
+  /** How many of the required answers are missing from what was sent. */
+  lacks?: number;
   questionnaire: Questionnaire;
   flags: RedFlag[];
   stop: Words;
@@ -46,6 +48,8 @@ export interface KeptSending extends Sending {
   held?: boolean;
   /** It is of another slot than the one that its link, which is not the first, asks for. */
   late?: boolean;
+  /** It asks for the 15, and was sent by itself while the questionnaire was still being filled in. */
+  meanwhile?: boolean;
 }
 
 /** What is told of answers that were taken; `call_15` whatever the page's own flags say. */

@@ -63,8 +63,18 @@ async def test_a_link_says_that_there_is_an_answer_and_not_which(home: FollowedH
     link, slot = home.link(patient), home.slot(patient)
     assert (await answer(home, link, WELL | {"remark": SECRET}, slot)).status_code == 201
     told = await opened(home, link)
-    assert told.json()["answered"]
+    assert (told.json()["answered"], told.json()["lacks"]) == (True, 1)
     assert SECRET not in told.text
+
+
+async def test_a_link_says_how_many_answers_are_missing_and_not_which(home: FollowedHouse) -> None:
+    patient = await home.enrol()
+    link, slot = home.link(patient), home.slot(patient)
+    assert (await opened(home, link)).json()["lacks"] == 0, "nothing was sent yet"
+    assert (await answer(home, link, {"remark": SECRET}, slot)).status_code == 201
+    assert (await opened(home, link)).json()["lacks"] == 4
+    assert (await answer(home, link, WELL | {"spo2": None}, slot)).status_code == 201
+    assert (await opened(home, link)).json()["lacks"] == 0
 
 
 async def test_a_link_of_a_slot_to_come_shows_when_it_opens(home: FollowedHouse) -> None:

@@ -77,8 +77,13 @@ export const en: AnswerWords = {
   worse: "If anything changes, do not wait for the next questionnaire. In an emergency, call 15.",
 
   again: (n) => (n === 1 ? "One answer is missing" : `${n} answers are missing`),
-  againWhy: "What you have answered was sent. Can you add these?",
-  againWhyWaits: "What you have answered leaves by itself. Can you add these?",
+  againWhy: (others) => `${others ? "Your other answers were sent" : "What you have answered was sent"}. Can you add these?`,
+  againWhyWaits: (others) => `${others ? "Your other answers leave by themselves" : "What you have answered leaves by itself"}. Can you add these?`,
+  toCheck: (n) => (n === 1 ? "One answer to check" : `${n} answers to check`),
+  toCheckWhy: (n) => (n === 1 ? "It was not sent: it can't be right." : "They were not sent: they can't be right."),
+  lacksWhy: "Your first answers have arrived. They are not shown here, so that nobody else reads them.",
+  complete: "Complete my answers",
+  completing: "Answer what is missing. What you leave empty does not change.",
   againNo: "I cannot answer",
 
   call15: "Call 15 now",
@@ -88,7 +93,9 @@ export const en: AnswerWords = {
   call15Button: "Call 15",
   call114: "Deaf or hard of hearing: text 114",
   call15Back: "Back to the questionnaire",
-  call15Kept: "Your answers are not lost.",
+  tellingTeam: "Sending to your team…",
+  toldTeam: (time) => `Sent to your team at ${time}.`,
+  notToldTeam: "Not sent to your team yet: it leaves by itself as soon as possible.",
 
   noLink: "This link opens nothing",
   noLinkWhy: "It has expired, or it was replaced. Use the link of the last message, or call the team that follows you.",

@@ -76,8 +76,13 @@ export const fr = {
   worse: "Si votre état change, n’attendez pas le prochain questionnaire. En cas d’urgence, appelez le 15.",
 
   again: (n: number) => (n === 1 ? "Il manque une réponse" : `Il manque ${n} réponses`),
-  againWhy: "Ce que vous avez répondu est envoyé. Pouvez-vous compléter ?",
-  againWhyWaits: "Ce que vous avez répondu partira tout seul. Pouvez-vous compléter ?",
+  againWhy: (others: boolean): string => `${others ? "Vos autres réponses sont envoyées" : "Ce que vous avez répondu est envoyé"}. Pouvez-vous compléter ?`,
+  againWhyWaits: (others: boolean): string => `${others ? "Vos autres réponses partiront toutes seules" : "Ce que vous avez répondu partira tout seul"}. Pouvez-vous compléter ?`,
+  toCheck: (n: number): string => (n === 1 ? "Une réponse à vérifier" : `${n} réponses à vérifier`),
+  toCheckWhy: (n: number): string => (n === 1 ? "Elle n’est pas envoyée : elle ne peut pas être juste." : "Elles ne sont pas envoyées : elles ne peuvent pas être justes."),
+  lacksWhy: "Vos premières réponses sont bien arrivées. Elles ne sont pas montrées ici, pour que personne d’autre ne les lise.",
+  complete: "Compléter mes réponses",
+  completing: "Répondez à ce qui manque. Ce que vous laissez vide ne change pas.",
   againNo: "Je ne peux pas répondre",
 
   call15: "Appelez le 15 maintenant",
@@ -87,7 +92,9 @@ export const fr = {
   call15Button: "Appeler le 15",
   call114: "Sourd ou malentendant : envoyez un SMS au 114",
   call15Back: "Revenir au questionnaire",
-  call15Kept: "Vos réponses ne sont pas perdues.",
+  tellingTeam: "Envoi à votre équipe…",
+  toldTeam: (time: string) => `Transmis à votre équipe à ${time}.`,
+  notToldTeam: "Pas encore transmis à votre équipe : cela partira tout seul dès que possible.",
 
   noLink: "Ce lien n’ouvre rien",
   noLinkWhy: "Il a expiré, ou il a été remplacé. Prenez le lien du dernier message reçu, ou appelez l’équipe qui vous suit.",
