@@ -45,6 +45,14 @@ describe("a row", () => {
     expect(typed(lost, "fall", true).sendingId).toBeNull();
   });
 
+  it("says to call 15 for the rest of its round, once a receipt said so", () => {
+    const told = { patient: "r", slot: "1-0900", id: "one", status: 201 };
+    const red = after({ ...typed(fresh(resident), "pulse", 140), sendingId: "one" }, { ...told, call_15: true });
+    expect(red.calls15).toBe(true);
+    expect(after(typed(red, "pulse", 80), told).calls15).toBe(true);
+    expect(turned(red, { ...resident, slot: "1-1600" }).row.calls15).toBe(false);
+  });
+
   it("is of the round in which it was begun, and left over once another one is asked", () => {
     const next = { ...resident, slot: "1-1600" };
     const row = typed(fresh(resident), "pulse", undefined, "8OO");

@@ -338,6 +338,22 @@ def test_on_a_shared_tablet_nobody_finds_anothers_rows(visit: Visit, stand_in: S
     expect(cell(page, "r00", "temperature")).to_have_value("")
 
 
+def test_a_resident_who_is_red_by_score_alone_is_told_of_in_their_row(visit: Visit) -> None:
+    page = sitting(visit)
+    send = line(page, "r00").get_by_role("button", name="Envoyer")
+    for item, value in {"spo2": "95", "respiratory-rate": "25", "systolic": "90", "pulse": "131"}.items():
+        cell(page, "r00", item).fill(value)
+    expect(line(page, "r00").get_by_role("link")).to_have_count(0)
+    send.click()
+    call = line(page, "r00").get_by_role("alert").get_by_role("link", name="Appelez le 15 pour ce résident")
+    expect(call).to_have_attribute("href", "tel:15")
+    for item, value in {"spo2": "97", "respiratory-rate": "16", "systolic": "120", "pulse": "80"}.items():
+        cell(page, "r00", item).fill(value)
+    send.click()
+    expect(line(page, "r00")).to_have_attribute("data-standing", "done")
+    expect(call).to_be_visible()  # as a receipt says nothing of what was answered before, it stays for the round
+
+
 def test_a_red_flag_calls_for_the_15_in_its_row(visit: Visit) -> None:
     page = sitting(visit)
     cell(page, "r00", "warning-signs").click()

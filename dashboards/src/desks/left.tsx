@@ -6,6 +6,7 @@ import { moment, timeOfDay } from "../format";
 import { Name } from "../patients/screen/parts";
 import { zone } from "../state";
 import { say, t } from "../words";
+import { Call15 } from "./call15";
 import { idOf, type KeptRow } from "./kept";
 import { td } from "./words";
 
@@ -49,6 +50,7 @@ function Left({ one, asked, onSend, onDrop }: Acts & { one: KeptRow; asked: Ques
         {one.room && <span class="room">{one.room}</span>} <Name name={one.name} />{" "}
         <strong>{words.left.round(row.dueAt === null ? (row.slot ?? "") : moment(row.dueAt, Date.now(), zone.value, t.value))}</strong>
       </p>
+      {row.calls15 && <Call15>{words.call15}</Call15>}
       <p class="left-said">{saidIn(one, asked).join(" · ")}</p>
       <p class="left-standing" role={isLate ? "alert" : "status"}>
         {isLate && <Phone size={16} aria-hidden="true" />} {text}

@@ -19,6 +19,8 @@ export interface Row {
   busy: boolean;
   offline: boolean;
   told: RowTold | null;
+  /** Whether something that was received of it asks for the 15: stays for the round, as a receipt goes by what it received alone. */
+  calls15: boolean;
   /** Items that the door refused. */
   refused: readonly string[];
 }
@@ -27,7 +29,7 @@ export interface Row {
 export function fresh(resident: Resident): Row {
   const answers = resident.answers ?? {};
   const texts = Object.fromEntries(Object.entries(answers).map(([link, value]) => [link, value === null ? UNKNOWN_SIGN : typeof value === "number" ? String(value).replace(".", ",") : ""]));
-  return { slot: resident.slot ?? null, dueAt: resident.due_at ?? null, answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, refused: [] };
+  return { slot: resident.slot ?? null, dueAt: resident.due_at ?? null, answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, calls15: false, refused: [] };
 }
 
 /** Returns the row with another answer; undefined takes it away. Other content is another sending. */
@@ -99,6 +101,7 @@ export function after(row: Row, told: RowTold): Row {
     busy: false,
     offline: false,
     told,
+    calls15: row.calls15 || told.call_15 === true,
     refused,
     dirty: !(received && same),
     sendingId: received || told.status === 422 ? null : row.sendingId,

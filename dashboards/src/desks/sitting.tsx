@@ -1,6 +1,6 @@
 /** An establishment's sitting: residents as rows, what is asked as columns; who has not been seen stays in sight. */
 import { batch, computed, effect, signal, useSignal, type Signal } from "@preact/signals";
-import { Check, Phone } from "lucide-preact";
+import { Check } from "lucide-preact";
 import { useEffect, useMemo } from "preact/hooks";
 import { raised, reasons } from "../answer/flags";
 import { isBlank, type Item, type Questionnaire, type Value } from "../answer/questionnaire";
@@ -10,6 +10,7 @@ import { namesShown } from "../patients/privacy";
 import { Name, ShowNames } from "../patients/screen/parts";
 import { region, session, zone } from "../state";
 import { say, t } from "../words";
+import { Call15 } from "./call15";
 import { doors } from "./http";
 import { idOf, KeptRows, type KeptRow } from "./kept";
 import { LeftOver } from "./left";
@@ -425,19 +426,13 @@ function Line({ finess, resident, asked, columns }: LineOf) {
     keepSoon(finess, resident);
   };
   return (
-    <tr data-resident={resident.id} data-standing={standing} data-flagged={flags.length > 0 || undefined}>
+    <tr data-resident={resident.id} data-standing={standing} data-flagged={flags.length > 0 || now.calls15 || undefined}>
       <th scope="row" class="who">
         <span class="who-name">
           {resident.room && <span class="room">{resident.room}</span>} <Name name={resident.name} />
         </span>
         <Standing resident={resident} row={now} standing={standing} asked={asked} />
-        {flags.length > 0 && (
-          <span class="row-15-said" role="alert">
-            <a class="row-15" href="tel:15">
-              <Phone size={16} aria-hidden="true" /> {td.value.call15} : {reasons(flags).map(say).join(", ")}
-            </a>
-          </span>
-        )}
+        {(flags.length > 0 || now.calls15) && <Call15>{flags.length > 0 ? `${td.value.call15} : ${reasons(flags).map(say).join(", ")}` : words.call15}</Call15>}
       </th>
       {columns.map((item) => (
         <td key={item.link} data-kind={item.kind} data-lacks={lacks.has(item.link) || undefined} data-label={`${say(item.text)}${item.unit ? ` (${item.unit})` : ""}`}>

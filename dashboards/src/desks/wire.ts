@@ -43,6 +43,8 @@ export interface RowTold {
   kind?: string;
   errors?: { path: string; message: string }[];
   received_at?: Instant;
+  /** Red by a score or a limit that the row's own flags do not know, or graver than anybody is there for. */
+  call_15?: boolean;
 }
 
 export interface Call {

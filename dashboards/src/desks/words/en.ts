@@ -52,6 +52,7 @@ export const en: DeskWords = {
     keys: "Enter or ↓: next resident, same column · ↑: previous · ?: cannot be measured · Ctrl + Enter: send the row",
     unknown: "cannot be measured",
     unsent: "Some rows are not sent yet.",
+    call15: "Call 15 for this resident",
     closes: (time) => `until ${time}`,
     left: {
       title: (n: number) => (n === 0 ? "Of an earlier round, sent" : n === 1 ? "A row of an earlier round has not been sent" : `${n} rows of an earlier round have not been sent`),

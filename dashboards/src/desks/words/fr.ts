@@ -51,6 +51,7 @@ export const fr = {
     keys: "Entrée ou ↓ : résident suivant, même colonne · ↑ : précédent · ? : non mesurable · Ctrl + Entrée : envoyer la ligne",
     unknown: "non mesurable",
     unsent: "Des lignes ne sont pas encore transmises.",
+    call15: "Appelez le 15 pour ce résident",
     closes: (time: string) => `jusqu’à ${time}`,
     left: {
       title: (n: number) => (n === 0 ? "D’un tour précédent, transmis" : n === 1 ? "Une ligne d’un tour précédent n’est pas transmise" : `${n} lignes d’un tour précédent ne sont pas transmises`),
