@@ -104,6 +104,6 @@ def test_who_is_on_call_for_patients_must_be_on_a_schedule_of_the_region() -> No
     findings = Findings()
     files.read(regions.DIRECTORIES / "occitanie", findings, ("cellule", "telesuivi"))
     told = [str(mistake) for mistake in findings.mistakes]
-    assert len(told) == 4
-    [told_of] = {line.partition("has no schedule ")[2] for line in told if "ehpad-resident.yaml" in line}
-    assert told_of == "'geriatrie'; there is cellule, telesuivi"
+    assert len(told) == 5
+    told_of = {line.partition("has no schedule ")[2] for line in told if "ehpad-resident.yaml" in line}
+    assert told_of == {f"{schedule}; there is cellule, telesuivi" for schedule in ("'geriatrie'", "'tracage'")}

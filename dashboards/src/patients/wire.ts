@@ -12,6 +12,8 @@ export interface Member {
   subject: string;
   role: MemberRole;
   until?: Instant | null;
+  /** No grant lets them be this any more: they are told of nothing until one does again. */
+  lapsed?: boolean;
 }
 
 export interface PatientAlert {

@@ -254,7 +254,7 @@ function HandOverForm({ alert, row }: { alert: PatientAlert; row: Row }) {
   const send = async () => {
     if (await act({ act: "hand_over", alert: alert.id, to: to.value, check_at: checkAt(Number(chosen.value), alert) })) shut();
   };
-  const circle = row.circle.filter(({ until }) => !until).map(({ subject }) => subject);
+  const circle = row.circle.filter(({ until, lapsed }) => !until && !lapsed).map(({ subject }) => subject);
   return (
     <Shell act="hand_over" onSend={() => void send()} onClose={shut} ready={to.value !== ""}>
       <Person label={words.handTo} value={to.value} onChange={(subject) => (to.value = subject)} among={circle} without={[me.value]} />

@@ -27,7 +27,9 @@ export function Circle({ row, read = row }: { row: Row; read?: Row }) {
   const subject = useSignal("");
   const role = useSignal<MemberRole>("nurse");
   const stays = read.circle.some((member) => member.subject === me.value && !member.until);
-  const mayAct = stays && !OVER.includes(row.status);
+  // Where nobody is left, whoever is on call for the night brings somebody in.
+  const isEmpty = !read.circle.some(({ until, lapsed }) => !until && !lapsed);
+  const mayAct = (stays || (isEmpty && isFull(read))) && !OVER.includes(row.status);
   const send = async () => {
     if (await act({ act: "join", subject: subject.value.trim(), role: role.value })) isOpen.value = false;
   };
@@ -43,8 +45,9 @@ export function Circle({ row, read = row }: { row: Row; read?: Row }) {
             <span>
               <b>{who(member.subject)}</b> <span class="soft">{words.roles[member.role]}</span>{" "}
               {member.until && <span class="bit">{brokeGlass(member) ? words.brokeGlass(timeText(member.until)) : words.until(timeText(member.until))}</span>}
+              {member.lapsed && <span class="bit">{words.hasLapsed}</span>}
             </span>
-            {mayAct && !member.until && row.circle.length > 1 && (
+            {mayAct && stays && !member.until && row.circle.length > 1 && (
               <button type="button" class="quiet" disabled={busy.value !== null} onClick={() => void leave(member.subject)}>
                 <Leave size={16} aria-hidden="true" /> {member.subject === me.value ? words.leaveMe : words.leave}
               </button>

@@ -368,6 +368,7 @@ export const en: PatientWords = {
   onCallJoin: "Join as the one on call",
   onCallLeft: "on call, still",
   until: (time: string) => `until ${time}`,
+  hasLapsed: "has no access to the file any more: is told of nothing",
   glassTitle: "Emergency access",
   glassWhy: "You are not in the circle of this file. As a regulator with the patient on the line you may open this one file for 60 minutes. The circle and the data protection officer are told at once.",
   glassReason: "Reason (kept in the story of the file, which the circle reads)",

@@ -381,6 +381,7 @@ export const fr = {
   onCallJoin: "Rejoindre au titre de l’astreinte",
   onCallLeft: "astreinte, encore",
   until: (time: string) => `jusqu’à ${time}`,
+  hasLapsed: "n’a plus accès au dossier : n’est prévenu de rien",
   // Break-glass
   glassTitle: "Accès d’urgence",
   glassWhy: "Vous n’êtes pas dans le cercle de ce dossier. En régulation, patient en ligne, vous pouvez ouvrir ce seul dossier pendant 60 minutes. Le cercle et le délégué à la protection des données en sont prévenus aussitôt.",
