@@ -444,15 +444,27 @@ def test_a_push_is_shown_and_marked_seen_from_the_lock_screen(visit: Visit, stan
     while not registrations:
         page.wait_for_timeout(50)
 
+    # Chromium drops a notification that is asked for between its being written down and its being shown.
+    worker.evaluate(
+        """() => {
+            const show = ServiceWorkerRegistration.prototype.showNotification;
+            ServiceWorkerRegistration.prototype.showNotification = async function (...told) {
+                await show.apply(this, told);
+                self.isShown = true;
+            };
+        }"""
+    )
+
     def deliver(data: str) -> None:
+        worker.evaluate("self.isShown = false")
         with_cdp.send(
             "ServiceWorker.deliverPushMessage",
             {"origin": stand_in.url, "registrationId": registrations[-1], "data": data},
         )
 
     shown = """async () => {
-        for (let tries = 0; tries < 200; tries++) {
-            const [one] = await self.registration.getNotifications();
+        for (let tries = 0; tries < 1200; tries++) {
+            const [one] = self.isShown ? await self.registration.getNotifications() : [];
             if (one) return { title: one.title, body: one.body, tag: one.tag, stays: one.requireInteraction,
                               acts: one.actions.map(({ title }) => title), url: one.data.url };
             await new Promise((resolve) => setTimeout(resolve, 50));
