@@ -1,6 +1,7 @@
 """Patients whose file can't be read: a lost key, a missing or broken chart. Nobody else's records wait or are lost."""
 
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -125,15 +126,19 @@ async def test_what_a_mute_hid_is_judged_once_the_file_can_be_read_again() -> No
         assert row.alert.colour == "red"
 
 
-async def test_each_lost_key_is_waited_for_by_itself() -> None:
+async def test_each_lost_key_is_waited_for_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that was lost long ago must not let another be given up at once, which may be on its way from a backup."""
     store, state = Store(), MemoryState()
     patients = Patients(store)
     log = await log_of([patients.enrolled(0), patients.enrolled(1), tick(START + MINUTE)])
     await folded(log, state, store)
+    clock = [0.0]
+    monkeypatch.setattr("streams.followup.time", SimpleNamespace(monotonic=lambda: clock[0]))
     store.lose(pseudonym(0))
     await put(log, patients.answered(0, DUE, RED))
-    async with worker(log, state, store, lost_after_s=0.3) as reaches:
+    async with worker(log, state, store, lost_after_s=30.0) as reaches:
+        await reaches(lambda shard: shard.trouble == "key lost")
+        clock[0] = 31.0
         await reaches(lambda shard: shard.offset == 5)
         store.lose(pseudonym(1))
         await put(log, patients.answered(1, DUE, RED))
