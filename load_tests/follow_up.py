@@ -1,15 +1,15 @@
 """A cohort followed at home while beds are reported: both ways to a screen, reminders, memory, and the fold's speed.
 
-First a whole vigilits runs: a cohort goes through its days (as `vigilits simulate cohort` does), and beside it reports
-of one ward are timed to the frame on the map, and answers of patients apart to their row on the physician's board.
-When the cohort is over every letter that was due is looked for on the log. Then, on other engines, a worker alone: its
-memory before and after so many patients, and its fold beside quixstreams.
+First a worker alone: its memory before and after so many patients, and its fold beside quixstreams. Then, on other
+engines, a whole vigilits: a cohort goes through its days (as `vigilits simulate cohort` does), and once it is enrolled
+reports of one ward are timed to the frame on the map, and answers of patients apart to their row on the physician's
+board. When the cohort is over every letter that was due is looked for on the log.
 """
 
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -124,11 +124,19 @@ async def timed(poster: Poster, probe: Probe, board: Board, patients: Sequence[A
     async with asyncio.TaskGroup() as tasks:
         for corrections in range(ANSWERS_OF_EACH):
             for one in patients:
-                beds.append(tasks.create_task(probe.once()))
+                beds.append(tasks.create_task(at_most(probe.once())))
                 await asyncio.sleep(APART_S)
-                answers.append(tasks.create_task(answered(poster, board, one, slot, corrections)))
+                answers.append(tasks.create_task(at_most(answered(poster, board, one, slot, corrections))))
                 await asyncio.sleep(APART_S)
     return Ways([one.result() for one in beds], [one.result() for one in answers])
+
+
+async def at_most(way: Coroutine[Any, Any, float]) -> float:
+    """Return how long it took (ms); what was given up counts as the longest that is waited for."""
+    try:
+        return await way
+    except TimeoutError:
+        return SEEN_WITHIN_S * 1000
 
 
 class Lived(NamedTuple):
@@ -140,6 +148,8 @@ class Lived(NamedTuple):
     letters: int
     shown: Shown
     enrolled_s: float
+    held_s: float
+    most_a_second: float
     memory: dict[str, dict[str, int]]
 
 
@@ -179,40 +189,39 @@ async def lived(chosen: Any) -> Lived:
         waiting.append(one)
         async with doors.client:
             await one.until_known()
+            address = urlsplit(stage.url)
+            poster = Poster(address.hostname or "", address.port or 0, token(stage, SUBJECT))
+            departements = [each.code for each in document.region.departements]
+            asked = await apart(poster, departements, max(1, chosen.probes // ANSWERS_OF_EACH))
             begun = time.monotonic()
             await one.enrol()
             enrolled_s = time.monotonic() - begun
-            ways = await both_ways(stage, ward, document.region.departements, chosen.probes)
+            ways = await both_ways(stage, poster, ward, asked)
+            poster.close()
             count = await one.over(log)
             shown = await cohort_run.shown(state, REGION, fast)
             await one.leave()
         held = {"before": before, "after": memory(up)}
-    return Lived(ways, count, one.tally.again, one.tally.letters, shown, enrolled_s, held)
+    tally = one.tally
+    return Lived(ways, count, tally.again, tally.letters, shown, enrolled_s, tally.held_s, tally.most_a_second, held)
 
 
-async def both_ways(stage: Stage, ward: str, departements: Sequence[Any], probes: int) -> Ways:
+async def both_ways(stage: Stage, poster: Poster, ward: str, patients: Sequence[Asked]) -> Ways:
     """Return how long reports and answers take, beside whatever else runs."""
-    address = urlsplit(stage.url)
-    poster = Poster(address.hostname or "", address.port or 0, token(stage, SUBJECT))
+    channels = [f"capacity:{REGION}", *(f"patients:me:{REGION}:{shard}" for shard in range(4))]
+    on_map, *on_board = [await opened(stage, channel) for channel in channels]
+    shown, board = Screen(on_map, ["wards"]), Board(on_board)
+    following = [asyncio.create_task(shown.follow()), asyncio.create_task(board.follow())]
     try:
-        patients = await apart(poster, [each.code for each in departements], max(1, probes // ANSWERS_OF_EACH))
-        channels = [f"capacity:{REGION}", *(f"patients:me:{REGION}:{shard}" for shard in range(4))]
-        on_map, *on_board = [await opened(stage, channel) for channel in channels]
-        shown, board = Screen(on_map, ["wards"]), Board(on_board)
-        following = [asyncio.create_task(shown.follow()), asyncio.create_task(board.follow())]
-        try:
-            await told_of(poster, [ward], PLENTY, 0.1)
-            page = await poster.post("/api/v1/answer/open", {"link": patients[0].link})
-            return await timed(
-                poster, Probe(poster, shown, ward), board, patients, msgspec.json.decode(page.body)["slot"]
-            )
-        finally:
-            for task in following:
-                task.cancel()
-            for socket in (on_map, *on_board):
-                await socket.close()
+        await told_of(poster, [ward], PLENTY, 0.1)
+        page = await poster.post("/api/v1/answer/open", {"link": patients[0].link})
+        slot = msgspec.json.decode(page.body)["slot"]
+        return await timed(poster, Probe(poster, shown, ward), board, patients, slot)
     finally:
-        poster.close()
+        for task in following:
+            task.cancel()
+        for socket in (on_map, *on_board):
+            await socket.close()
 
 
 async def main() -> None:
@@ -232,7 +241,6 @@ async def main() -> None:
     if chosen.short:
         chosen.patients, chosen.days, chosen.speed, chosen.probes = 12, 1, 4_800, 20
         chosen.followed, chosen.answers, chosen.rounds = 400, 1_600, 1
-    whole = await lived(chosen)
     document = regions.read(REGION)
     plain = next(each for each in document.pathways if each.id == PATHWAY)
     with started(chosen.engines) as engines:
@@ -244,6 +252,7 @@ async def main() -> None:
             chosen.rounds,
             chosen.batch,
         )
+    whole = await lived(chosen)
     ratio = quantile(whole.ways.answers, 0.99) / quantile(whole.ways.beds, 0.99)
     met = ratio <= MOST_TIMES_BEDS and whole.counted.holds and not whole.again
     measured.found(
@@ -264,7 +273,8 @@ def line_of(whole: Lived, alone: Found, ratio: float, days: int) -> str:
         f"{count.patients} patients through {days} days: a report reaches the map in p50 {quantile(beds, 0.5):.0f}, "
         f"p99 {quantile(beds, 0.99):.0f} ms, an answer the physician's board in p50 {quantile(answers, 0.5):.0f}, "
         f"p99 {quantile(answers, 0.99):.0f} ms: {ratio:.1f} × at p99; {sent} letters of {due} due, "
-        f"{count.answered_first} answered before they left, {count.lost} lost ({count.overtaken} overtaken by their "
+        f"{count.answered_first} answered before they left, at most "
+        f"{whole.most_a_second:.0f} a second, {count.lost} lost ({count.overtaken} overtaken by their "
         f"slot's next), {count.twice + whole.again} twice; "
         f"{alone.bytes_a_patient / 1024:.1f} KiB a followed patient in a worker ({alone.patients} of them); the fold "
         f"with opening and sealing {1e6 / ours.whole:.0f} answers/s, quixstreams opening and scoring alone "
@@ -290,6 +300,8 @@ def figures_of(whole: Lived, alone: Found, ratio: float, chosen: Any) -> dict[st
         },
         "at_the_end": whole.shown._asdict(),
         "enrolled_s": round(whole.enrolled_s, 2),
+        "held_s": round(whole.held_s, 2),
+        "most_letters_a_second": whole.most_a_second,
         "memory_bytes": whole.memory,
         "alone": {
             **{name: value for name, value in alone._asdict().items() if name != "sides"},
