@@ -13,7 +13,8 @@ from domain.events import AnswersGiven, Source
 from domain.followup.chart import Chart, File
 from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, Member, Patient
-from domain.followup.questionnaire import Value
+from domain.followup.presence import says_15
+from domain.followup.questionnaire import Value, missing
 from domain.followup.red_flags import red_flags
 from people.directory import People
 from people.rights import MATRIX
@@ -231,6 +232,8 @@ def _resident(place: Followed, chart: Chart, now: int, *, in_circle: bool) -> sh
         due_at=due.due_at,
         closes_at=due.closes_at,
         received_at=None if state is None else state.at,
+        missing=tuple(missing(place.pathway.questionnaire, current.answers)) if answered and current else (),
+        call_15=state is not None and answered and says_15(place.pathway, patient.zone, state.colour, now),
         answers=current.answers if in_circle and current is not None else None,
     )
 
@@ -264,7 +267,9 @@ def _row_answer(row: SittingRow, became: Kept | Problem, *, call_15: bool) -> sh
         wrong = [WrongField(*mistake) for mistake in became.mistakes] or None
         return shapes.SittingAnswer(row.patient, row.slot, row.id, became.status, became.kind, wrong)
     status, at = 201 if became.is_taken else 202, became.received_at
-    return shapes.SittingAnswer(row.patient, row.slot, row.id, status, received_at=at, call_15=call_15)
+    state = became.patient.slots.get(row.slot) if became.is_taken else None
+    lacks = 0 if state is None else state.lacks
+    return shapes.SittingAnswer(row.patient, row.slot, row.id, status, received_at=at, lacks=lacks, call_15=call_15)
 
 
 def _line(written: Written, names: Mapping[str, str]) -> shapes.TrailLine:

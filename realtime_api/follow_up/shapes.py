@@ -109,7 +109,9 @@ class OwnFile(msgspec.Struct, frozen=True):
 class Resident(msgspec.Struct, frozen=True, omit_defaults=True):
     """A resident, and the slot that is open or next; what was answered to it so far is told to their circle alone.
 
-    `state` is of that slot: `none` where nothing is to be asked.
+    `state` is of that slot: `none` where nothing is to be asked. `missing` names the required items that are not
+    among what was answered. With `call_15` what was answered asks for the 15: it stays for the round, whoever
+    looks then.
     """
 
     id: str
@@ -123,6 +125,8 @@ class Resident(msgspec.Struct, frozen=True, omit_defaults=True):
     due_at: int | None = None
     closes_at: int | None = None
     received_at: int | None = None
+    missing: tuple[str, ...] = ()
+    call_15: bool = False
     answers: dict[str, Value] | None = None
 
 
@@ -138,7 +142,10 @@ class Sitting(msgspec.Struct, frozen=True):
 
 
 class SittingAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one resident's answers; `kind` is that of a problem, `call_15` is as in `Received`."""
+    """What became of one resident's answers; `kind` is that of a problem, `call_15` is as in `Received`.
+
+    `lacks` is how many required answers the slot is still without, whoever gave the others.
+    """
 
     patient: str
     slot: str
@@ -147,6 +154,7 @@ class SittingAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: str | None = None
     errors: list[WrongField] | None = None
     received_at: int | None = None
+    lacks: int = 0
     call_15: bool = False
 
 

@@ -70,6 +70,21 @@ async def test_who_is_in_the_circle_sees_what_was_answered(home: FollowedHouse) 
     assert shown["received_at"] is not None
 
 
+async def test_a_sitting_says_what_is_missing_and_what_asks_for_the_15_also_to_whoever_comes_later(
+    home: FollowedHouse,
+) -> None:
+    part, red, whole = await resident(home, room="1"), await resident(home, room="2"), await resident(home, room="3")
+    rows = [row(home, part, {"temperature": 37.0}), row(home, red, RED), row(home, whole, WELL | {"spo2": None})]
+    told = (await home.post(SITTING, {"rows": rows}, STAFF)).json()["rows"]
+    assert [(each.get("lacks", 0), each.get("call_15", False)) for each in told] == [(3, False), (1, True), (0, False)]
+    shown = (await home.get(STAFF, SITTING)).json()["residents"]
+    assert [(each.get("missing", []), each.get("call_15", False)) for each in shown] == [
+        (["spo2", "breathless", "pain"], False),
+        (["spo2"], True),
+        ([], False),
+    ]
+
+
 async def test_each_row_is_judged_by_itself(home: FollowedHouse) -> None:
     one, two, three = await resident(home), await resident(home), await resident(home)
     other = await home.enrol()
