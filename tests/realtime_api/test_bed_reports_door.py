@@ -12,7 +12,7 @@ from realtime_api import commands
 from realtime_api.app import now
 from realtime_api.intake.bed_reports import MOST_BYTES
 from realtime_api.problems import KINDS
-from tests.realtime_api.house import House
+from tests.realtime_api.house import WITHIN_S, House
 
 REA, MED, OTHER = "310000001/rea-adulte", "310000001/medecine", "810000001/medecine"
 RIGHT = {"ward": REA, "status": "02", "count": 3}
@@ -190,7 +190,7 @@ async def test_too_many_reports_on_their_way_are_refused_and_not_queued(
     monkeypatch.setattr(commands, "MOST_IN_FLIGHT", 10)
     house.log.hangs = asyncio.Event()
     waiting = [asyncio.create_task(house.report("ward", [RIGHT] * 5)) for _ in range(2)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN_S):
         while house.app.state.commands._in_flight < 10:  # noqa: ASYNC110 - a wait of some steps of this loop
             await asyncio.sleep(0)
     told(await house.report("ward", RIGHT), "busy")
@@ -232,7 +232,7 @@ async def test_a_ward_that_a_new_directory_dropped_is_refused_by_the_fold_too(ho
     await house.publish("region", msgspec.msgpack.encode(fewer))
     end = await log_end(house)
     asking = asyncio.create_task(house.report("facility", RIGHT))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN_S):
         while await log_end(house) == end:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0)
     house.shard.working.set()

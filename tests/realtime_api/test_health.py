@@ -6,9 +6,8 @@ import pytest
 
 from domain.capacity.fold import FOLD_VERSION
 from live_state.state import Position
-from realtime_api import health
 from realtime_api.shards import Shards
-from tests.realtime_api.house import SHARD, House
+from tests.realtime_api.house import SHARD, WITHIN_S, House
 
 
 async def readiness(house: House) -> tuple[int, list[str]]:
@@ -21,7 +20,7 @@ async def readiness(house: House) -> tuple[int, list[str]]:
 
 async def until(house: House, word: str) -> list[str]:
     """Return what is not ready, once a word of it is this one."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN_S):
         while True:
             status, told = await readiness(house)
             if any(word in each for each in told):
@@ -37,10 +36,11 @@ async def test_a_process_that_works_is_alive_and_ready(house: House) -> None:
 async def test_a_clock_that_stands_still_is_not_ready_though_alive(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "STALLED_AFTER_S", 0.2)
-    assert await until(house, "stands still") == ["region ici: its clock stands still: 0 s ago"]
+    later = house.rooms.hubs["ici"].at + 11_000
+    monkeypatch.setattr(house.app.state.health, "_now", lambda: later)
+    assert await readiness(house) == (503, ["region ici: its clock stands still: 11 s ago"])
     assert (await house.http.get("/healthz")).status_code == 200
-    await house.shard.tick()
+    await house.shard.tick(later)
     await house.settled()
     assert (await readiness(house))[0] == 200
 
@@ -63,7 +63,7 @@ async def test_a_log_that_is_away_is_named(house: House) -> None:
     house.rooms._another_log.set()  # look now
     await until(house, "log: the log cannot be reached")
     house.log.away = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN_S):
         while (await readiness(house))[0] != 200:
             await house.shard.tick()
 
@@ -116,7 +116,7 @@ async def test_regions_are_still_looked_for_after_what_nobody_foresaw(
 
     monkeypatch.setattr(Shards, "learn", fails)
     house.rooms._another_log.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WITHIN_S):
         await again.wait()
     monkeypatch.undo()
     assert (await house.http.get("/healthz")).status_code == 200
