@@ -23,13 +23,13 @@ from domain.followup.questionnaire import (
     mistakes,
     why_impossible,
 )
-from domain.followup.red_flags import raised, red_flags
+from domain.followup.red_flags import DEFAULT, Own, raised, red_flags
 from domain.places import Words
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "dashboards" / "test" / "answer_cases.json"
 SEED = 2020
-OF_SHIPPED, INVENTED, OF_INVENTED = 30, 24, 10
+OF_SHIPPED, OF_OWN, INVENTED, OF_INVENTED = 30, 2, 24, 10
 ODD_TEXTS = ("", "Rien", "a\nb", "é" * 12, "😀" * 11, "a\x07b", "<b>x</b>")
 NUMBERS = ("integer", "decimal")
 
@@ -46,6 +46,7 @@ def cases() -> dict[str, Any]:
         "made_by": "python -m tests.answer_cases",
         "sets": [
             *(_of_pathway(pathway, chance) for pathway in shipped()),
+            *(_of_pathway(pathway, chance, own_of(pathway, chance)) for pathway in shipped() for _ in range(OF_OWN)),
             *(_of_questionnaire(_invented(chance), chance) for _ in range(INVENTED)),
         ],
     }
@@ -56,12 +57,21 @@ def written() -> str:
     return json.dumps(cases(), ensure_ascii=True, separators=(",", ":")) + "\n"
 
 
-def _of_pathway(pathway: Pathway, chance: random.Random) -> dict[str, Any]:
+def own_of(pathway: Pathway, chance: random.Random) -> dict[str, float]:
+    """Return thresholds of a patient's own, each stricter or looser than the pathway's, down to beyond its floor."""
+    return {
+        id_: round(each.value + chance.uniform(-1.5, 1.5) * abs(each.value - each.floor), 1)
+        for id_, each in pathway.thresholds.items()
+        if each.floor is not None and chance.random() < 0.8
+    }
+
+
+def _of_pathway(pathway: Pathway, chance: random.Random, own: Own = DEFAULT) -> dict[str, Any]:
     made = _of_questionnaire(pathway.questionnaire, chance, OF_SHIPPED)
     for case in made["cases"]:
         answers = {link: tuple(told) if isinstance(told, list) else told for link, told in case["answers"].items()}
-        case["raised"] = [f"{flag.rule} {flag.item}" for flag in raised(pathway, answers)]
-    return made | {"flags": msgspec.to_builtins(red_flags(pathway))}
+        case["raised"] = [f"{flag.rule} {flag.item}" for flag in raised(pathway, answers, own)]
+    return made | {"flags": msgspec.to_builtins(red_flags(pathway, own))}
 
 
 def _of_questionnaire(asked: Questionnaire, chance: random.Random, most: int = OF_INVENTED) -> dict[str, Any]:

@@ -185,9 +185,14 @@ def facts_of(file: File, local_day: int) -> Facts:
         pregnant=file.pregnant,
         scale=file.scale,
         scale_2_prescribed=bool(file.scale_2_prescribed_by),
-        own={id_: own.value for id_, own in file.thresholds.items()},
+        own=own_limits(file),
         care=file.care,
     )
+
+
+def own_limits(file: File) -> dict[str, float]:
+    """Return a patient's own thresholds, by id, without whose they are and why."""
+    return {id_: own.value for id_, own in file.thresholds.items()}
 
 
 def age_on(birth_date: str, local_day: int) -> int | None:

@@ -1,6 +1,6 @@
 """Which answers are red by themselves: what the patient's own page looks at, without a network and without a score."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -10,6 +10,8 @@ from domain.followup.pathway import MEASURED, Pathway, Test
 from domain.followup.questionnaire import Answers, Item, Value, compare, why_impossible
 from domain.places import Words
 
+Own = Mapping[str, float]  # a patient's own thresholds, by id
+DEFAULT: Own = {}
 Operator = Literal[">=", "<=", "<"]
 OPERATOR: dict[Test, Operator] = {"at_least": ">=", "at_most": "<=", "below": "<"}
 # What measured rules say to a patient: no more than what was measured. Flags have words of their own.
@@ -37,18 +39,18 @@ class RedFlag(msgspec.Struct, frozen=True):
     words: Words
 
 
-def red_flags(pathway: Pathway) -> tuple[RedFlag, ...]:
-    """Return the red flags of a pathway, with its own thresholds: a patient's own would tell whose page it is.
+def red_flags(pathway: Pathway, own: Own = DEFAULT) -> tuple[RedFlag, ...]:
+    """Return the red flags of a pathway, each with the limit in force: the patient's own, as the score has it.
 
     Saturation is looked at whether on oxygen or not: to call once too often harms less than once too seldom.
     """
-    return (*_flags(pathway), *_home_cov(pathway), *_oximetry(pathway))
+    return (*_flags(pathway, own), *_home_cov(pathway, own), *_oximetry(pathway, own))
 
 
-def raised(pathway: Pathway, answers: Answers) -> tuple[RedFlag, ...]:
+def raised(pathway: Pathway, answers: Answers, own: Own = DEFAULT) -> tuple[RedFlag, ...]:
     """Return the red flags that answers raise; one that is impossible raises none."""
     items = pathway.questionnaire.item_of
-    return tuple(flag for flag in red_flags(pathway) if _is_raised(flag, items[flag.item], answers.get(flag.item)))
+    return tuple(flag for flag in red_flags(pathway, own) if _is_raised(flag, items[flag.item], answers.get(flag.item)))
 
 
 def _is_raised(flag: RedFlag, item: Item, value: Value) -> bool:
@@ -63,13 +65,19 @@ def _is_raised(flag: RedFlag, item: Item, value: Value) -> bool:
     return value == flag.value
 
 
-def _flags(pathway: Pathway) -> Iterator[RedFlag]:
+def _limit(pathway: Pathway, own: Own, id_: str) -> float:
+    return pathway.thresholds[id_].effective(own.get(id_))
+
+
+def _flags(pathway: Pathway, own: Own) -> Iterator[RedFlag]:
     for flag in pathway.scoring.flags:
         if flag.colour == "red":
-            yield RedFlag(f"flag/{flag.id}", flag.item, flag.test, flag.value, flag.words)
+            id_ = f"flag/{flag.id}"
+            value = _limit(pathway, own, id_) if id_ in pathway.thresholds else flag.value
+            yield RedFlag(id_, flag.item, flag.test, value, flag.words)
 
 
-def _home_cov(pathway: Pathway) -> Iterator[RedFlag]:
+def _home_cov(pathway: Pathway, own: Own) -> Iterator[RedFlag]:
     rule = pathway.scoring.home_cov
     if rule is None or rule.colour != "red":
         return
@@ -77,7 +85,7 @@ def _home_cov(pathway: Pathway) -> Iterator[RedFlag]:
         id_ = f"home-cov/{criterion}"
         if id_ in pathway.thresholds:
             threshold = pathway.thresholds[id_]
-            yield RedFlag(id_, threshold.item, threshold.test, threshold.value, WORDS[id_])
+            yield RedFlag(id_, threshold.item, threshold.test, _limit(pathway, own, id_), WORDS[id_])
         else:
             yield from _said(pathway, rule.items, criterion, WORDS[id_])
 
@@ -93,11 +101,10 @@ def _said(pathway: Pathway, asked: dict[Criterion, str], criterion: Criterion, w
             yield RedFlag(rule, item.link, "is", value, words)
 
 
-def _oximetry(pathway: Pathway) -> Iterator[RedFlag]:
+def _oximetry(pathway: Pathway, own: Own) -> Iterator[RedFlag]:
     rule, id_ = pathway.scoring.oximetry, "oximetry/samu"
     if rule is None or rule.samu != "red":
         return
-    threshold = pathway.thresholds[id_]
-    for link in (threshold.item, rule.after_effort):
+    for link in (pathway.thresholds[id_].item, rule.after_effort):
         if link:
-            yield RedFlag(id_, link, "below", threshold.value, WORDS[id_])
+            yield RedFlag(id_, link, "below", _limit(pathway, own, id_), WORDS[id_])

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from domain.capacity.fold import Said
 from domain.events import AnswersGiven, Source
+from domain.followup.answering import own_limits
 from domain.followup.chart import Chart, File
 from domain.followup.pathway import Pathway
 from domain.followup.patient import OVER, Member, Patient
@@ -235,6 +236,7 @@ def _resident(place: Followed, chart: Chart, now: int, *, in_circle: bool) -> sh
         missing=tuple(missing(place.pathway.questionnaire, current.answers)) if answered and current else (),
         call_15=state is not None and answered and says_15(place.pathway, patient.zone, state.colour, now),
         answers=current.answers if in_circle and current is not None else None,
+        flags=list(red_flags(place.pathway, own)) if (own := own_limits(file)) else None,
     )
 
 

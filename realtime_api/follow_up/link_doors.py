@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.events import CodeAsked, Event, FollowUpMoved, Source
+from domain.followup.answering import own_limits
 from domain.followup.chart import File
 from domain.followup.patient import OVER, AnsweredBy, Patient
 from domain.followup.presence import presence
@@ -32,14 +34,18 @@ from realtime_api.follow_up.receipts import Kept, calls_15
 from realtime_api.measures import Measures
 from realtime_api.patients.asked import A, read
 from realtime_api.patients.opening import Access, Opened, Opening, Where
-from realtime_api.problems import Problem, ProblemDocument
+from realtime_api.problems import MEANS, Problem, ProblemDocument
 from realtime_api.push.patients import PatientsHub
 from realtime_api.push.rooms import Rooms
 from realtime_api.sign_in import Desk
 
+log = structlog.get_logger("links")
+
 DOOR = "link"
 CODE_MS = 15 * 60_000
 WAITS_AT_MOST_MS = 72 * 3_600_000  # erasure, for a person to close what is orange or red
+AWAY: tuple[type[Exception], ...] = (TimeoutError, Problem, *MEANS)
+LIMITS_WITHIN_S = 2.0  # a patient's own thresholds are read for a page, which does not wait for them
 MOST_TRAIL = 500  # entries of the trail that a patient is shown, the newest
 
 
@@ -64,9 +70,24 @@ class LinkDoors:
         asked = await self._asked(request, LinkAsked)
         link = await self.gate.open(request, asked.link)
         place = self.place(request, link)
-        return json_answer(self._page(place, link, _language(request)), headers=NEVER)
+        own = await self._own_limits(place)
+        return json_answer(self._page(place, link, _language(request), own), headers=NEVER)
 
-    def _page(self, place: Followed, link: PatientLink, language: Any) -> shapes.AnswerPage:
+    async def _own_limits(self, place: Followed) -> Mapping[str, float]:
+        """Return the patient's own thresholds; the pathway's are in force on the page while the file does not open.
+
+        A page without limits of its own is better than none: what is answered is judged by them all the same.
+        """
+        try:
+            async with asyncio.timeout(LIMITS_WITHIN_S):
+                charts = await self.opening.unshown([_where(place.hub, place.patient)])
+        except AWAY as why:
+            log.warning("a page without limits of its own", patient=place.patient.id, why=type(why).__name__)
+            return {}
+        chart = charts.get(place.patient.id)
+        return {} if chart is None else own_limits(chart.file)
+
+    def _page(self, place: Followed, link: PatientLink, language: Any, own: Mapping[str, float]) -> shapes.AnswerPage:
         patient, pathway = place.patient, place.pathway
         due, at = patient.slot, max(self.now(), place.hub.at)
         if patient.status != "followed" or (due is not None and link.slot not in ("", due.slot)):
@@ -87,7 +108,7 @@ class LinkDoors:
             answered=is_answered,
             lacks=state.lacks if is_answered and state is not None else 0,
             questionnaire=pathway.questionnaire,
-            flags=list(red_flags(pathway)),
+            flags=list(red_flags(pathway, own)),
             stop=words.stopping(pathway.end),
             presence=presence(pathway, patient.zone, self.now()),
         )

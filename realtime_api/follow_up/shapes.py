@@ -16,12 +16,12 @@ from realtime_api.problems import WrongField
 class AnswerPage(msgspec.Struct, frozen=True):
     """What the answering page needs: what is asked and until when. It tells nothing of the person.
 
-    `slot` is null where nothing can be answered now; `opens_at` is then when the next one can, if there is one. `lacks`
-    is how many required answers are missing from those that were sent, not which. `flags`
-    are the answers on which the page itself says to call 15; `stop` says what is deleted when. `presence` tells, on
-    from `at` (our clock, ms) and for some days, when somebody is there to read a red: a page that is open or without a
-    network for long says by itself when nobody is. `whose` is the same for all links of one patient, and says no more:
-    what one link could not bring any more, the patient's next one may.
+    `slot` is null where nothing can be answered now; `opens_at` is then when the next one can, if there is one.
+    `lacks` is how many required answers are missing from those that were sent, not which. `flags` are the answers on
+    which the page itself says to call 15, by the limits in force for this patient; `stop` says what is deleted when.
+    `presence` tells, on from `at` (our clock, ms) and for some days, when somebody is there to read a red: a page
+    that is open or without a network for long says by itself when nobody is. `whose` is the same for all links of one
+    patient, and says no more: what one link could not bring any more, the patient's next one may.
     """
 
     at: int
@@ -111,7 +111,7 @@ class Resident(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `state` is of that slot: `none` where nothing is to be asked. `missing` names the required items that are not
     among what was answered. With `call_15` what was answered asks for the 15: it stays for the round, whoever
-    looks then.
+    looks then. `flags` are theirs where limits of their own are in force, else the pathway's are.
     """
 
     id: str
@@ -128,6 +128,7 @@ class Resident(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: tuple[str, ...] = ()
     call_15: bool = False
     answers: dict[str, Value] | None = None
+    flags: list[RedFlag] | None = None
 
 
 class Sitting(msgspec.Struct, frozen=True):

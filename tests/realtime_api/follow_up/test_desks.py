@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from domain.followup.chart import Residence
+from domain.followup.chart import OwnThreshold, Residence
 from domain.followup.patient import Member
 from people.keys import pseudonym
 from people.trail import Act, Entry
@@ -83,6 +83,18 @@ async def test_a_sitting_says_what_is_missing_and_what_asks_for_the_15_also_to_w
         (["spo2"], True),
         ([], False),
     ]
+
+
+async def test_a_row_is_looked_at_by_the_limits_of_the_resident(home: FollowedHouse) -> None:
+    own = {"flag/low": OwnThreshold(88.0, "physician", now(), SECRET)}
+    residence = Residence(room="1")
+    one = await home.enrol(person(thresholds=own, residence=residence), "ehpad", facility=EHPAD)
+    two = await resident(home, room="2")
+    shown = await home.get(STAFF, SITTING)
+    first, second = shown.json()["residents"]
+    assert [(each["rule"], each["value"]) for each in first["flags"]] == [("flag/breath", True), ("flag/low", 88.0)]
+    assert (first["id"], second["id"], "flags" in second) == (one, two, False)
+    assert SECRET not in shown.text
 
 
 async def test_each_row_is_judged_by_itself(home: FollowedHouse) -> None:

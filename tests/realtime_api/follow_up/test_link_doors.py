@@ -58,6 +58,30 @@ async def test_a_link_shows_what_is_asked_and_nothing_of_the_person(home: Follow
     assert told.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(("own", "shown"), [(88.0, 88.0), (97.0, 97.0), (80.0, 85.0), (None, 90.0)])
+async def test_a_page_looks_at_the_patients_own_limits_and_says_nothing_else_of_them(
+    home: FollowedHouse, own: float | None, shown: float
+) -> None:
+    thresholds = {} if own is None else {"flag/low": OwnThreshold(own, "prescriber-7", now(), SECRET)}
+    patient = await home.enrol(replace(person(birth_name=SECRET), thresholds=thresholds))
+    told = await opened(home, home.link(patient))
+    assert [flag["value"] for flag in told.json()["flags"] if flag["rule"] == "flag/low"] == [shown]
+    assert SECRET not in told.text
+    assert "prescriber-7" not in told.text
+    assert not home.trail.newest()
+
+
+async def test_with_the_key_store_away_a_page_opens_with_the_pathways_limits(home: FollowedHouse) -> None:
+    patient = await home.enrol(replace(person(), thresholds={"flag/low": OwnThreshold(88.0, "p", now(), "-")}))
+    link = home.link(patient)
+    store = home.home / "keys.sqlite3"
+    store.rename(home.home / "elsewhere")
+    told = await opened(home, link)
+    (home.home / "elsewhere").rename(store)
+    assert told.status_code == 200
+    assert [flag["value"] for flag in told.json()["flags"] if flag["rule"] == "flag/low"] == [90.0]
+
+
 async def test_a_link_says_that_there_is_an_answer_and_not_which(home: FollowedHouse) -> None:
     patient = await home.enrol()
     link, slot = home.link(patient), home.slot(patient)
