@@ -697,8 +697,8 @@ def test_what_another_tab_was_answered_this_one_says_too(
     context.route("**/api/v1/answers", lambda route: route.abort())
     page.get_by_role("button", name="Envoyer", exact=True).click()
     expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    page.route("**/api/v1/answers", lambda route: route.abort())  # first, or this one might send it in between
     context.unroute("**/api/v1/answers")
-    page.route("**/api/v1/answers", lambda route: route.abort())
     follow_up.refuse = (409, "slot-closed") if refused else None
     if refused:
         follow_up.slot = None
