@@ -247,6 +247,13 @@ class StandInPatients:
         found = self.followed[id_]
         self._put(found, circle=tuple(each for each in found.patient.circle if each.subject != subject))
 
+    def lapse(self, id_: str, *subjects: str, on_call: str = "") -> None:
+        """Let the grants of these end, and somebody come for a night on call."""
+        found = self.followed[id_]
+        circle = [msgspec.structs.replace(each, lapsed=each.subject in subjects) for each in found.patient.circle]
+        guest = (Member(subject=on_call, role="on_call", until=self.now() + 60 * MINUTE_MS),) if on_call else ()
+        self._put(found, circle=(*(each for each in circle if each.subject != on_call), *guest))
+
     def invent(self) -> None:
         """Follow a few people of every colour."""
         self.enrol("p-martin", ("Odette", "Martin"), "1944-03-02", 7)
@@ -442,6 +449,7 @@ class StandInPatients:
                 names=PEOPLE,
                 providers=[PROVIDER],
                 rings=self.rings,
+                zone=patient.zone.name,
             )
         )
 

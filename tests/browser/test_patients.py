@@ -182,6 +182,27 @@ def test_what_changed_since_ones_visit_is_marked(visit: Visit, followed: StandIn
     expect(page.locator(".story li.is-new").first).to_contain_text("depuis votre visite")
 
 
+def test_whose_grants_ended_is_named_and_nothing_is_handed_to_them(visit: Visit, followed: StandIn) -> None:
+    followed.with_patients(lambda patients: patients.lapse("p-girard", "demo-nurse"))
+    page = visit("/patients/p-girard")
+    expect(page.locator('[data-member="demo-nurse"]')).to_contain_text("n’a plus accès au dossier")
+    expect(page.locator('[data-member="demo-physician"]')).not_to_contain_text("n’a plus accès")
+
+
+def test_whoever_is_on_call_brings_somebody_into_an_empty_circle_alone(visit: Visit, followed: StandIn) -> None:
+    followed.with_patients(lambda patients: patients.lapse("p-girard", on_call="demo-physician"))
+    page = visit("/patients/p-girard")
+    expect(page.locator('[data-member="demo-nurse"]')).to_be_visible()
+    expect(page.get_by_role("button", name="Ajouter au cercle")).to_have_count(0)
+    followed.with_patients(lambda patients: patients.lapse("p-girard", "demo-nurse", on_call="demo-physician"))
+    page.reload()
+    page.get_by_role("button", name="Ajouter au cercle").click()
+    page.get_by_label("Personne", exact=True).select_option(label="Maxime Soler")
+    page.get_by_label("Rôle").select_option("coordinator")
+    page.locator(".row-form button[type=submit]").click()
+    expect(page.locator('[data-member="demo-deputy"]')).to_contain_text("Maxime Soler")
+
+
 def test_whoever_leaves_a_circle_sees_no_more_of_the_patient(visit: Visit, followed: StandIn) -> None:
     board, page = visit(), visit("/patients/p-roche", refused=(404,))
     expect(card(board, "p-roche")).to_contain_text("Jean Roche")
