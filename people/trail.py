@@ -60,6 +60,7 @@ class Act(StrEnum):
     EXPORT = "export"
     SEARCH = "search"
     BREAK_GLASS = "break-glass"
+    REFUSED = "refused"  # tried, and shown nothing
     FORGET = "forget"  # entries older than they are kept for; the trail's own
 
 

@@ -225,11 +225,17 @@ class LinkDoors:
         where = _where(hub, patient)
         try:
             # Both are looked at whatever the other is: that one of the two was right is not to be told from the time.
-            file = (await self.opening.chart(where, self._access(place, "answer-code"))).file
-            right_date = hmac.compare_digest(file.birth_date.encode(), asked.birth_date.encode())
+            chart = (await self.opening.unshown([where])).get(patient.id)
+            if chart is None:
+                raise await self.opening.why_closed(patient)
+            right_date = hmac.compare_digest(chart.file.birth_date.encode(), asked.birth_date.encode())
             if not (right_code & right_date):
+                # Whoever holds the link need not be the patient, who reads in the trail that somebody tried.
+                tried = Access(f"{DOOR}:{patient.id}", f"{DOOR}@{hub.code}", Act.REFUSED, "answer-code")
+                await self.opening.record(tried, [patient.id])
                 raise Problem("wrong-code")
-            opened = await self.opening.page(where, self._access(place, "answer-read"))
+            read_by = Access(f"patient:{patient.id}", f"{DOOR}@{hub.code}", Act.READ, "answer-read")
+            opened = await self.opening.page(where, read_by)
         except Problem as problem:
             raise self._gone(request, problem) from None
         written = await self.opening.with_trail(lambda trail: trail.of_file(patient.id, MOST_TRAIL))
@@ -264,10 +270,6 @@ class LinkDoors:
     def source(patient: Patient) -> Source:
         """Return who a patient's answers come from."""
         return Source(id=f"patient:{patient.id}", door=DOOR)
-
-    @staticmethod
-    def _access(place: Followed, screen: str) -> Access:
-        return Access(f"patient:{place.patient.id}", f"{DOOR}@{place.hub.code}", Act.READ, screen)
 
     def _gone(self, request: Request, problem: Problem) -> Problem:
         """Return a problem as the patient's own doors tell it: a file that is no more is a link that opens nothing."""
@@ -318,7 +320,8 @@ def _slots(patient: Patient, opened: Opened) -> list[shapes.OwnSlot]:
 
 def _access_of(written: Written, patient: Patient, names: Mapping[str, str]) -> shapes.OwnAccess:
     entry = written.entry
-    who = "patient" if entry.who == f"patient:{patient.id}" else entry.who
+    themselves = {f"patient:{patient.id}": "patient", f"{DOOR}:{patient.id}": DOOR}
+    who = themselves.get(entry.who, entry.who)
     return shapes.OwnAccess(entry.at, who, names.get(entry.who), entry.act.value, entry.screen)
 
 

@@ -88,7 +88,10 @@ class OwnSlot(msgspec.Struct, frozen=True):
 
 
 class OwnAccess(msgspec.Struct, frozen=True):
-    """Who saw the file: a person's id and, where known, name; `patient` is whoever holds the link and the code."""
+    """Who saw the file, or tried to: a person's id and, where known, name.
+
+    `patient` is whoever holds the link and the code, `link` whoever holds the link alone.
+    """
 
     at: int
     who: str

@@ -164,7 +164,7 @@ class Opening:
         await self.record(access, [where.patient.id])
         found = (await self._charts([where])).get(where.patient.id)
         if found is None:
-            raise await self._not_opened(where.patient)
+            raise await self.why_closed(where.patient)
         return found
 
     async def many(self, wheres: Sequence[Where], access: Access) -> dict[str, Chart]:
@@ -192,7 +192,7 @@ class Opening:
         await self.record(access, [patient.id])
         charts = await self._charts([where])
         if patient.id not in charts:
-            raise await self._not_opened(patient)
+            raise await self.why_closed(patient)
         names = (f"slots:{patient.id}", f"story:{patient.id}")
         loaded = await self._state.load(build, names)
         if loaded is None:
@@ -211,7 +211,7 @@ class Opening:
 
         return await self._off_loop(opened)
 
-    async def _not_opened(self, patient: Patient) -> Problem:
+    async def why_closed(self, patient: Patient) -> Problem:
         """Return why a chart did not open; raise it where the key says so, which is lost, or was destroyed."""
         if not patient.unreadable:
             await self.keys_of([patient.key])

@@ -42,7 +42,7 @@ export function Trail() {
     const wanted = new URLSearchParams(Object.entries(of).filter(([, text]) => text !== ""));
     go(`/trail${wanted.size > 0 ? `?${wanted}` : ""}`);
   };
-  const nameOf = ({ name, who }: TrailLine) => name ?? (who.startsWith("patient:") ? words.thePatient : who);
+  const nameOf = ({ name, who }: TrailLine) => name ?? (who.startsWith("patient:") ? words.thePatient : who.startsWith("link:") ? words.byLink : who);
   const isOfficer = (session.value?.grants ?? []).some(({ role }) => role === "dpo");
   return (
     <div class="trail">

@@ -582,6 +582,24 @@ async def test_a_wrong_date_and_a_wrong_code_are_one_and_the_same_answer(home: F
     assert (await read(home, link, code)).status_code == 200
 
 
+async def test_whoever_fails_to_read_a_file_is_in_the_trail_and_not_as_its_patient_nor_as_a_reader(
+    home: FollowedHouse,
+) -> None:
+    patient = await home.enrol()
+    link = home.link(patient)
+    code = await code_of(home, link, patient)
+    for told in (("000000", "1956-03-01"), (code, "1956-03-02")):
+        assert kind_of(await read(home, link, *told)) == (403, "wrong-code")
+    wrong = [each.entry for each in home.trail.of_file(patient)]
+    assert [(each.who, each.act, each.grant, each.screen) for each in wrong] == [
+        (f"link:{patient}", Act.REFUSED, "link@ici", "answer-code")
+    ] * 2
+    own = (await read(home, link, code)).json()
+    assert [(each["who"], each["act"]) for each in own["trail"]] == [("patient", "read"), *[("link", "refused")] * 2]
+    seen = (await home.get("dpo", "/regions/ici/trail", file=patient)).json()["entries"]
+    assert [each["act"] for each in seen] == ["read", "refused", "refused"]
+
+
 async def test_five_tries_and_then_none_of_that_code(home: FollowedHouse) -> None:
     patient = await home.enrol()
     link = home.link(patient)

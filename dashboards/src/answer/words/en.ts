@@ -188,9 +188,10 @@ export const en: AnswerWords = {
     export: "exported",
     search: "searched",
     "break-glass": "opened in an emergency",
+    refused: "wrong code or date of birth, nothing shown",
     forget: "old entries removed",
   },
   back: "Back",
   close: "Close",
-  by: { patient: "you", caregiver: "someone close", staff: "staff", app: "an app" },
+  by: { patient: "you", link: "somebody who had your link", caregiver: "someone close", staff: "staff", app: "an app" },
 };

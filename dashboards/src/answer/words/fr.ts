@@ -187,11 +187,12 @@ export const fr = {
     export: "export",
     search: "recherche",
     "break-glass": "ouverture en urgence",
+    refused: "code ou date de naissance faux, rien montré",
     forget: "effacement de traces anciennes",
   } as Record<string, string>,
   back: "Retour",
   close: "Fermer",
-  by: { patient: "vous", caregiver: "un proche", staff: "le personnel", app: "une application" } as Record<string, string>,
+  by: { patient: "vous", link: "quelqu’un qui avait votre lien", caregiver: "un proche", staff: "le personnel", app: "une application" } as Record<string, string>,
 };
 
 export type AnswerWords = typeof fr;
