@@ -13,7 +13,7 @@ from launch.embedded import LOOPBACK
 LONGEST_LINE = 64 * 1024  # of a command or of a letter
 LONGEST_LETTER = 1024 * 1024
 IDLE_S = 60.0
-_LINK = re.compile(r"/a#(\S+)")
+_LINK = re.compile(r"/a#([^\s.]+)")
 _ADDRESS = re.compile(r"<([^>]*)>")
 
 

@@ -184,9 +184,9 @@ class PatientLinks:
             raise LinksAway("what was forgotten is not yet wiped: another process keeps the file open")
 
 
-def address(base: str, secret: str) -> str:
-    """Return where a patient answers; the secret is in the fragment, which browsers send nobody."""
-    return f"{base.rstrip('/')}/a#{secret}"
+def address(base: str, secret: str, language: str) -> str:
+    """Return where a patient answers, and in which language; both are in the fragment, which browsers send nobody."""
+    return f"{base.rstrip('/')}/a#{secret}.{language}"
 
 
 def _derived(key: bytes, *told: str | int) -> bytes:

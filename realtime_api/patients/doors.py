@@ -293,7 +293,7 @@ class PatientDoors:
         theirs = not supports and (said is None or self._member(place, name, now) is not None)
         links = shapes.EnrolledLinks(
             page=f"/patients/{name}" if theirs else None,
-            answer=await self._answer_link(request, hub, name) if theirs and said is not None else None,
+            answer=await self._answer_link(request, hub, name, held.language) if theirs and said is not None else None,
         )
         told_back = shapes.Enrolled(
             id=name,
@@ -416,7 +416,7 @@ class PatientDoors:
         await self.opening.record(self._access(place, trail.Act.SEARCH, "enrol"), found or [""])
         return seen, len(seen) < len(found)
 
-    async def _answer_link(self, request: Request, hub: PatientsHub, name: str) -> str | None:
+    async def _answer_link(self, request: Request, hub: PatientsHub, name: str, language: str) -> str | None:
         """Return the address at which the patient answers the next slot, None where there is none."""
         patient = hub.patients.get(name)
         if patient is None or patient.slot is None:
@@ -430,7 +430,7 @@ class PatientDoors:
             )
         except (LinksAway, KeysAway):
             return None  # the file is there all the same, and links are sent again
-        return address(base, secret)
+        return address(base, secret, language)
 
     async def summary_keys(self, request: Request) -> Response:
         """Return the public keys that signed summaries are verified with, as a JWK set."""

@@ -93,7 +93,7 @@ def to_patient(letter: Letter) -> str:
     said, language = say(TO_PATIENTS[letter.notice.reason], letter.language), letter.language
     if letter.code:
         return f"{said}{': ' if language == 'en' else ' : '}{letter.code}. {say(GIVE_NOBODY, language)}"
-    return f"{said} {address(letter.base, letter.answer)}"
+    return f"{said} {address(letter.base, letter.answer, letter.language)}"
 
 
 def sms(letter: Letter) -> str:

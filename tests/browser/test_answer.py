@@ -860,6 +860,20 @@ def test_answers_are_read_again_with_birth_date_and_code_and_five_tries(visit: V
     assert BIRTH_DATE not in page.evaluate(KEPT)["local"]
 
 
+def test_a_page_is_in_the_language_that_its_patient_was_enrolled_in(visit: Visit) -> None:
+    """Whatever telephone they have: its browser here is French."""
+    page = visit(link=f"{LINK}.en")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    expect(page.locator(".caregiver")).to_contain_text("I am answering for somebody")
+    pick(page, "breathless", "At rest")
+    expect(page.get_by_role("alertdialog")).to_contain_text("Call 15")
+    page.get_by_role("alertdialog").get_by_role("button").click()
+    page.get_by_role("button", name="Français").click()
+    expect(page.locator(".caregiver")).to_contain_text("Je réponds pour")
+    page.reload()
+    expect(page.locator(".caregiver")).to_contain_text("Je réponds pour")
+
+
 def test_a_question_is_read_aloud_in_the_language_of_the_page(visit: Visit, stand_in: StandIn) -> None:
     page = visit()
     page.get_by_role("button", name=re.compile("^Écouter la question : Êtes-vous essoufflé")).click()

@@ -42,7 +42,7 @@ DOCTOR_S_NAME = "Jeanne Rivière"
 GONE_WITHIN_S = 5.0  # from a board that is live, once its reader left the circle
 ZONE = "Europe/Paris"
 REGION = f"/regions/{OCCITANIE}"
-LINK = re.compile(r"http://\S+/a#(\S+)")
+LINK = re.compile(r"http://\S+/a#([^\s.]+)\.fr\b")
 T = TypeVar("T")
 
 Visit = Callable[..., Page]

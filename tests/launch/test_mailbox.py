@@ -40,7 +40,7 @@ def message(name: str, text: str) -> EmailMessage:
 
 
 def test_a_letter_comes_with_its_link_whatever_its_lines_begin_with() -> None:
-    long = "https://suivi.example.invalid/a#" + "x" * 90
+    long = "https://suivi.example.invalid/a#" + "x" * 90 + ".fr"
     text = f"Un questionnaire vous attend, à présent.\n.\n..\n{long}\n"
 
     async def send(mailbox: Mailbox) -> None:

@@ -184,5 +184,5 @@ def test_a_file_that_is_away_is_said_to_be_and_not_begun_anew(links: PatientLink
     assert not (tmp_path / FILE).exists()
 
 
-def test_the_secret_is_in_the_fragment() -> None:
-    assert patient_links.address("https://suivi.example.fr/", "s3cret") == "https://suivi.example.fr/a#s3cret"
+def test_the_secret_and_the_language_are_in_the_fragment() -> None:
+    assert patient_links.address("https://suivi.example.fr/", "s3cret", "fr") == "https://suivi.example.fr/a#s3cret.fr"

@@ -126,7 +126,7 @@ class Running(NamedTuple):
     def links(self) -> list[str]:
         """Return the link in each message taken."""
         said = [message_from_bytes(mail.content, policy=policy.default).get_content() for mail in self.mail.taken]
-        return [re.findall(rf"{PUBLIC_URL}/a#(\S+)", str(text))[0] for text in said]
+        return [re.findall(rf"{PUBLIC_URL}/a#([^\s.]+)", str(text))[0] for text in said]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -19,6 +19,7 @@ import {
   by,
   chooseBy,
   dontCorrect,
+  enrolledIn,
   followPage,
   isCorrecting,
   isOnline,
@@ -54,7 +55,7 @@ export function AnswerPage() {
     // Neither the task switcher nor the history needs to know more.
     document.title = words.title;
   }, [words]);
-  const language = opened.value?.language;
+  const language = enrolledIn.value ?? opened.value?.language;
   useEffect(() => {
     const chosen = remembered(KEPT_TONGUE) ?? language;
     if (chosen === "fr" || chosen === "en") tongue.value = chosen;

@@ -1,5 +1,6 @@
 /** What the patient's page knows, as signals: what is asked, what was answered, and what of it was received. */
 import { batch, computed, effect, signal } from "@preact/signals";
+import type { Tongue } from "../words";
 import { raised, type RedFlag } from "./flags";
 import { isRefused, post, type Said } from "./http";
 import { NO_LINK, Outbox, type Waiting } from "./outbox";
@@ -29,6 +30,8 @@ export const step = signal<Step>("opening");
 export const aside = signal<Aside>(null);
 export const away = signal<Away>("network");
 export const opened = signal<Opened | null>(null);
+/** The patient's language, where the link names it: the telephone's may be another. */
+export const enrolledIn = signal<Tongue | null>(null);
 export const answers = signal<Answers>({});
 /** Numbers as they were written: what is no number yet must not vanish under the fingers. */
 export const texts = signal<Record<string, string>>({});
@@ -494,10 +497,12 @@ export async function start(): Promise<void> {
   clearTimeout(opening);
   clearTimeout(drafting);
   clearTimeout(settling);
-  secret = location.hash.slice(1, 1 + LINK_LONGEST);
+  const [told = "", language] = location.hash.slice(1, 1 + LINK_LONGEST).split(".");
+  secret = told;
   askedAgain = false;
   toldRed = new Set();
   batch(() => {
+    enrolledIn.value = language === "fr" || language === "en" ? language : null;
     step.value = secret === "" ? "no-link" : "opening";
     aside.value = null;
     opened.value = stopped.value = receivedAt.value = waiting.value = null;

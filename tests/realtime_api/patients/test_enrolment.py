@@ -1,6 +1,7 @@
 """A file begins: with consent, within the floors of its pathway, and with a circle that may be one."""
 
 import asyncio
+import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,10 +74,12 @@ async def test_nothing_of_a_file_is_on_the_log_or_in_the_live_state_in_clear(war
     assert CANARY.encode() not in repr(vars(ward.state)).encode()
 
 
-async def test_the_page_and_the_link_to_answer_are_told_to_a_clinician(ward: House) -> None:
-    links = (await ask(ward, "POST", "/patients", "physician", body_of())).json()["links"]
+@pytest.mark.parametrize("language", ["fr", "en"])
+async def test_the_page_and_the_link_to_answer_are_told_to_a_clinician(ward: House, language: str) -> None:
+    file = file_of(language=language)
+    links = (await ask(ward, "POST", "/patients", "physician", body_of(file=file))).json()["links"]
     assert links["page"].startswith("/patients/")
-    assert "/a#" in links["answer"]
+    assert re.search(rf"/a#[\w-]{{24}}\.{language}$", links["answer"])
 
 
 async def test_a_patient_begins_today_where_they_live_or_on_the_day_that_is_said(ward: House) -> None:

@@ -108,7 +108,7 @@ def test_a_patient_is_written_to_where_their_sealed_file_says_with_a_link_of_the
     assert (letter.to, letter.language) == ((PHONE,), "en")
     opened = Stores(tmp_path).links().open(letter.answer, NOW)
     assert opened == ("ici", view.id, "1-0900", NOW + 3_600_000 + READS_MS, 0, "open")
-    assert texts.sms(letter) == f"A questionnaire is waiting for you. {BASE}/a#{letter.answer}"
+    assert texts.sms(letter) == f"A questionnaire is waiting for you. {BASE}/a#{letter.answer}.en"
     assert texts.sms_parts(texts.sms(letter)) == 1
 
 
