@@ -46,6 +46,12 @@ export function told(at: Instant | null, now: Instant | null, words: Dictionary)
   return now - at < 1000 ? words.toldNow : words.told(age(now - at, words));
 }
 
+/** Returns a telephone number in the groups in which it is dialled. */
+export function spaced(phone: string): string {
+  const french = /^(?:\+33|0)(\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(phone.replace(/[ .]/g, ""));
+  return french ? `0${french[1]} ${french.slice(2).join(" ")}` : phone;
+}
+
 /** Returns a time of day, "03:12" or "03:12:09". */
 export function timeOfDay(at: Instant, zone: string, words: Dictionary, withSeconds = false): string {
   return dateFormat(words.locale, {

@@ -43,12 +43,13 @@ export const sortBy = signal<SortBy>("departement");
 export const pane = signal<"beds" | "centre" | "feed">(asked.has("view") ? "centre" : "beds");
 export const wall = signal(asked.has("wall"));
 export const oneKey = signal(remembered("one-key") !== "off");
+const dark = matchMedia("(prefers-color-scheme: dark)");
 export const theme = signal<"day" | "night">(firstTheme());
 
 function firstTheme(): "day" | "night" {
   const kept = remembered("theme");
   if (kept === "day" || kept === "night") return kept;
-  return matchMedia("(prefers-color-scheme: dark)").matches ? "night" : "day";
+  return dark.matches ? "night" : "day";
 }
 
 export const kinds = computed<BedKind[]>(() => {
@@ -370,6 +371,7 @@ export function follow(): void {
   effect(() => {
     document.documentElement.dataset.theme = theme.value;
   });
+  dark.addEventListener("change", () => (theme.value = firstTheme()));
   effect(() => {
     if (page.value === "map") document.documentElement.dataset.live = verdict.value.is;
   });

@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { Phone } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
-import { moment } from "../format";
+import { moment, spaced } from "../format";
 import { Problem } from "../http";
 import { namesShown } from "../patients/privacy";
 import { Name, ShowNames } from "../patients/screen/parts";
@@ -211,12 +211,6 @@ function One({ call, onDone }: { call: Call; onDone(told: (name: string) => stri
       </button>
     </form>
   );
-}
-
-/** Returns a telephone number in the groups in which it is dialled. */
-function spaced(phone: string): string {
-  const french = /^\+33(\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(phone);
-  return french ? `0${french[1]} ${french.slice(2).join(" ")}` : phone;
 }
 
 /** Returns an instant as a field of date and time has it, by this browser's clock, at whole five minutes. */

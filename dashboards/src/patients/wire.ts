@@ -31,6 +31,15 @@ export interface PatientAlert {
   reopened?: number;
 }
 
+/** An alert that a person closed. */
+export interface Closed {
+  id: string;
+  colour: Colour;
+  closed_at: Instant;
+  closed_by: string;
+  outcome: Outcome;
+}
+
 export interface SlotState {
   state: "open" | "answered" | "missed" | "skipped";
   due_at: Instant;
@@ -67,6 +76,7 @@ export interface Row {
   incomplete?: boolean;
   answered_at?: Instant | null;
   alert?: PatientAlert | null;
+  closed?: Closed[];
   muted_until?: Instant | null;
   memos?: Record<string, Instant>;
   read?: Record<string, Instant>;

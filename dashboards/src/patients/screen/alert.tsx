@@ -12,6 +12,7 @@ import { brokeGlass, foundOf } from "../rows";
 import { act, busy, came, doing, isUnread, me, now, opened, rowOf, unreadWhy } from "../state";
 import type { Finding, Outcome, PatientAlert, PatientPage, Row } from "../wire";
 import { tp } from "../words";
+import { Calls } from "./call";
 import { Chip, Choice, Field, Outcome as Came, Person, Shell, sinceText, Ticking, timeText, who } from "./parts";
 import { Findings } from "./slots";
 
@@ -47,14 +48,24 @@ const seenOf = (alert: PatientAlert, page: PatientPage | null): number =>
 export function AlertBox({ page, row }: { page: PatientPage | null; row: Row }) {
   const words = tp.value;
   const alert = row.alert ?? null;
+  const clock = now.value ?? 0;
   const marked = useRef<{ alert: string; known: ReadonlySet<string> } | null>(null);
   useEffect(() => () => void (open.value = null), []);
   const isDrawn = useRef(false);
   useLayoutEffect(() => void (isDrawn.current = true), []);
-  if (alert === null) return <Came of={["close"]} />;
+  if (alert === null) {
+    return (
+      <>
+        <Came of={["close"]} />
+        <LastClosed row={row} />
+      </>
+    );
+  }
   const isMine = alert.taken_by === me.value;
   const member = (page?.row ?? row).circle.find(({ subject }) => subject === me.value);
   const isFull = member !== undefined && !brokeGlass(member);
+  // Who has it may hand it over; nobody takes it from them.
+  const isToBeTaken = isFull && alert.status === "firing";
   const why = page?.why ?? [];
   const seen = seenOf(alert, page);
   const found = foundOf(alert);
@@ -93,7 +104,12 @@ export function AlertBox({ page, row }: { page: PatientPage | null; row: Row }) 
       {page !== null && why.length > 0 && (
         <div class="alert-why">
           <h3>{words.why}</h3>
-          <Findings findings={why} page={page} isNew={(finding) => fresh.has(nameOf(finding))} />
+          <Findings
+            findings={why}
+            page={page}
+            isNew={(finding) => fresh.has(nameOf(finding))}
+            isMuted={({ rule }) => page.mutes.some((mute) => mute.rule === rule && (mute.until ?? 0) > clock)}
+          />
           {found > seen && (
             <p class="bit is-new" role="status">
               <Sparkles size={15} aria-hidden="true" />
@@ -106,7 +122,12 @@ export function AlertBox({ page, row }: { page: PatientPage | null; row: Row }) 
       {member && (
         <>
           <div class="alert-acts">
-            {isFull && (alert.status === "firing" || !isMine) && <Thumbs alert={alert} seen={seen} came={isDrawn.current} />}
+            {(isToBeTaken || page !== null) && (
+              <div class="thumbs">
+                {page !== null && <Calls file={page.file} />}
+                {isToBeTaken && <Thumbs alert={alert} seen={seen} came={isDrawn.current} />}
+              </div>
+            )}
             <div class="alert-more">
               {page !== null && <More what="comment" icon={MessageSquare} text={words.comment} />}
               {isFull && isMine && <More what="hand_over" icon={Forward} text={words.handOver} />}
@@ -119,6 +140,19 @@ export function AlertBox({ page, row }: { page: PatientPage | null; row: Row }) 
         </>
       )}
     </section>
+  );
+}
+
+/** Who closed the last alert, and what came of it: one line, where there was one. */
+function LastClosed({ row }: { row: Row }) {
+  const words = tp.value;
+  const last = row.closed?.at(-1);
+  if (!last) return null;
+  return (
+    <p class="last-closed" data-closed={last.id}>
+      <CircleCheck size={16} aria-hidden="true" />
+      {words.lastClosed(words.colours[last.colour].toLowerCase(), who(last.closed_by), timeText(last.closed_at), words.outcomes[last.outcome])}
+    </p>
   );
 }
 
@@ -166,7 +200,7 @@ function Thumbs({ alert, seen: found, came }: { alert: PatientAlert; seen: numbe
     return () => removeEventListener("keydown", onKeyDown);
   });
   return (
-    <div class="thumbs">
+    <>
       <button type="button" class="act thumb" data-act="seen" disabled={seen || waits} aria-busy={busy.value === "seen"} title={words.seenWhy} onClick={() => void markSeen(alert)}>
         {seen ? <Check size={20} aria-hidden="true" /> : <Eye size={20} aria-hidden="true" />}
         {busy.value === "seen" ? words.busy : seen ? words.seenAlready : words.seen}
@@ -176,7 +210,9 @@ function Thumbs({ alert, seen: found, came }: { alert: PatientAlert; seen: numbe
         {busy.value === "take" ? (
           words.busy
         ) : (
-          <Ticking text={(clock) => (clock === null ? words.take : words.takeUntil(timeText(clock + wanted * MINUTE)))} />
+          <span>
+            {words.take} <small>{<Ticking text={(clock) => (clock === null ? "" : words.checkAt(timeText(clock + wanted * MINUTE)))} />}</small>
+          </span>
         )}
       </button>
       <label class="check-in">
@@ -189,7 +225,7 @@ function Thumbs({ alert, seen: found, came }: { alert: PatientAlert; seen: numbe
           ))}
         </select>
       </label>
-    </div>
+    </>
   );
 }
 

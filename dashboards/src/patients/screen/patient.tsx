@@ -1,7 +1,7 @@
 /** One patient: the alert first, curves and what is behind each point, the circle's words, the file, the story. */
 import { useSignal } from "@preact/signals";
 import { ArrowLeft, BellOff, Video } from "lucide-preact";
-import { useEffect, useLayoutEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { countDown } from "../../alerts/count_down";
 import { isNarrow } from "../../alerts/state";
 import { doors } from "../http";
@@ -205,6 +205,11 @@ function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: Slot
   const age = ageOf(file.birth_date, now.value ?? Date.now());
   const news2 = latest?.result?.news2;
   const mine = row.circle.find(({ subject }) => subject === me.value);
+  const heading = useRef<HTMLHeadingElement>(null);
+  // Whoever came by the keyboard goes on from here; who was typing already is left there.
+  useLayoutEffect(() => {
+    if (document.activeElement === null || document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <header class="patient-head">
       <div class="patient-head-top">
@@ -213,7 +218,7 @@ function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: Slot
       </div>
       <div class="patient-who">
         <PatientChip row={row} range={news2 ? [news2.low, news2.high] : null} />
-        <h2>
+        <h2 ref={heading} tabIndex={-1}>
           <Name name={name} />
         </h2>
         <p class="soft">

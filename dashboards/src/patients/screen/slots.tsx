@@ -1,4 +1,5 @@
 /** What was answered slot by slot: which one is looked at, its answers with what was said first, and what they mean. */
+import { BellOff } from "lucide-preact";
 import { useRef } from "preact/hooks";
 import { isAsked, itemsOf, itemText, ruleText, told, valueText } from "../rules";
 import { rangeText } from "../rows";
@@ -128,7 +129,14 @@ export function Explained({ page, result }: { page: PatientPage; result: Result 
   );
 }
 
-export function Findings({ findings, page, isNew = () => false }: { findings: readonly Finding[]; page: PatientPage; isNew?(finding: Finding): boolean }) {
+interface Found {
+  findings: readonly Finding[];
+  page: PatientPage;
+  isNew?(finding: Finding): boolean;
+  isMuted?(finding: Finding): boolean;
+}
+
+export function Findings({ findings, page, isNew = () => false, isMuted = () => false }: Found) {
   const words = tp.value;
   return (
     <ul class="findings">
@@ -148,6 +156,15 @@ export function Findings({ findings, page, isNew = () => false }: { findings: re
                 <>
                   {" "}
                   <span class="bit is-new">{words.isNew}</span>
+                </>
+              )}
+              {isMuted(finding) && (
+                <>
+                  {" "}
+                  <span class="bit is-muted">
+                    <BellOff size={14} aria-hidden="true" />
+                    {words.isMuted}
+                  </span>
                 </>
               )}
             </span>

@@ -1,0 +1,112 @@
+"""What is at hand on the clinicians' screens: a number to call, who has an alert, what to ask, what is missing."""
+
+import re
+
+import msgspec
+import pytest
+from playwright.sync_api import expect
+
+from domain.followup.chart import Caregiver, Contact
+from tests.browser.conftest import DESK, PHONE, Screen, shot
+from tests.browser.stand_in import StandIn
+from tests.browser.test_patients import Visit, card, followed, visit
+from tests.browser.test_screens import overflow, serious
+
+pytestmark = pytest.mark.browser
+
+__all__ = ["followed", "visit"]
+
+BOTH = pytest.mark.parametrize(
+    ("screen", "night"), [(DESK, False), (PHONE, False), (PHONE, True)], ids=["desk", "phone", "night"]
+)
+
+
+def with_daughter(stand_in: StandIn, id_: str) -> None:
+    """Let somebody's file have a daughter who looks after them."""
+    found = stand_in.patients.followed[id_]
+    daughter = Caregiver("Léa Martin", "sa fille", Contact(phone="+33639980002"))
+    file = msgspec.structs.replace(found.chart.file, caregivers=(daughter,), contact=Contact(phone="+33639980001"))
+    found.chart = msgspec.structs.replace(found.chart, file=file)
+
+
+@BOTH
+def test_whoever_reads_a_red_can_call(visit: Visit, followed: StandIn, screen: Screen, night: bool) -> None:
+    with_daughter(followed, "p-martin")
+    page = visit("/patients/p-martin", screen=screen, night=night)
+    expect(page.locator('[data-act="call"]').first).to_be_in_viewport()
+    if screen.is_narrow:
+        assert "39980001" not in page.content()
+        shot(page, f"patients-call-hidden-{screen.name}-{'night' if night else 'day'}")
+        page.locator('[data-act="call"]').tap()
+    calls = page.locator('a[data-act="call"]')
+    expect(calls).to_have_text(["Appeler le patient 06 39 98 00 01", re.compile("sa fille.*39 98 00 02")])
+    assert calls.evaluate_all("all => all.map((one) => one.getAttribute('href'))") == [
+        "tel:+33639980001",
+        "tel:+33639980002",
+    ]
+    for call in calls.all():
+        expect(call).to_be_in_viewport()
+    shot(page, f"patients-call-{screen.name}-{'night' if night else 'day'}")
+    assert overflow(page) == []
+    assert serious(page) == []
+
+
+@BOTH
+def test_what_somebody_has_is_not_offered_to_another(
+    visit: Visit, followed: StandIn, screen: Screen, night: bool
+) -> None:
+    page = visit("/patients/p-roche", screen=screen, night=night)
+    expect(page.locator(".on-it")).to_contain_text("Alix Bonnet l’a depuis")
+    expect(page.locator('[data-act="take"]')).to_have_count(0)
+    expect(page.locator('[data-act="hand_over"]')).to_have_count(0)  # that is hers to do
+    expect(page.locator('[data-act="close"]')).to_be_visible()
+    shot(page, f"patients-taken-{screen.name}-{'night' if night else 'day'}")
+    assert overflow(page) == []
+
+
+def test_the_thumbs_stand_on_the_tabs(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-martin", screen=PHONE)
+    expect(page.locator('[data-act="take"]')).to_be_enabled()
+    bar, tabs = page.locator(".thumbs").bounding_box(), page.locator(".phone-tabs").bounding_box()
+    take = page.locator('[data-act="take"]').bounding_box()
+    assert bar is not None
+    assert tabs is not None
+    assert take is not None
+    assert bar["y"] + bar["height"] >= tabs["y"] + tabs["height"]
+    assert take["y"] + take["height"] <= tabs["y"]
+    assert take["height"] <= 60
+
+
+def test_a_closed_alert_says_who_closed_it_when_and_what_came_of_it(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-roche", who="demo-nurse")
+    page.locator('[data-act="close"]').click()
+    page.get_by_label("rien à faire").check()
+    page.locator(".row-form button[type=submit]").click()
+    expect(page.locator(".last-closed")).to_have_text(
+        re.compile(r"^Dernière alerte \(orange\) close par vous, \d\d:\d\d : rien à faire$")
+    )
+
+
+def test_a_muted_rule_is_marked_where_the_alert_says_why(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-roche", who="demo-nurse")
+    page.get_by_role("button", name="Mettre une règle en sourdine").click()
+    page.get_by_label("Motif, visible").fill("son pouls habituel")
+    muted = page.get_by_label("Règle", exact=True).locator("option").first.inner_text()
+    page.locator(".row-form button[type=submit]").click()
+    marked = page.locator(".alert-why li", has=page.locator(".is-muted"))
+    expect(marked).to_have_count(1)
+    expect(marked).to_contain_text(muted)
+
+
+def test_whoever_opens_a_file_by_the_keyboard_is_at_its_head(visit: Visit, followed: StandIn) -> None:
+    page = visit()
+    card(page, "p-martin").locator("a").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".patient-who h2")).to_be_focused()
+
+
+def test_the_page_follows_the_system_s_day_and_night(visit: Visit, followed: StandIn) -> None:
+    page = visit()
+    expect(page.locator("html")).to_have_attribute("data-theme", "day")
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "night")
