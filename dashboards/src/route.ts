@@ -9,6 +9,7 @@ export type Page =
   | "patients"
   | "patient"
   | "enrol"
+  | "find"
   | "answer"
   | "sitting"
   | "calls"
@@ -26,6 +27,7 @@ const FIXED: Record<string, Page> = {
   "/seen": "seen",
   "/patients": "patients",
   "/patients/new": "enrol",
+  "/patients/find": "find",
   "/a": "answer",
   "/calls": "calls",
   "/trail": "trail",
@@ -38,7 +40,7 @@ const OF = new Map<string, Page>([
 /** Who comes to these by a link of a message need not be signed in: the link says all. */
 const BY_LINK: ReadonlySet<Page> = new Set(["seen", "answer"]);
 /** Those of the followed patients, and the desks beside them: they need the session alone, and neither beds nor directory. */
-const FOLLOW_UP: ReadonlySet<Page> = new Set(["patients", "patient", "enrol", "sitting", "calls", "trail"]);
+const FOLLOW_UP: ReadonlySet<Page> = new Set(["patients", "patient", "enrol", "find", "sitting", "calls", "trail"]);
 const DESKS: ReadonlySet<Page> = new Set(["sitting", "calls", "trail"]);
 
 export const isByLink = (one: Page): boolean => BY_LINK.has(one);

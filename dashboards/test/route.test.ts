@@ -8,6 +8,7 @@ describe("the page of an address", () => {
     expect(placeOf("/patients/p-1")).toEqual({ page: "patient", of: "p-1" });
     expect(placeOf("/sitting/310000001/")).toEqual({ page: "sitting", of: "310000001" });
     expect(placeOf("/patients/new")).toEqual({ page: "enrol", of: "" });
+    expect(placeOf("/patients/find")).toEqual({ page: "find", of: "" });
     expect(placeOf("/a")).toEqual({ page: "answer", of: "" });
   });
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from domain.alerts.routing import Zone
 from domain.followup import schedule
-from domain.followup.alerting import NO_ANSWER, NOBODY_LEFT, NOT_READ, NOT_TAKEN
+from domain.followup.alerting import NO_ANSWER, NOBODY_LEFT, NOT_CALLED, NOT_READ, NOT_TAKEN
 from domain.followup.chart import File, SlotContent
 from domain.followup.holding import Line
 from domain.followup.news2 import Parameter
@@ -107,6 +107,7 @@ RULE = {
     NOT_TAKEN: "réponse non prise en compte",
     NOT_READ: "réponse illisible",
     NOBODY_LEFT: "plus personne dans le cercle",
+    NOT_CALLED: "premier appel non fait",
 }
 UNANSWERED, UNSENT = "sans réponse", "question non envoyée à temps"
 TRACED = ("answered", "corrected", "missed", "skipped", "summary", "read")  # told elsewhere, or nothing of the care

@@ -36,7 +36,7 @@ from domain.capacity.totals import add_up, group_keys, groups
 from domain.events import Source, Split
 from realtime_api.pages import ROUTES
 from tests.browser.stand_in_alerts import ROLES, StandInAlerts
-from tests.browser.stand_in_follow_up import StandInFollowUp
+from tests.browser.stand_in_follow_up import EHPAD, StandInFollowUp
 from tests.browser.stand_in_patients import StandInPatients
 
 ROOT = Path(__file__).parents[2]
@@ -391,9 +391,10 @@ class StandIn:
         return self.signed_in.get(asking.cookies.get(COOKIE, ""))
 
     def _session(self, subject: str) -> dict[str, Any]:
+        role = ROLES.get(subject, "crisis_cell")
         return {
             "subject": subject,
-            "grants": [{"role": ROLES.get(subject, "crisis_cell"), "scope": "occitanie", "until": None}],
+            "grants": [{"role": role, "scope": f"et:{EHPAD}" if role == "ehpad" else "occitanie", "until": None}],
             "expires_at": now_ms() + 8 * HOUR_MS,
             "regions": [{"code": "occitanie", "name": self.region.name, "ready": True}],
         }

@@ -16,6 +16,7 @@ from domain.followup.pathway import Pathway
 from domain.followup.questionnaire import Value, missing, problems
 from domain.followup.red_flags import red_flags
 from domain.followup.score import Facts, score
+from realtime_api.patients.asked import FileChangeAsked, read
 
 Door = Callable[[Request], Awaitable[Response]]
 
@@ -63,6 +64,8 @@ class StandInFollowUp:
         self.sat: dict[str, dict[str, Any]] = {}  # what was sent of residents
         self.refuse_rows: dict[str, dict[str, Any]] = {}
         self.called: list[dict[str, Any]] = []
+        self.unreached: set[str] = set()  # who can't be written to
+        self.refiled: list[dict[str, Any]] = []
         self.imported: list[dict[str, str]] = []
 
     # -- the patient's doors
@@ -201,9 +204,18 @@ class StandInFollowUp:
                     "due_at": now - HOUR_MS // 2,
                     "closes_at": now + 3 * HOUR_MS,
                     **({"received_at": now - 600_000} if answered else {}),
+                    **self.sat_of(id_),
                 }
             )
         return found
+
+    def sat_of(self, id_: str) -> dict[str, Any]:
+        """Return what a resident's answers lack, and whether they ask for the 15, where some were sent."""
+        if id_ not in self.sat:
+            return {}
+        told = fitted(self.resident_pathway, self.sat[id_]["answers"])
+        red = score(self.resident_pathway, Facts(age=85), told).colour == "red"
+        return {"missing": missing(self.resident_pathway.questionnaire, told), "call_15": red}
 
     async def sitting(self, request: Request) -> Response:
         """Tell who lies there and what is asked of them."""
@@ -235,9 +247,9 @@ class StandInFollowUp:
                 rows.append(told | {"status": 422, "kind": "wrong-fields", "errors": errors})
             else:
                 self.sat[row["patient"]] = row
-                told |= {"status": 201, "received_at": self.now()}
-                red = score(self.resident_pathway, Facts(age=85), fitted(self.resident_pathway, row["answers"]))
-                rows.append(told | {"call_15": True} if red.colour == "red" else told)
+                of = self.sat_of(row["patient"])
+                of = {"lacks": len(of["missing"]), **({"call_15": True} if of["call_15"] else {})}
+                rows.append(told | {"status": 201, "received_at": self.now()} | of)
         return JSONResponse({"rows": rows})
 
     # -- calls
@@ -265,9 +277,28 @@ class StandInFollowUp:
 
     async def act(self, request: Request) -> Response:
         """Take the outcome of a call."""
-        told = await request.json()
-        self.called.append({"patient": f"c{request.path_params['place']}", **told})
+        told, id_ = await request.json(), f"c{request.path_params['place']}"
+        if told["outcome"] == "agreed" and id_ in self.unreached:
+            refused = {
+                "type": "urn:vigilits:problem:not-now",
+                "title": "Not now",
+                "status": 409,
+                "detail": "no channel",
+            }
+            return JSONResponse(refused, 409, media_type="application/problem+json")
+        self.called.append({"patient": id_, **told})
         return JSONResponse({"applied": True})
+
+    async def file_of_called(self, request: Request) -> Response:
+        """Tell the file of somebody who is to be called, or take in how they are written to."""
+        id_ = f"c{request.path_params['place']}"
+        if request.method == "PUT":
+            read(await request.body(), FileChangeAsked, self.now())  # as the door does
+            self.refiled.append(await request.json())
+            self.unreached.discard(id_)
+            return JSONResponse({"outcome": "applied"})
+        file = {"birth_name": "ABADIE", "first_names": ["Odette"], "birth_date": "1944-03-02", "sex": "female"}
+        return JSONResponse({"file": file})
 
     async def bring(self, request: Request) -> Response:
         """Enrol each row of a list, and say of each that is wrong what is wrong."""
@@ -324,5 +355,7 @@ class StandInFollowUp:
             Route(f"{region}/calls", guarded(self.calls), methods=["GET"]),
             Route(f"{region}/calls/import", guarded(self.bring), methods=["POST"]),
             Route(f"{region}/patients/c{{place:int}}/acts", guarded(self.act), methods=["POST"]),
+            Route(f"{region}/patients/c{{place:int}}", guarded(self.file_of_called), methods=["GET"]),
+            Route(f"{region}/patients/c{{place:int}}/file", guarded(self.file_of_called), methods=["PUT"]),
             Route(f"{region}/trail", guarded(self.trail), methods=["GET"]),
         ]

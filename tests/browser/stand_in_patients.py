@@ -229,6 +229,13 @@ class StandInPatients:
         self._put(found, alert=taken)
         self._say(found, "taken", by, at=at, until=check_at)
 
+    def has_read(self, id_: str, by: str, ago_min: float) -> None:
+        """Have somebody of the circle read all that was written until then."""
+        found = self.followed[id_]
+        at = self.now() - round(ago_min * MINUTE_MS)
+        self._put(found, read={**found.patient.read, by: at})
+        self._say(found, "read", by, at=at, until=at)
+
     def write(self, id_: str, by: str, text: str, ago_min: float = 0) -> None:
         """Have somebody of the circle write to the others."""
         found = self.followed[id_]
@@ -278,7 +285,9 @@ class StandInPatients:
         )
         self.answer("p-martin", -1, spo2=91)
         self.write("p-martin", "demo-nurse", "Je l’ai eue au téléphone hier soir, elle était fatiguée.", 900)
+        self.has_read("p-martin", "demo-physician", 610)
         self.write("p-martin", "demo-physician", "Merci. À rappeler si la saturation baisse.", 600)
+        self.has_read("p-martin", "demo-nurse", 25)
         self.write("p-martin", "demo-nurse", "Elle baisse ce matin : 92 puis 91 %.", 20)
         self.remember("p-martin", "demo-nurse", "Rappeler sa fille après la visite", -10)
         self.enrol("p-roche", ("Jean", "Roche"), "1957-11-21", 5, sex="male")
@@ -507,6 +516,7 @@ class StandInPatients:
                 self.write(patient.id, by, asked["text"])
             case "read":
                 self._put(found, read={**patient.read, by: asked["upto"]})
+                self._say(found, "read", by, until=asked["upto"])
             case "memo":
                 self.remember(patient.id, by, asked["text"], (asked["due_at"] - now) / MINUTE_MS)
             case "memo_done":
@@ -534,7 +544,7 @@ class StandInPatients:
         if wrong := list(told.file.wrong_for(pathway, told.channels or ())):
             raise Problem("wrong-fields", mistakes=wrong)
         found.chart = msgspec.structs.replace(found.chart, file=told.file.held(by, self.now(), found.chart.file))
-        self._put(found)
+        self._put(found, **({} if told.zone is None else {"zone": Zone(name=told.zone, offsets=((0, 0),))}))
         self._say(found, "file_changed", by, text=told.reason)
         await self.tell()
         return JSONResponse({"id": "e2", "outcome": "applied", "links": {"self": "/"}})
@@ -554,6 +564,10 @@ class StandInPatients:
 
     async def _search(self, request: Request) -> Response:
         asked = read(await request.body(), SearchAsked, self.now())
+        if asked.matricule:
+            own = [each for each in self.followed.values() if self._sees(each, self.who(request))]
+            known = [each.patient.id for each in own if _matricule(each) == asked.matricule]
+            return _json(FoundShown(known, []))
         found = [each.patient for each in self.followed.values() if each.chart.file.birth_name == asked.name]
         return _json(FoundShown([], [each.id for each in found]))
 
@@ -568,6 +582,11 @@ class StandInPatients:
         found = {"links": links, "command": Links("/"), "similar": similar, "rings": rings}
         made = Enrolled(id="p-new", outcome="applied", **found)
         return _json(made, 201)
+
+
+def _matricule(found: Followed) -> str:
+    ins = found.chart.file.ins
+    return "" if ins is None else ins.matricule
 
 
 def _with_problems(door: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from domain.followup.chart import Chart
+from domain.followup.ins import Ins, Traits
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.stand_in import SECRET, StandIn
 from tests.browser.test_screens import overflow, serious
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.browser
 
 Visit = Callable[..., Page]
 HOUR_MS = 3_600_000
+MATRICULE = "290093155500168"
 RED: dict[str, Any] = {"spo2": 90, "pulse": 132, "temperature": 39.4}
 # All that the browser keeps of this origin, as one text.
 KEPT = """async () => {
@@ -514,7 +517,11 @@ def test_behind_each_point_are_its_answers_what_was_said_first_and_why(visit: Vi
 def test_the_circle_writes_reads_and_remembers(visit: Visit, followed: StandIn) -> None:
     page = visit("/patients/p-martin")
     expect(page.locator(".thread li")).to_have_count(3)
-    expect(page.locator(".thread li").nth(1).locator(".thread-read")).to_contain_text("lu par Alix Bonnet")
+    # Of each message its own time, though the nurse has read on since.
+    first, second = (page.locator(".thread li").nth(n).locator(".thread-read") for n in (0, 1))
+    expect(second).to_have_text(re.compile(r"lu par Alix Bonnet .*\d\d:\d\d$"))
+    expect(first).to_have_text(re.compile(r"lu par vous .*\d\d:\d\d$"))
+    expect(page.locator(".story")).not_to_contain_text("read")
     expect(page.locator(".thread li").nth(2).locator(".thread-read")).to_contain_text("lu par vous")  # it was in sight
     page.get_by_label("Écrire au cercle").fill("<b>J’y vais</b>")
     page.locator(".thread-write button").click()
@@ -706,6 +713,67 @@ def test_a_clinician_enrols_and_is_told_what_is_wrong_field_by_field(visit: Visi
     assert sent["file"]["consent"] == {"text_version": "2026-1", "by": "patient"}
     assert sent["circle"] == [{"subject": "demo-nurse", "role": "nurse"}]
     assert "for" not in sent
+
+
+def test_where_a_call_comes_first_no_consent_is_ticked_before_it(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/new", who="demo-tracing")
+    page.get_by_label("Parcours", exact=True).select_option("ars-case/1")
+    expect(page.get_by_text("Le consentement se donne au premier appel")).to_be_visible()
+    expect(page.get_by_label("Version du texte lu")).to_have_count(0)
+    page.get_by_label("Nom de naissance").fill("Marchand")
+    page.get_by_label("Prénoms").fill("Léa")
+    page.get_by_label("Date de naissance").fill("1968-04-11")
+    page.get_by_label("Téléphone").fill("+33 6 39 98 00 42")
+    page.get_by_label("Fuseau horaire du patient").select_option(label="La Réunion (Indian/Reunion)")
+    shot(page, "patients-enrol-call-first")
+    page.get_by_role("button", name="Ouvrir le dossier").click()
+    expect(page.get_by_text("Dossier ouvert.")).to_be_visible()
+    sent = followed.patients.enrolled[-1]
+    assert "consent" not in sent["file"]
+    assert sent["zone"] == "Indian/Reunion"
+
+
+def test_who_lives_by_other_clocks_is_shown_with_theirs(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-girard")
+    page.get_by_role("button", name="Modifier le dossier").click()
+    page.get_by_label("Fuseau horaire du patient").select_option("Pacific/Noumea")
+    page.get_by_label("Motif", exact=True).fill("Rentrée chez elle")
+    page.locator(".row-form button[type=submit]").click()
+    expect(page.locator(".patient-who")).to_contain_text(
+        re.compile(r"Nouvelle-Calédonie \(Pacific/Noumea\) : il y est \d\d:\d\d")
+    )
+    assert followed.patients.files[-1]["zone"] == "Pacific/Noumea"
+    shot(page, "patients-other-clocks")
+
+
+def test_practice_software_opens_the_patient_whom_it_knows_by_ins(visit: Visit, followed: StandIn) -> None:
+    file = followed.patients.followed["p-girard"].chart.file
+    traits = Traits(file.birth_name, file.first_names, file.birth_date, file.sex, "31555")
+    ins = Ins(status="validée", traits=traits, matricule=MATRICULE)
+    followed.patients.followed["p-girard"].chart = Chart(file=msgspec.structs.replace(file, ins=ins))
+    page = visit()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{followed.url}/patients/find#ins={MATRICULE}")
+    expect(page.locator(".patient-who")).to_contain_text("Lucie Girard")
+    expect(page).to_have_url(f"{followed.url}/patients/p-girard")
+    assert [url for url in asked if MATRICULE in url.partition("#")[0]] == []
+    assert MATRICULE not in page.evaluate(KEPT)
+    page.goto(f"{followed.url}/patients/find#ins=199013155500233")
+    expect(page.get_by_text("Aucun de vos patients n’a cet INS.")).to_be_visible()
+    expect(page).to_have_url(f"{followed.url}/patients/find")
+    page.goto(f"{followed.url}/patients/find#id=p-roche")
+    expect(page.locator(".patient-who")).to_contain_text("Jean Roche")
+
+
+def test_the_staff_of_an_ehpad_are_led_from_a_resident_s_page_to_their_sitting(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-martin", who="demo-ehpad", screen=PHONE, refused=(403, 404))
+    link = page.get_by_role("link", name="Ouvrir la séance")
+    expect(link).to_have_attribute("href", re.compile(r"^/sitting/\d{9}$"))
+    expect(page.locator("#main")).not_to_contain_text("n’existe pas")
+    shot(page, "patients-of-a-resident")
+    link.click()
+    expect(page).to_have_url(re.compile(r"/sitting/\d{9}$"))
 
 
 def test_a_tracing_agent_is_offered_what_they_may_begin(visit: Visit, followed: StandIn) -> None:

@@ -4,6 +4,8 @@ import { Phone } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { moment, spaced } from "../format";
 import { Problem } from "../http";
+import { asked, draftOf } from "../patients/file";
+import { doors as patients } from "../patients/http";
 import { namesShown } from "../patients/privacy";
 import { Name, ShowNames } from "../patients/screen/parts";
 import { region, zone } from "../state";
@@ -92,6 +94,20 @@ export function Calls() {
 
 const said = (error: unknown): string => (error instanceof Problem && error.status > 0 ? error.message : td.value.away);
 
+/** Nobody can be asked who can't be written to. */
+const NO_CHANNEL = "no channel";
+
+/** Puts on file how somebody who agrees is written to, as they say on the telephone. */
+async function reachBy(id: string, phone: string, email: string, reason: string): Promise<void> {
+  const { file } = await patients.patient(region.peek(), id);
+  const draft = draftOf(file);
+  await patients.changeFile(region.peek(), id, {
+    file: asked({ ...draft, phone: phone || draft.phone, email: email || draft.email }, file),
+    reason,
+    channels: [...(phone ? ["sms"] : []), ...(email ? ["smtp"] : [])],
+  });
+}
+
 /** Where nobody is to be called any more, somebody else has done it: that is another thing than a call that can't be filed. */
 const DONE_ALREADY: ReadonlySet<string> = new Set(["not-now", "over", "unknown-patient"]);
 
@@ -104,6 +120,9 @@ function One({ call, onDone }: { call: Call; onDone(told: (name: string) => stri
   const wrong = useSignal<string | null>(null);
   const isSure = useSignal(false);
   const isAsked = useSignal(false);
+  const isReached = useSignal(true);
+  const phone = useSignal("");
+  const email = useSignal("");
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus({ preventScroll: false }), []);
   const needsTime = outcome.value !== null && AGAIN.has(outcome.value);
@@ -120,9 +139,15 @@ function One({ call, onDone }: { call: Call; onDone(told: (name: string) => stri
       isAsked.value = true;
       return;
     }
+    const asksReach = came === "agreed" && !isReached.value;
+    if (asksReach && phone.value.trim() === "" && email.value.trim() === "") {
+      wrong.value = words.reachNeeded;
+      return;
+    }
     busy.value = true;
     wrong.value = null;
     try {
+      if (asksReach) await reachBy(call.id, phone.value.trim(), email.value.trim(), words.reachReason);
       const told = await doors.called(region.value, call.id, {
         outcome: came,
         ...(needsTime ? { next_at: next } : {}),
@@ -133,7 +158,8 @@ function One({ call, onDone }: { call: Call; onDone(told: (name: string) => stri
     } catch (error) {
       const kind = error instanceof Problem ? String(error.body.type ?? "").split(":").at(-1)! : "";
       const lost = note.value.trim();
-      if (DONE_ALREADY.has(kind)) onDone((name) => (lost === "" ? words.conflict(name) : words.conflictNote(name, lost)));
+      if (error instanceof Problem && error.body.detail === NO_CHANNEL) isReached.value = false;
+      else if (DONE_ALREADY.has(kind)) onDone((name) => (lost === "" ? words.conflict(name) : words.conflictNote(name, lost)));
       else wrong.value = td.value.failed(said(error));
     } finally {
       busy.value = false;
@@ -191,6 +217,20 @@ function One({ call, onDone }: { call: Call; onDone(told: (name: string) => stri
             {words.tomorrow}
           </button>
         </div>
+      )}
+      {outcome.value === "agreed" && !isReached.value && (
+        <fieldset class="call-reach">
+          <legend>{words.reach}</legend>
+          <p role="alert">{words.reachWhy}</p>
+          <label class="call-note">
+            {words.reachPhone}
+            <input type="tel" inputMode="tel" autocomplete="off" maxLength={25} value={phone.value} onInput={(event) => (phone.value = event.currentTarget.value)} />
+          </label>
+          <label class="call-note">
+            {words.reachEmail}
+            <input type="email" inputMode="email" autocomplete="off" maxLength={200} value={email.value} onInput={(event) => (email.value = event.currentTarget.value)} />
+          </label>
+        </fieldset>
       )}
       <label class="call-note">
         {words.note}

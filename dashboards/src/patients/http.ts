@@ -27,7 +27,8 @@ export interface Found {
 }
 
 export interface Asked {
-  name: string;
+  name?: string;
+  matricule?: string;
   first_name?: string;
   birth_date?: string;
 }
@@ -40,7 +41,9 @@ export const doors = {
   channels: (code: string) => ask<Board>(`${region(code)}/patients?ids=`, now),
   patient: (code: string, id: string) => ask<PatientPage>(patient(code, id), now),
   act: (code: string, id: string, act: Act) => ask<{ outcome?: string }>(`${patient(code, id)}/acts`, say("POST", act)),
-  changeFile: (code: string, id: string, file: unknown, reason: string) => ask<unknown>(`${patient(code, id)}/file`, say("PUT", { file, reason })),
+  /** Channels and zone that are left out stay as they are. */
+  changeFile: (code: string, id: string, told: { file: unknown; reason: string; channels?: readonly string[]; zone?: string }) =>
+    ask<unknown>(`${patient(code, id)}/file`, say("PUT", told)),
   revokeLinks: (code: string, id: string) => ask<unknown>(`${patient(code, id)}/revoke-links`, say("POST", {})),
   breakGlass: (code: string, id: string, reason: string) => ask<unknown>(`${patient(code, id)}/break-glass`, say("POST", { reason })),
   joinOnCall: (code: string, id: string) => ask<unknown>(`${patient(code, id)}/on-call`, { method: "POST" }),

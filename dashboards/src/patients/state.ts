@@ -287,8 +287,8 @@ export function troubleOf(error: unknown): "denied" | "keys" | "trail" | "failed
 }
 
 function split(patient: BoardPatient): [Row, Content] {
-  const { name, age, title, range, trend, reasons, suggestion, unread, memos_due, taken_by_name, ...row } = patient;
-  return [row, { name, age, title, range, trend, reasons, suggestion, unread, memos_due, taken_by_name, of: answersOf(row) }];
+  const { name, age, title, range, trend, reasons, ask, suggestion, unread, memos_due, taken_by_name, ...row } = patient;
+  return [row, { name, age, title, range, trend, reasons, ask, suggestion, unread, memos_due, taken_by_name, of: answersOf(row) }];
 }
 
 // --- one patient --------------------------------------------------------------------------------------------------------------

@@ -102,6 +102,13 @@ export interface Reason {
   colour: Colour;
 }
 
+/** A question that is still to be answered, and as what its number is read, for short. */
+export interface ToAsk {
+  item: string;
+  words: Words;
+  reading: string;
+}
+
 export interface Suggestion {
   care: Care;
   rule: string;
@@ -115,6 +122,7 @@ export interface BoardPatient extends Row {
   range: [number, number] | null;
   trend: "up" | "down" | "flat" | null;
   reasons: Reason[];
+  ask: ToAsk[];
   suggestion: Suggestion | null;
   unread: number;
   memos_due: number;
@@ -231,6 +239,15 @@ export interface Contact {
   email?: string;
 }
 
+export interface Consent {
+  text_version: string;
+  given_at: Instant;
+  recorded_by: string;
+  by?: string;
+  representative?: string;
+  capacity?: string;
+}
+
 export interface PatientFile {
   birth_name: string;
   first_names: string[];
@@ -241,7 +258,9 @@ export interface PatientFile {
   language?: string;
   contact?: Contact;
   caregivers?: { name: string; relation?: string; contact?: Contact }[];
-  consent?: { text_version: string; given_at: Instant; recorded_by: string; by?: string; representative?: string; capacity?: string } | null;
+  consent?: Consent | null;
+  /** That stood until what they agreed to on the telephone. */
+  consent_before?: Consent | null;
   symptoms_day?: number | null;
   pregnant?: boolean;
   scale?: 1 | 2;
@@ -288,6 +307,8 @@ export interface PatientPage {
   providers: Provider[];
   /** Whether a red would ring somebody now; null where that is not known. */
   rings?: boolean | null;
+  /** That of their slots. */
+  zone?: string;
 }
 
 export type Act =

@@ -14,7 +14,7 @@ import { doors } from "../http";
 import { namesShown } from "../privacy";
 import { COLOURS, filtered, isAhead, isOver, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
 import { arrived, hasBoard, leftOff, me, newsFor, NEXT, now, openNext, pressing, rights, rows, trouble } from "../state";
-import type { Colour, Reason, Row } from "../wire";
+import type { Colour, Reason, Row, ToAsk } from "../wire";
 import { ruleWords, tp } from "../words";
 import { ColourGlyph, Field, Name, PatientChip, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
 import { valueText } from "../rules";
@@ -196,11 +196,11 @@ function PatientCard({ one }: { one: BoardRow }) {
           {content && <span class="soft card-pathway">{say(content.title)}</span>}
         </span>
         <span class="card-time">
-          {row.status !== "followed" && <b class="status">{words.status[row.status]} </b>}
+          {row.status !== "followed" && <b class="status">{words.status[row.status]}</b>}
           <Answered one={row} />
         </span>
         {isUnread && <span class="card-reasons bit nobody">{words.notReadYet}</span>}
-        {content && !isUnread && content.reasons.length > 0 && (
+        {content && !isUnread && (content.reasons.length > 0 || content.ask.length > 0) && (
           <span class="card-reasons">
             {distinct(content.reasons).map((reason) => (
               <span key={reason.rule} class="reason">
@@ -210,6 +210,7 @@ function PatientCard({ one }: { one: BoardRow }) {
                 )}
               </span>
             ))}
+            {content.ask.length > 0 && <span class="ask-still">{words.askStill(askText(content.ask))}</span>}
           </span>
         )}
         <span class="card-marks">
@@ -261,6 +262,15 @@ function PatientCard({ one }: { one: BoardRow }) {
   );
 }
 
+const ASKED_AT_MOST = 4;
+
+/** Returns what is still to be asked, in few words; how many more beyond the first. */
+function askText(ask: readonly ToAsk[]): string {
+  const words = tp.value;
+  const named = ask.slice(0, ASKED_AT_MOST).map((one) => words.rule.parameters[one.reading] ?? say(one.words));
+  return [...named, ...(ask.length > ASKED_AT_MOST ? [words.andMore(ask.length - ASKED_AT_MOST)] : [])].join(", ");
+}
+
 /** Two rules may say the same of one answer: once is enough here, the file has both. */
 function distinct(reasons: readonly Reason[]): Reason[] {
   return reasons.filter((one, i) => reasons.findIndex((other) => say(other.words) === say(one.words) && other.value === one.value) === i).slice(0, 2);
@@ -268,6 +278,11 @@ function distinct(reasons: readonly Reason[]): Reason[] {
 
 function Answered({ one }: { one: BoardRow["row"] }) {
   const words = tp.value;
+  if (one.status !== "followed") {
+    // Nothing is asked of them: not yet, not now, or not any more.
+    const text = one.status === "calling" ? (one.call_at ? words.callAt(timeText(one.call_at)) : "") : one.answered_at ? words.answeredAt(timeText(one.answered_at)) : "";
+    return text ? <span> · {text}</span> : null;
+  }
   const slots = Object.values(one.slots ?? {}).sort((a, b) => b.due_at - a.due_at);
   const latest = slots.find(({ state }) => state !== "open");
   if (latest?.state === "missed") {
@@ -280,7 +295,9 @@ function Answered({ one }: { one: BoardRow["row"] }) {
   }
   if (one.answered_at) return <>{words.answeredAt(timeText(one.answered_at))}</>;
   const due = slots.find(({ state }) => state === "open");
-  if (due) return <>{words.dueSince(timeText(due.due_at))}</>;
+  // Nobody was asked before their file was there.
+  const since = Math.max((due ?? one.slot)?.due_at ?? 0, one.enrolled_at);
+  if (due || (one.slot && one.slot.due_at <= (now.value ?? 0))) return <>{words.dueSince(timeText(since))}</>;
   return <>{one.slot ? words.askedAt(timeText(one.slot.due_at)) : words.neverAnswered}</>;
 }
 

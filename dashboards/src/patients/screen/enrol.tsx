@@ -12,7 +12,7 @@ import { mistakesOf } from "../problems";
 import { me, rights, troubleOf } from "../state";
 import type { MemberRole, Pathway } from "../wire";
 import { tp } from "../words";
-import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields } from "./fields";
+import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields, ZoneField } from "./fields";
 import { Choice, Field, NobodyRung, Person, refusalText } from "./parts";
 
 interface Member {
@@ -39,6 +39,8 @@ function Form({ again }: { again(): void }) {
   const departement = useSignal("");
   const facility = useSignal("");
   const startsOn = useSignal("");
+  const ownZone = useSignal("Europe/Paris");
+  const zone = useSignal("");
   const consent = useSignal({ text_version: "", by: "patient", representative: "", capacity: "", given: false });
   const circle = useSignal<Member[]>([]);
   const isBusy = useSignal(false);
@@ -51,7 +53,12 @@ function Form({ again }: { again(): void }) {
     let current = true;
     const ask = () =>
       doors.pathways(code).then(
-        (told) => current && ((pathways.value = told.pathways.filter(({ id }) => told.begins.includes(id))), (trouble.value = null)),
+        (told) => {
+          if (!current) return;
+          pathways.value = told.pathways.filter(({ id }) => told.begins.includes(id));
+          ownZone.value = told.zone ?? ownZone.peek();
+          trouble.value = null;
+        },
         (error: unknown) => {
           if (!current) return;
           trouble.value = troubleOf(error) === "denied" ? words.denied : words.failed;
@@ -68,14 +75,15 @@ function Form({ again }: { again(): void }) {
   const wrong = problem.value ? mistakesOf(problem.value.body, words) : {};
   const one = draft.value;
   const said = consent.value;
+  // Where a pathway begins with a call, the consent is what they say to the caller, and not before.
+  const isAsked = pathway?.first_call == null;
+  const isGiven = said.given && said.text_version.trim() !== "" && (said.by === "patient" || (said.representative.trim() !== "" && said.capacity.trim() !== ""));
   const ready =
     pathway !== null &&
     one.birth_name.trim() !== "" &&
     one.first_names.trim() !== "" &&
     one.birth_date !== "" &&
-    said.given &&
-    said.text_version.trim() !== "" &&
-    (said.by === "patient" || (said.representative.trim() !== "" && said.capacity.trim() !== "")) &&
+    (!isAsked || isGiven) &&
     (!isSupport || professional.value.trim() !== "") &&
     Object.keys(wrongThresholds(one, pathway)).length === 0;
   const send = async () => {
@@ -83,16 +91,21 @@ function Form({ again }: { again(): void }) {
       pathway: chosen.value,
       file: {
         ...asked(one),
-        consent: {
-          text_version: said.text_version.trim(),
-          by: said.by,
-          ...(said.by === "representative" ? { representative: said.representative.trim(), capacity: said.capacity.trim() } : {}),
-        },
+        ...(isAsked
+          ? {
+              consent: {
+                text_version: said.text_version.trim(),
+                by: said.by,
+                ...(said.by === "representative" ? { representative: said.representative.trim(), capacity: said.capacity.trim() } : {}),
+              },
+            }
+          : {}),
       },
       circle: circle.value.filter(({ subject }) => subject.trim() !== ""),
       channels: pathway?.answered_by === "staff" ? [] : channels.value,
       ...(departement.value ? { departement: departement.value } : {}),
       ...(facility.value.trim() ? { facility: facility.value.trim() } : {}),
+      ...(zone.value ? { zone: zone.value } : {}),
       ...(startsOn.value ? { starts_on: startsOn.value } : {}),
       ...(isSupport ? { for: professional.value.trim() } : {}),
     };
@@ -168,6 +181,7 @@ function Form({ again }: { again(): void }) {
             options={[["", "–"], ...(directory.value?.departements ?? []).map((each) => [each.code, `${each.code} ${each.name}`] as const)]}
             error={wrong.departement}
           />
+          <ZoneField value={zone.value} region={ownZone.value} onChange={(value) => (zone.value = value === ownZone.peek() ? "" : value)} error={wrong.zone} />
           {pathway?.answered_by === "staff" && <Field label={words.facility} value={facility.value} onInput={(value) => (facility.value = value)} max={9} error={wrong.facility} />}
         </div>
       </section>
@@ -175,23 +189,27 @@ function Form({ again }: { again(): void }) {
         <ClinicalFields {...common} />
         <ThresholdFields {...common} />
       </section>
-      <section class="panel">
-        <fieldset class="fields">
-          <legend>{words.consentTitle}</legend>
-          <Field label={words.consentVersion} required value={said.text_version} onInput={(text_version) => say2({ text_version })} error={wrong["file.consent.text_version"] ?? wrong["file.consent"]} max={100} />
-          <Choice label={words.consentBy} value={said.by} onChange={(by) => say2({ by })} options={Object.entries(words.consentByOf)} />
-          {said.by === "representative" && (
-            <>
-              <Field label={words.representative} required value={said.representative} onInput={(representative) => say2({ representative })} error={wrong["file.consent.representative"]} />
-              <Field label={words.capacity} required value={said.capacity} onInput={(capacity) => say2({ capacity })} error={wrong["file.consent.capacity"]} />
-            </>
-          )}
-          <label class="choice">
-            <input type="checkbox" checked={said.given} onChange={(event) => say2({ given: (event.currentTarget as HTMLInputElement).checked })} />
-            {words.consentGiven}
-          </label>
-        </fieldset>
-      </section>
+      {isAsked ? (
+        <section class="panel">
+          <fieldset class="fields">
+            <legend>{words.consentTitle}</legend>
+            <Field label={words.consentVersion} required value={said.text_version} onInput={(text_version) => say2({ text_version })} error={wrong["file.consent.text_version"] ?? wrong["file.consent"]} max={100} />
+            <Choice label={words.consentBy} value={said.by} onChange={(by) => say2({ by })} options={Object.entries(words.consentByOf)} />
+            {said.by === "representative" && (
+              <>
+                <Field label={words.representative} required value={said.representative} onInput={(representative) => say2({ representative })} error={wrong["file.consent.representative"]} />
+                <Field label={words.capacity} required value={said.capacity} onInput={(capacity) => say2({ capacity })} error={wrong["file.consent.capacity"]} />
+              </>
+            )}
+            <label class="choice">
+              <input type="checkbox" checked={said.given} onChange={(event) => say2({ given: (event.currentTarget as HTMLInputElement).checked })} />
+              {words.consentGiven}
+            </label>
+          </fieldset>
+        </section>
+      ) : (
+        <p class="sum">{words.consentByCall}</p>
+      )}
       <section class="panel">
         <fieldset class="fields">
           <legend>{words.circle}</legend>

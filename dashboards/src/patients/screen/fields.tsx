@@ -66,6 +66,21 @@ export function ReachFields({ draft, wrong }: Fields) {
   );
 }
 
+/** The French ones first, the region's before all; the rest of the world after them. */
+const FRENCH = ["Europe/Paris", "America/Guadeloupe", "America/Martinique", "America/Cayenne", "Indian/Reunion", "Indian/Mayotte", "America/Miquelon", "America/St_Barthelemy", "America/Marigot", "Pacific/Noumea", "Pacific/Tahiti", "Pacific/Marquesas", "Pacific/Gambier", "Pacific/Wallis"];
+
+/** By which clocks somebody is asked; empty is the region's. */
+export function ZoneField({ value, region, onChange, error }: { value: string; region: string; onChange(zone: string): void; error?: string }) {
+  const words = tp.value;
+  const first = [...new Set([region, ...FRENCH, value].filter(Boolean))];
+  const others = Intl.supportedValuesOf("timeZone").filter((zone) => !first.includes(zone));
+  const named = [...first, ...others].map((zone) => [zone, zoneText(zone)] as const);
+  return <Choice label={words.zone} value={value || region} onChange={onChange} options={named} error={error} />;
+}
+
+/** Returns what a time zone is called: as people of there say, where it is French. */
+export const zoneText = (zone: string): string => (tp.value.zones[zone] ? `${tp.value.zones[zone]} (${zone})` : zone);
+
 export function ClinicalFields({ draft, pathway, wrong }: Fields) {
   const words = tp.value;
   const put = putter(draft);

@@ -14,7 +14,7 @@ import { itemsOf, ruleText, thresholdsOf, valueText } from "../rules";
 import { act, busy, came, doing, me } from "../state";
 import type { MemberRole, PatientPage, Row } from "../wire";
 import { ruleWords, tp } from "../words";
-import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields } from "./fields";
+import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields, ZoneField, zoneText } from "./fields";
 import { Choice, Field, Name, Outcome, Person, Shell, ShowNames, timeText, who } from "./parts";
 
 /** Returns whether the reader may do all in a file that its circle does: whoever broke the glass reads and writes to them. */
@@ -77,6 +77,7 @@ export function FilePanel({ page }: { page: PatientPage }) {
   // What is being changed is kept while names are out of sight; only its fields go.
   const draft = useSignal<Draft | null>(null);
   const reason = useSignal("");
+  const zone = useSignal("");
   const { file, pathway } = page;
   const rules = ruleWords.value;
   const names = [file.birth_name, ...file.first_names].join(" ");
@@ -94,8 +95,11 @@ export function FilePanel({ page }: { page: PatientPage }) {
     line(words.scale, file.scale === 2 ? `${words.scaleOf(2)} · ${words.scalePrescribed} ${file.scale_2_prescribed_by ? who(file.scale_2_prescribed_by) : words.rule.unknown}` : ""),
     line(words.careNow, file.care ? words.cares[file.care] : ""),
     line(words.ins, file.ins && !hidden ? [file.ins.status, file.ins.matricule].filter(Boolean).join(" · ") : ""),
-    line(words.consent, file.consent ? words.consentSays(file.consent.text_version, timeText(file.consent.given_at), who(file.consent.recorded_by)) : ""),
-    line(words.representative, file.consent?.representative && !hidden ? words.consentRepresentative(file.consent.representative, file.consent.capacity ?? "") : ""),
+    ...([[words.consent, file.consent], [words.consentBefore, file.consent_before]] as const).flatMap(([label, consent]) => [
+      line(label, consent ? words.consentSays(consent.text_version, timeText(consent.given_at), who(consent.recorded_by)) : ""),
+      line(words.representative, consent?.representative && !hidden ? words.consentRepresentative(consent.representative, consent.capacity ?? "") : ""),
+    ]),
+    line(words.zone, page.zone ? zoneText(page.zone) : ""),
     ...Object.entries(file.residence ?? {}).map(([name, value]) => line(words.residenceOf[name] ?? name, value)),
   ].filter((one) => one !== null);
   const items = new Map(itemsOf(pathway).map((item) => [item.link, item]));
@@ -145,14 +149,14 @@ export function FilePanel({ page }: { page: PatientPage }) {
       {isFull(page.row) &&
         !hidden &&
         (draft.value ? (
-          <FileForm page={page} draft={draft as Signal<Draft>} reason={reason} close={() => (draft.value = null)} />
+          <FileForm page={page} draft={draft as Signal<Draft>} reason={reason} zone={zone} close={() => (draft.value = null)} />
         ) : (
           <button
             type="button"
             class="act"
             onClick={() => {
               draft.value = draftOf(page.file);
-              reason.value = "";
+              reason.value = zone.value = "";
             }}
           >
             <Pencil size={18} aria-hidden="true" />
@@ -182,13 +186,14 @@ function LostPhone({ page }: { page: PatientPage }) {
   );
 }
 
-function FileForm({ page, draft, reason, close }: { page: PatientPage; draft: Signal<Draft>; reason: Signal<string>; close(): void }) {
+function FileForm({ page, draft, reason, zone, close }: { page: PatientPage; draft: Signal<Draft>; reason: Signal<string>; zone: Signal<string>; close(): void }) {
   const words = tp.value;
   const refused = came.value?.act === "file" ? came.value.refusal : null;
   const wrong = refused ? mistakesOf(refused.body, words) : {};
   const ready = reason.value.trim() !== "" && Object.keys(wrongThresholds(draft.value, page.pathway)).length === 0;
+  const told = () => ({ file: asked(draft.value, page.file), reason: reason.value.trim(), ...(zone.value ? { zone: zone.value } : {}) });
   const send = async () => {
-    const done = await doing("file", () => doors.changeFile(region.peek(), page.row.id, asked(draft.value, page.file), reason.value.trim()));
+    const done = await doing("file", () => doors.changeFile(region.peek(), page.row.id, told()));
     if (done) close();
   };
   const common = { draft, pathway: page.pathway, wrong };
@@ -196,6 +201,7 @@ function FileForm({ page, draft, reason, close }: { page: PatientPage; draft: Si
     <Shell act="file" onSend={() => void send()} onClose={close} ready={ready} label={words.save}>
       <IdentityFields {...common} />
       <ReachFields {...common} />
+      {page.zone && <ZoneField value={zone.value} region={page.zone} onChange={(value) => (zone.value = value === page.zone ? "" : value)} error={wrong.zone} />}
       <ClinicalFields {...common} />
       <ThresholdFields {...common} />
       <Field label={words.reason} long required value={reason.value} onInput={(value) => (reason.value = value)} max={4000} error={wrong.reason} />

@@ -7,6 +7,7 @@ import { hasBoard, rebuilding, refusal, start, verdict } from "../state";
 import { tp } from "../words";
 import { Board } from "./board";
 import { Enrol } from "./enrol";
+import { Find } from "./find";
 import { Frame } from "./frame";
 import { Patient } from "./patient";
 
@@ -14,7 +15,7 @@ export function PatientPages() {
   const words = tp.value;
   useEffect(start, [region.value]);
   const on = page.value;
-  const name = on === "enrol" ? words.enrolTitle : on === "patient" ? words.patient : words.boardTitle;
+  const name = on === "enrol" ? words.enrolTitle : on === "patient" || on === "find" ? words.patient : words.boardTitle;
   const judged = hasBoard.value && on !== "enrol" ? verdict.value : null;
   const banner = rebuilding.value && (
     <p class="rebuilding" role="status">
@@ -23,7 +24,7 @@ export function PatientPages() {
   );
   return (
     <Frame name={name} judged={judged} refusal={refusal.value} keys={words.keys} skipTo={on === "patients" ? "#patients" : "#main"} banner={banner}>
-      {on === "enrol" ? <Enrol /> : on === "patient" ? <Patient /> : <Board />}
+      {on === "enrol" ? <Enrol /> : on === "find" ? <Find /> : on === "patient" ? <Patient /> : <Board />}
     </Frame>
   );
 }

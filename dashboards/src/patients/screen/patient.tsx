@@ -7,16 +7,18 @@ import { isNarrow } from "../../alerts/state";
 import { doors } from "../http";
 import { go, of, onLink } from "../../route";
 import { keysShown } from "../../screen/keys";
-import { region } from "../../state";
-import { say } from "../../words";
+import { timeOfDay } from "../../format";
+import { region, zone } from "../../state";
+import { say, t } from "../../words";
 import { ageOf } from "../file";
 import { answersOf, brokeGlass, confirms, isAhead, OVER } from "../rows";
 import { ruleText } from "../rules";
-import { act, busy, doing, hasBoard, isUnread, me, now, opened, openPatient, rights, rowOf, unreadWhy, type Unread } from "../state";
+import { act, busy, doing, hasBoard, isUnread, me, now, opened, openPatient, rights, rowOf, sittings, unreadWhy, type Unread } from "../state";
 import type { PatientPage, Row, SlotShown } from "../wire";
 import { ruleWords, tp } from "../words";
 import { AlertBox } from "./alert";
 import { Curves } from "./curves";
+import { zoneText } from "./fields";
 import { Circle, FilePanel, Moves } from "./file";
 import { Choice, Field, Name, NobodyRung, Outcome, PatientChip, Shell, ShowNames, Ticking, timeText, who } from "./parts";
 import { AllSlots, SlotDetail, SlotStrip } from "./slots";
@@ -33,6 +35,7 @@ export function Patient() {
     const why = unreadWhy.value ?? "loading";
     if (why === "unknown" && rights.value.has("break_glass")) return <BreakGlass key={of.value} id={of.value} />;
     if (why === "unknown" && rights.value.has("circle")) return <OnCall key={of.value} id={of.value} />;
+    if (why === "unknown" && sittings.value.length > 0) return <OfResident />;
     const row = rowOf(of.value);
     if (row && isUnread(why)) return <Unopened key={row.id} row={row} why={why} />;
     return (
@@ -45,6 +48,26 @@ export function Patient() {
     );
   }
   return <Opened key={page.row.id} page={page} />;
+}
+
+/** Staff of an EHPAD are told of a resident by this address, and have no file: their place is the sitting. */
+function OfResident() {
+  const words = tp.value;
+  return (
+    <div class="narrow-page">
+      <section class="panel">
+        <h2>{words.residentTitle}</h2>
+        <p>{words.residentWhy}</p>
+        {sittings.value.map((finess) => (
+          <p key={finess}>
+            <a class="act main" href={`/sitting/${encodeURIComponent(finess)}`} onClick={onLink}>
+              {words.residentOpen(sittings.value.length > 1 ? finess : "")}
+            </a>
+          </p>
+        ))}
+      </section>
+    </div>
+  );
 }
 
 function unreadText(why: Unread): string {
@@ -226,6 +249,7 @@ function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: Slot
           {row.slot && ` · ${words.day(row.slot.day)}`}
           {row.status !== "followed" && ` · ${words.status[row.status]}`}
           {row.answered_at && ` · ${words.answeredAt(timeText(row.answered_at))}`}
+          {page.zone && page.zone !== zone.value && ` · ${words.zoneThere(zoneText(page.zone), timeOfDay(now.value ?? Date.now(), page.zone, t.value))}`}
         </p>
       </div>
       {mine?.until && (

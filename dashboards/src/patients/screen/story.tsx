@@ -1,4 +1,4 @@
-/** All that happened to one patient, the latest first; what came since the reader's last visit is marked. */
+/** All that happened to one patient, the latest first, but who read which message (the thread has it); what came since the reader's last visit is marked. */
 import { lookedAt } from "../state";
 import type { PatientPage, StoryLine } from "../wire";
 import { tp } from "../words";
@@ -8,7 +8,7 @@ const DRAWN = 80;
 
 export function Story({ page }: { page: PatientPage }) {
   const words = tp.value;
-  const lines = [...page.story].sort((a, b) => b.at - a.at).slice(0, DRAWN);
+  const lines = page.story.filter(({ what }) => what !== "read").sort((a, b) => b.at - a.at).slice(0, DRAWN);
   const since = lookedAt.value;
   return (
     <section class="panel" aria-label={words.story}>

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { Check, ListTodo } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
+import { readersOf } from "../readers";
 import { act, busy, me, now, read as markRead } from "../state";
 import type { PatientPage, Row } from "../wire";
 import { tp } from "../words";
@@ -32,7 +33,7 @@ export function Thread({ page, row }: { page: PatientPage; row: Row }) {
   const send = async () => {
     if (await act({ act: "message", text: text.value.trim() })) text.value = "";
   };
-  const readers = row.circle.map(({ subject }) => subject);
+  const readings = page.story.filter(({ what }) => what === "read");
   return (
     <section class="panel" aria-label={words.thread}>
       <h2>{words.thread}</h2>
@@ -41,7 +42,7 @@ export function Thread({ page, row }: { page: PatientPage; row: Row }) {
       ) : (
         <ol class="thread">
           {messages.map((message) => {
-            const by = readers.filter((subject) => subject !== message.by && (read[subject] ?? 0) >= message.at);
+            const by = readersOf(message, readings);
             return (
               <li key={message.id} class={message.by === me.value ? "is-mine" : ""} data-message={message.id}>
                 <p class="thread-by">
@@ -49,7 +50,7 @@ export function Thread({ page, row }: { page: PatientPage; row: Row }) {
                 </p>
                 <p class="thread-text">{message.text ?? "–"}</p>
                 <p class="thread-read">
-                  {by.length > 0 ? words.readBy(by.map((subject) => words.readUpto(who(subject), timeText(read[subject]!))).join(", ")) : words.readByNone}
+                  {by.length > 0 ? words.readBy(by.map(([subject, at]) => words.readAt(who(subject), timeText(at))).join(", ")) : words.readByNone}
                 </p>
               </li>
             );
