@@ -15,7 +15,7 @@ import { fr } from "../src/patients/words/fr";
 const HOUR = 3_600_000;
 const row = (id: string, more: Partial<Row> = {}): Row => ({ id, pathway: "covid/1", status: "followed", circle: [], enrolled_at: 0, ...more });
 const alert = (colour: "orange" | "red", more: Partial<PatientAlert> = {}): PatientAlert => ({ id: `a-${colour}`, colour, status: "firing", opened_at: 0, slot: "1-0900", ...more });
-const content = (name: string): Content => ({ name, age: 70, title: { fr: "", en: "" }, range: null, trend: null, reasons: [], suggestion: null, unread: 0, memos_due: 0, taken_by_name: null, of: { colour: null, incomplete: false, at: null } });
+const content = (name: string): Content => ({ name, age: 70, title: { fr: "", en: "" }, range: null, trend: null, reasons: [], ask: [], suggestion: null, unread: 0, memos_due: 0, taken_by_name: null, of: { colour: null, incomplete: false, at: null } });
 const rows = (...all: Row[]): BoardRow[] => all.map((one) => ({ row: one, content: null }));
 const ids = (all: BoardRow[]): string[] => all.map((one) => one.row.id);
 

@@ -13,7 +13,7 @@ from domain.followup.questionnaire import NUMBERS
 from domain.followup.red_flags import WORDS
 from domain.followup.score import Finding
 from domain.places import Words
-from realtime_api.patients.shapes import BoardPatient, Reason, Trend
+from realtime_api.patients.shapes import BoardPatient, Reason, ToAsk, Trend
 from realtime_api.push.patients import SHOWN, row_of
 
 MOST_REASONS = 2
@@ -80,6 +80,15 @@ def reasons(findings: Iterable[Finding], pathway: Pathway | None, most: int = MO
     return list(found.values())[:most]
 
 
+def to_ask(links: Iterable[str], pathway: Pathway | None) -> list[ToAsk]:
+    """Return the questions that are still to be answered, in words."""
+    if pathway is None:
+        return []
+    items = pathway.questionnaire.item_of
+    read_as = {link: name for name, link in pathway.scoring.readings.items() if items[link].kind in NUMBERS}
+    return [ToAsk(link, items[link].text, read_as.get(link, "")) for link in links if link in items]
+
+
 def trend_of(patient: Patient, chart: Chart) -> Trend | None:
     """Return whether the last slot is worse (up) or better than the one before; None where there are not two."""
     result = chart.current.result if chart.current is not None else None
@@ -121,6 +130,7 @@ def drawn(
         range=None if result is None or result.news2 is None else (result.news2.low, result.news2.high),
         trend=trend_of(patient, chart),
         reasons=reasons(why if result is None else (*beside, *result.findings), pathway),
+        ask=to_ask(() if result is None else result.ask, pathway),
         suggestion=None if result is None else result.suggestion,
         unread=unread,
         memos_due=sum(1 for due in patient.memos.values() if due <= now),

@@ -41,6 +41,14 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
 
 
+class ToAsk(msgspec.Struct, frozen=True):
+    """A question that is still to be answered, and as what its number is read, for short."""
+
+    item: str
+    words: Words
+    reading: str = ""
+
+
 class BoardPatient(RowShown, frozen=True, omit_defaults=False, kw_only=True):
     """A row with what is opened of it: who it is, and why they have their colour. A trend that goes up is worse."""
 
@@ -50,6 +58,7 @@ class BoardPatient(RowShown, frozen=True, omit_defaults=False, kw_only=True):
     range: tuple[int, int] | None
     trend: Trend | None
     reasons: list[Reason]
+    ask: list[ToAsk]
     suggestion: Suggestion | None
     unread: int
     memos_due: int

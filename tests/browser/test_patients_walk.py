@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 from domain.followup.chart import Caregiver, Contact
+from domain.followup.patient import SlotState
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.stand_in import StandIn
+from tests.browser.stand_in_patients import StandInPatients
 from tests.browser.test_patients import Visit, card, followed, visit
 from tests.browser.test_screens import overflow, serious
 
@@ -110,3 +112,40 @@ def test_the_page_follows_the_system_s_day_and_night(visit: Visit, followed: Sta
     expect(page.locator("html")).to_have_attribute("data-theme", "day")
     page.emulate_media(color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-theme", "night")
+
+
+def test_the_board_says_what_is_still_to_be_asked(visit: Visit, followed: StandIn) -> None:
+    page = visit()
+    expect(card(page, "p-blanc").locator(".ask-still")).to_have_text(
+        "Reste à demander : température, fréquence respiratoire, tension systolique"
+    )
+    expect(card(page, "p-martin").locator(".ask-still")).to_have_count(0)
+
+
+def test_the_board_asks_nothing_of_who_has_not_agreed_and_nothing_before_the_file_was_there(
+    visit: Visit, followed: StandIn
+) -> None:
+    def come(patients: StandInPatients) -> None:
+        for id_, changed in (
+            ("p-noel", {"status": "calling", "call_at": patients.now() + 60_000}),
+            ("p-girard", {"status": "stopped"}),
+        ):
+            found = patients.followed[id_]
+            found.patient = msgspec.structs.replace(found.patient, **changed)
+        patients.enrol("p-new", ("Zoé", "Crémieux"), "1960-06-05", 1)
+        found = patients.followed["p-new"]
+        slots = {"1-0800": SlotState("open", patients.now() - 1_200_000)}
+        found.patient = msgspec.structs.replace(found.patient, slots=slots, enrolled_at=patients.now() - 600_000)
+
+    followed.with_patients(come)
+    page = visit()
+    expect(card(page, "p-noel").locator(".card-time")).to_have_text(
+        re.compile(r"^premier appel à faire · à appeler (\d+ \w+\.? )?\d\d:\d\d$")
+    )
+    page.get_by_role("button", name="Suivis terminés").click()
+    expect(card(page, "p-girard").locator(".card-time")).to_have_text(re.compile(r"^arrêté · répondu "))
+    since = card(page, "p-new").locator(".card-time")
+    enrolled = followed.patients.followed["p-new"].patient.enrolled_at // 60_000 % 60
+    expect(since).to_have_text(re.compile(rf"^questionnaire à remplir depuis .*:{enrolled:02}$"))
+    shot(page, "patients-board-words")
+    assert serious(page) == []
