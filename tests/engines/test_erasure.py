@@ -31,6 +31,7 @@ from domain.events import (
     FollowUpMoved,
     MemoWritten,
     MessageWritten,
+    PatientAlertActed,
     PatientEnrolled,
     RuleMuted,
     Source,
@@ -215,6 +216,9 @@ class House:
         await self.tell(patient, SummaryGiven, "", what="sent")
         await self.tell(patient, SummaryGiven, what="received")
         held = self.worker.held
+        alert = held.patients[patient.id].alert
+        if alert is not None:  # as what can't be read raises one, which holds the erasure back until somebody closes it
+            await self.tell(patient, PatientAlertActed, alert=alert.id, act="close", outcome="acted", seen=alert.news)
         while (held.patients[patient.id].erase_at or 0) > held.clock:  # what a mute hides is judged at its end, first
             await self.put(Tick(id=new_id(), received_at=now()))
         view = _View(self)
