@@ -149,3 +149,44 @@ def test_the_board_asks_nothing_of_who_has_not_agreed_and_nothing_before_the_fil
     expect(since).to_have_text(re.compile(rf"^questionnaire à remplir depuis .*:{enrolled:02}$"))
     shot(page, "patients-board-words")
     assert serious(page) == []
+
+
+@BOTH
+def test_enrolment_says_which_fields_are_missing(visit: Visit, followed: StandIn, screen: Screen, night: bool) -> None:
+    page = visit("/patients/new", screen=screen, night=night)
+    lacks = page.locator(".enrol-missing")
+    expect(lacks).to_have_text(
+        "Il manque : Parcours, Nom de naissance, Prénoms, Date de naissance, Version du texte lu, Consentement."
+    )
+    page.get_by_label("Parcours", exact=True).select_option("medical-covid/1")
+    page.get_by_label("Nom de naissance").fill("Crémieux")
+    page.get_by_label("Prénoms").fill("Zoé")
+    shot(page, f"enrol-missing-top-{screen.name}-{'night' if night else 'day'}")
+    page.get_by_label("Version du texte lu").fill("2026-1")
+    expect(lacks).to_have_text("Il manque : Date de naissance, Consentement.")
+    lacks.scroll_into_view_if_needed()
+    shot(page, f"enrol-missing-{screen.name}-{'night' if night else 'day'}")
+    assert serious(page) == []
+    assert overflow(page) == []
+    page.get_by_label("Date de naissance").fill("1988-06-05")
+    page.get_by_label("Le consentement a été recueilli maintenant").check()
+    expect(lacks).to_have_count(0)
+    expect(page.get_by_role("button", name="Ouvrir le dossier")).to_be_enabled()
+
+
+def test_what_is_wrong_at_enrolment_is_said_in_french(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/new", refused=(422,))
+    page.get_by_label("Parcours", exact=True).select_option("medical-covid/1")
+    page.get_by_label("Nom de naissance").fill("Crémieux")
+    page.get_by_label("Prénoms").fill("Zoé")
+    page.get_by_label("Date de naissance").fill("2031-01-01")
+    page.get_by_label("Téléphone").fill("12")
+    page.get_by_role("textbox", name="Courriel").fill("x@y")
+    page.get_by_label("Version du texte lu").fill("2026-1")
+    page.get_by_label("Le consentement a été recueilli maintenant").check()
+    page.get_by_role("button", name="Ouvrir le dossier").click()
+    wrong = page.locator("small.wrong")
+    expect(wrong.first).to_be_visible()
+    said = " ".join(wrong.all_inner_texts())
+    assert "numéro de téléphone" in said
+    assert re.search(r"\b(must|is|the)\b", said) is None, said

@@ -77,15 +77,21 @@ function Form({ again }: { again(): void }) {
   const said = consent.value;
   // Where a pathway begins with a call, the consent is what they say to the caller, and not before.
   const isAsked = pathway?.first_call == null;
-  const isGiven = said.given && said.text_version.trim() !== "" && (said.by === "patient" || (said.representative.trim() !== "" && said.capacity.trim() !== ""));
-  const ready =
-    pathway !== null &&
-    one.birth_name.trim() !== "" &&
-    one.first_names.trim() !== "" &&
-    one.birth_date !== "" &&
-    (!isAsked || isGiven) &&
-    (!isSupport || professional.value.trim() !== "") &&
-    Object.keys(wrongThresholds(one, pathway)).length === 0;
+  const isRepresented = said.by === "representative";
+  const needed: [boolean, string][] = [
+    [pathway === null, words.pathway],
+    [isSupport && professional.value.trim() === "", words.enrolFor],
+    [one.birth_name.trim() === "", words.birthName],
+    [one.first_names.trim() === "", words.firstNames],
+    [one.birth_date === "", words.birthDate],
+    [pathway !== null && Object.keys(wrongThresholds(one, pathway)).length > 0, words.thresholds],
+    [isAsked && said.text_version.trim() === "", words.consentVersion],
+    [isAsked && isRepresented && said.representative.trim() === "", words.representative],
+    [isAsked && isRepresented && said.capacity.trim() === "", words.capacity],
+    [isAsked && !said.given, words.consentTitle],
+  ];
+  const missing = needed.flatMap(([isMissing, name]) => (isMissing ? [name] : []));
+  const ready = missing.length === 0;
   const send = async () => {
     const body = {
       pathway: chosen.value,
@@ -141,15 +147,17 @@ function Form({ again }: { again(): void }) {
       <section class="panel">
         <fieldset class="fields">
           <legend>{words.pathway}</legend>
+          <p class="sum">{words.neededMark}</p>
           <Choice
             label={words.pathway}
+            required
             value={chosen.value}
             onChange={(value) => (chosen.value = value)}
             options={[["", words.choosePathway], ...(pathways.value ?? []).map((each) => [`${each.id}/${each.version}`, say(each.title)] as const)]}
             error={wrong.pathway}
           />
           <Field label={words.startsOn} type="date" hint={words.today} value={startsOn.value} onInput={(value) => (startsOn.value = value)} error={wrong.starts_on} />
-          {isSupport && <Person label={words.enrolFor} value={professional.value} onChange={(value) => (professional.value = value)} error={wrong.for} hint={words.enrolForWhy} />}
+          {isSupport && <Person label={words.enrolFor} required value={professional.value} onChange={(value) => (professional.value = value)} error={wrong.for} hint={words.enrolForWhy} />}
         </fieldset>
       </section>
       <section class="panel">
@@ -201,8 +209,8 @@ function Form({ again }: { again(): void }) {
                 <Field label={words.capacity} required value={said.capacity} onInput={(capacity) => say2({ capacity })} error={wrong["file.consent.capacity"]} />
               </>
             )}
-            <label class="choice">
-              <input type="checkbox" checked={said.given} onChange={(event) => say2({ given: (event.currentTarget as HTMLInputElement).checked })} />
+            <label class="choice is-needed">
+              <input type="checkbox" required checked={said.given} onChange={(event) => say2({ given: (event.currentTarget as HTMLInputElement).checked })} />
               {words.consentGiven}
             </label>
           </fieldset>
@@ -238,11 +246,16 @@ function Form({ again }: { again(): void }) {
           {mistakes > 0 ? words.wrongFields(mistakes) : refusalText(problem.value)}
         </p>
       )}
-      <p class="enrol-send">
-        <button type="submit" class="act main" disabled={!ready || isBusy.value} aria-busy={isBusy.value}>
+      <div class="enrol-send">
+        {!ready && (
+          <p id="enrol-missing" class="enrol-missing">
+            {words.missing(missing.join(", "))}
+          </p>
+        )}
+        <button type="submit" class="act main" disabled={!ready || isBusy.value} aria-busy={isBusy.value} aria-describedby={ready ? undefined : "enrol-missing"}>
           {isBusy.value ? words.busy : words.submit}
         </button>
-      </p>
+      </div>
     </form>
   );
 }

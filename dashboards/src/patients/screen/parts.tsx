@@ -216,7 +216,9 @@ export function Field({ label, value, onInput, type = "text", long = false, requ
   };
   return (
     <div class={`field ${long ? "grow-field" : ""}`}>
-      <label for={id}>{label}</label>
+      <label for={id} class={required ? "is-needed" : undefined}>
+        {label}
+      </label>
       {long ? <textarea {...common} rows={3} /> : <input {...common} type={type} inputMode={inputMode} />}
       {hint && (
         <small id={`${id}-h`} class="hint">
@@ -232,13 +234,25 @@ export function Field({ label, value, onInput, type = "text", long = false, requ
   );
 }
 
-export function Choice({ label, value, onChange, options, error }: { label: string; value: string; onChange(value: string): void; options: readonly (readonly [string, string])[]; error?: string }) {
+interface Choosing {
+  label: string;
+  value: string;
+  onChange(value: string): void;
+  options: readonly (readonly [string, string])[];
+  error?: string;
+  required?: boolean;
+}
+
+export function Choice({ label, value, onChange, options, error, required = false }: Choosing) {
   const id = useId();
   return (
     <div class="field">
-      <label for={id}>{label}</label>
+      <label for={id} class={required ? "is-needed" : undefined}>
+        {label}
+      </label>
       <select
         id={id}
+        required={required}
         value={value}
         aria-invalid={error ? true : undefined}
         aria-describedby={error ? `${id}-e` : undefined}
@@ -260,11 +274,17 @@ export function Choice({ label, value, onChange, options, error }: { label: stri
 }
 
 /** Chooses a person by name where the reader may know names, else by identifier. */
-export function Person({ label, value, onChange, among, without = [], error, hint }: { label: string; value: string; onChange(subject: string): void; among?: readonly string[]; without?: readonly string[]; error?: string; hint?: string }) {
+interface Choosable extends Omit<Choosing, "options"> {
+  among?: readonly string[];
+  without?: readonly string[];
+  hint?: string;
+}
+
+export function Person({ label, value, onChange, among, without = [], error, hint, required = false }: Choosable) {
   const words = tp.value;
   const known = among ?? [...people.value.keys()];
-  if (known.length === 0) return <Field label={label} value={value} onInput={onChange} error={error} hint={hint ?? words.noAccount} />;
+  if (known.length === 0) return <Field label={label} required={required} value={value} onInput={onChange} error={error} hint={hint ?? words.noAccount} />;
   const named = known.filter((subject) => !without.includes(subject)).map((subject) => [subject, people.value.get(subject)?.name ?? opened.value?.names[subject] ?? subject] as const);
   named.sort((a, b) => a[1].localeCompare(b[1], "fr"));
-  return <Choice label={label} value={value} onChange={onChange} error={error} options={[["", words.choosePerson], ...named]} />;
+  return <Choice label={label} required={required} value={value} onChange={onChange} error={error} options={[["", words.choosePerson], ...named]} />;
 }

@@ -655,6 +655,8 @@ export const en: PatientWords = {
   consentByCall: "Consent is given in the first call, and recorded there: there is nothing to tick before.",
   circleWhy: "Who shares this follow-up.",
   submit: "Open the file",
+  missing: (what) => `Missing: ${what}.`,
+  neededMark: "Fields marked * are needed.",
   done: "File opened.",
   doneSupport: "Done. The professional will find the file among their patients.",
   openPatient: "Open the file",

@@ -673,6 +673,8 @@ export const fr = {
   consentByCall: "Le consentement se donne au premier appel, et y est enregistré : rien n’est à cocher avant.",
   circleWhy: "Qui partage ce suivi.",
   submit: "Ouvrir le dossier",
+  missing: (what: string) => `Il manque : ${what}.`,
+  neededMark: "Les champs marqués * sont nécessaires.",
   done: "Dossier ouvert.",
   doneSupport: "C’est fait. Le professionnel trouvera le dossier dans ses patients.",
   openPatient: "Ouvrir le dossier",
