@@ -1,7 +1,7 @@
 /** The rows of a sitting: what is sent of what was typed, and what becomes of it. */
 import { describe, expect, it } from "vitest";
 import type { Item, Questionnaire } from "../src/answer/questionnaire";
-import { after, fresh, isMissing, isReady, isWrong, lacking, numberOf, toSend, turned, typed } from "../src/desks/rows";
+import { after, fresh, isMissing, isPart, isReady, isWrong, lacking, numberOf, rangeMissed, toSend, turned, typed } from "../src/desks/rows";
 import type { Resident } from "../src/desks/wire";
 
 const words = { fr: "x", en: "x" };
@@ -20,7 +20,20 @@ describe("a row", () => {
     row = typed(row, "fall", false);
     expect(toSend(asked, row)).toEqual({ fall: false });
     expect(isReady(asked, resident, row)).toBe(true);
-    expect(lacking(asked, row)).toEqual(["pulse"]);
+    const told = after({ ...row, sendingId: "a" }, { patient: "r", slot: "1-0900", id: "a", status: 201, lacks: 1 });
+    expect(lacking(asked, resident, told)).toEqual(["pulse"]);
+    expect(isMissing(resident, told)).toBe(false);
+    expect(isPart(resident, told)).toBe(true);
+    expect(isPart(resident, after(told, { patient: "r", slot: "1-0900", id: "b", status: 201 }))).toBe(false);
+    expect(rangeMissed(pulse, typed(row, "pulse", 800, "800"))).toEqual({ low: 20, high: 250 });
+  });
+
+  it("is part of what is asked after a reload too, and names no item that another may have answered", () => {
+    const again: Resident = { ...resident, state: "answered", missing: ["pulse"] };
+    expect(isPart(again, fresh(again))).toBe(true);
+    expect(lacking(asked, again, fresh(again))).toEqual(["pulse"]);
+    const told = after({ ...fresh(resident), sendingId: "a" }, { patient: "r", slot: "1-0900", id: "a", status: 201, lacks: 1 });
+    expect(lacking(asked, resident, told)).toEqual([]);
   });
 
   it("takes ? for what cannot be measured, where that is offered", () => {

@@ -108,9 +108,9 @@ def test_a_column_is_filled_in_by_keyboard_and_each_row_is_sent(visit: Visit, st
     for text in ("37,2", "36,9", "?", "38.1"):
         page.keyboard.type(text)
         page.keyboard.press("Enter")
-    expect(cell(page, "r04", "temperature")).to_be_focused()
+    expect(cell(page, "r05", "temperature")).to_be_focused()  # r04 is done already
     page.keyboard.press("ArrowUp")
-    expect(cell(page, "r03", "temperature")).to_be_focused()
+    expect(cell(page, "r04", "temperature")).to_be_focused()
     cell(page, "r00", "breathless").focus()
     page.keyboard.press("N")
     page.keyboard.press("ArrowDown")
@@ -118,15 +118,18 @@ def test_a_column_is_filled_in_by_keyboard_and_each_row_is_sent(visit: Visit, st
     expect(cell(page, "r00", "breathless")).to_have_value("no")
     expect(line(page, "r00")).to_have_attribute("data-standing", "started")
     page.get_by_role("button", name="Envoyer les 4 lignes remplies").click()
-    expect(line(page, "r00")).to_have_attribute("data-standing", "done")
-    expect(line(page, "r00")).to_contain_text(re.compile(r"transmis \d\d:\d\d"))
+    expect(line(page, "r00")).to_have_attribute("data-standing", "part")
+    expect(line(page, "r00")).to_contain_text(re.compile(r"incomplet, transmis \d\d:\d\d"))
     expect(line(page, "r00")).to_contain_text("manque : Saturation")  # and what was told is sent all the same
     sent = stand_in.follow_up.sat
     assert sent["r00"]["answers"] == {"temperature": 37.2, "breathless": "no"}
     assert sent["r02"]["answers"] == {"temperature": None}
     assert sent["r03"]["answers"] == {"temperature": 38.1}
-    expect(page.locator(".sitting-count")).to_have_text(f"{to_see - 4} à voir sur {RESIDENTS - 1}")
-    expect(page.locator(".sitting-missing button").first).to_have_text("106")  # 105 had been seen before
+    expect(page.locator(".sitting-count")).to_have_text(f"{to_see - 4} à voir, 4 à compléter sur {RESIDENTS - 1}")
+    expect(page.locator(".sitting-missing button").first).to_have_text("101")
+    page.reload()
+    expect(line(page, "r00")).to_contain_text(re.compile(r"incomplet, fait \d\d:\d\d.*manque : Saturation"))
+    expect(page.locator(".sitting-count")).to_have_text(f"{to_see - 4} à voir, 4 à compléter sur {RESIDENTS - 1}")
     page.locator(".sitting-missing button").last.click()
     expect(cell(page, "r57", "temperature")).to_be_focused()
     expect(page.locator(".sitting-count")).to_be_in_viewport()
@@ -146,8 +149,9 @@ def test_what_becomes_of_a_row_is_told_in_it(visit: Visit, stand_in: StandIn) ->
     expect(line(page, "r00").get_by_role("alert")).to_contain_text("la séance est close")
     expect(line(page, "r01").get_by_role("alert")).to_contain_text("à vérifier : Pouls")
     expect(cell(page, "r01", "pulse")).to_have_attribute("aria-invalid", "true")
-    expect(line(page, "r02")).to_have_attribute("data-standing", "done")  # asked again by itself
-    expect(line(page, "r03")).to_have_attribute("data-standing", "done")
+    expect(line(page, "r02")).to_have_attribute("data-standing", "part")  # asked again by itself
+    expect(line(page, "r03")).to_have_attribute("data-standing", "part")
+    expect(line(page, "r03").locator(".cell-why")).to_contain_text("à 100")
     assert stand_in.follow_up.sat["r03"]["answers"] == {"pulse": 80}
     shot(page, "desks-sitting-told")
     assert serious(page) == []
@@ -161,7 +165,7 @@ def test_without_a_network_rows_stay_and_go_by_themselves(visit: Visit, stand_in
     expect(line(page, "r06").get_by_role("alert")).to_contain_text("pas de réseau")
     assert not stand_in.follow_up.sat
     page.context.set_offline(False)
-    expect(line(page, "r06")).to_have_attribute("data-standing", "done")
+    expect(line(page, "r06")).to_have_attribute("data-standing", "part")
     assert list(stand_in.follow_up.sat) == ["r06"]
 
 
@@ -186,7 +190,7 @@ def test_what_was_typed_in_an_earlier_round_stands_apart_and_goes_to_its_own(vis
     # And what is typed now is of the slot that is open now.
     cell(page, "r00", "temperature").fill("37,1")
     line(page, "r00").get_by_role("button", name="Envoyer").click()
-    expect(line(page, "r00")).to_have_attribute("data-standing", "done")
+    expect(line(page, "r00")).to_have_attribute("data-standing", "part")
     assert (stand_in.follow_up.sat["r00"]["slot"], stand_in.follow_up.sat["r00"]["answers"]) == (
         "5-1600",
         {"temperature": 37.1},
@@ -210,6 +214,7 @@ def test_what_is_left_over_fits_on_a_telephone(visit: Visit, stand_in: StandIn) 
     for id_ in ("r00", "r03"):
         cell(page, id_, "temperature").fill("39,9")
         cell(page, id_, "breathless").select_option("at-rest")
+        page.get_by_role("button", name="Revenir à la séance").click()
     page.route("**/sittings/*", at_the_next_slot)
     stand_in.follow_up.refuse_rows = {"r00": {"status": 409, "kind": "slot-closed"}}
     line(page, "r00").get_by_role("button", name="Envoyer").click()
@@ -266,7 +271,7 @@ def test_unsent_rows_are_there_after_another_page(visit: Visit, stand_in: StandI
     expect(cell(page, "r00", "temperature")).to_have_value("38,4")
     expect(cell(page, "r03", "breathless")).to_have_value("at-rest")
     page.get_by_role("button", name="Envoyer les 2 lignes remplies").click()
-    expect(line(page, "r03")).to_have_attribute("data-standing", "done")
+    expect(line(page, "r03")).to_have_attribute("data-standing", "part")
     assert {id_: row["answers"] for id_, row in stand_in.follow_up.sat.items()} == {
         "r00": {"temperature": 38.4},
         "r03": {"breathless": "at-rest"},
@@ -310,7 +315,7 @@ def test_unsent_rows_are_there_after_a_reload_and_kept_sealed(visit: Visit, stan
     expect(cell(page, "r03", "breathless")).to_have_value("at-rest")
     expect(page.locator(".sitting-left")).to_have_count(0)
     page.get_by_role("button", name="Envoyer les 2 lignes remplies").click()
-    expect(line(page, "r03")).to_have_attribute("data-standing", "done")
+    expect(line(page, "r03")).to_have_attribute("data-standing", "part")
     assert {id_: row["answers"] for id_, row in stand_in.follow_up.sat.items()} == {
         "r00": {"temperature": 38.4},
         "r03": {"breathless": "at-rest"},
@@ -350,7 +355,7 @@ def test_a_resident_who_is_red_by_score_alone_is_told_of_in_their_row(visit: Vis
     for item, value in {"spo2": "97", "respiratory-rate": "16", "systolic": "120", "pulse": "80"}.items():
         cell(page, "r00", item).fill(value)
     send.click()
-    expect(line(page, "r00")).to_have_attribute("data-standing", "done")
+    expect(line(page, "r00")).to_have_attribute("data-standing", "part")
     expect(call).to_be_visible()  # as a receipt says nothing of what was answered before, it stays for the round
 
 
@@ -366,6 +371,64 @@ def test_a_red_flag_calls_for_the_15_in_its_row(visit: Visit) -> None:
     cell(page, "r00", "warning-signs").click()
     line(page, "r00").get_by_label("Aucun").check()
     expect(call).to_have_count(0)
+
+
+def test_the_15_of_a_row_is_there_after_a_reload_too(visit: Visit) -> None:
+    page = sitting(visit)
+    for item, value in {"spo2": "95", "respiratory-rate": "25", "systolic": "90", "pulse": "131"}.items():
+        cell(page, "r00", item).fill(value)
+    line(page, "r00").get_by_role("button", name="Envoyer").click()
+    expect(line(page, "r00")).to_have_attribute("data-standing", "part")
+    page.reload()
+    expect(line(page, "r00").get_by_role("alert")).to_contain_text("Appelez le 15 pour ce résident")
+
+
+def test_what_can_be_ticked_is_in_sight_in_the_last_row_too(visit: Visit) -> None:
+    page = sitting(visit)
+    last = f"r{RESIDENTS - 2:02}"  # the last that is asked anything
+    cell(page, last, "warning-signs").click()
+    options = line(page, last).locator(".several-list label")
+    for place in range(options.count()):
+        expect(options.nth(place)).to_be_in_viewport(ratio=1)
+    covered = """(box) => {
+        const { left, top, width, height } = box.getBoundingClientRect();
+        return !box.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+    }"""
+    assert [options.nth(place).evaluate(covered) for place in range(options.count())] == [False] * options.count()
+    shot(page, "desks-sitting-signs-last")
+    line(page, last).get_by_label("Cyanose").check()
+    expect(line(page, last).get_by_role("alert")).to_contain_text("Appelez le 15")
+    page.mouse.click(5, 5)
+    expect(line(page, last).locator(".several-list")).to_be_hidden()
+
+
+@pytest.mark.parametrize("night", [False, True], ids=["day", "night"])
+def test_on_a_telephone_a_red_flag_fills_the_screen_and_stays_at_its_foot(visit: Visit, night: bool) -> None:
+    page = sitting(visit, screen=PHONE, night=night)
+    alarm = page.get_by_role("alertdialog")
+    cell(page, "r02", "warning-signs").click()
+    shot(page, f"desks-sitting-phone-signs-{'night' if night else 'day'}")
+    line(page, "r02").get_by_label("Douleur").check()
+    expect(alarm).to_contain_text("Appelez le 15 pour ce résident")
+    expect(alarm.get_by_role("link", name="Appeler le 15")).to_have_attribute("href", "tel:15")
+    expect(alarm).to_contain_text("pas encore transmise")
+    shot(page, f"desks-sitting-phone-15-{'night' if night else 'day'}")
+    assert serious(page) == []
+    alarm.get_by_role("button", name="Revenir à la séance").click()
+    expect(alarm).to_have_count(0)
+    foot = page.locator(".sitting-urgent")
+    expect(foot).to_be_in_viewport(ratio=1)
+    expect(foot).to_contain_text("103")
+    page.locator(".sitting-missing button").last.click()
+    expect(foot).to_be_in_viewport(ratio=1)
+    shot(page, f"desks-sitting-phone-urgent-{'night' if night else 'day'}")
+    foot.get_by_role("button").click()
+    expect(line(page, "r02")).to_be_in_viewport()
+    cell(page, "r02", "spo2").fill("8")  # half written
+    expect(alarm).to_have_count(0)
+    cell(page, "r02", "spo2").fill("82")
+    cell(page, "r02", "spo2").blur()
+    assert serious(page) == []
 
 
 @pytest.mark.parametrize(
@@ -436,6 +499,28 @@ def test_calls_are_made_by_time_and_the_next_one_comes_by_itself(visit: Visit, s
     assert agreed == {"patient": "c0", "act": "call", "outcome": "agreed", "note": "par sa fille"}
     assert unreachable["outcome"] == "unreachable"
     assert unreachable["next_at"] > stand_in.clock
+
+
+def test_who_agrees_and_cannot_be_written_to_is_asked_for_a_number_before_it_is_recorded(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    stand_in.follow_up.unreached.add("c0")
+    page = visit("/calls", who="demo-tracing")
+    save = page.get_by_role("button", name="Enregistrer, et appeler le suivant")
+    page.get_by_role("button", name="D’accord").click()
+    save.click()
+    expect(page.get_by_role("alert")).to_contain_text("Rien ne permet encore de lui écrire")
+    expect(page.get_by_role("heading", name="Abadie Odette")).to_be_visible()
+    save.click()
+    expect(page.get_by_role("alert").last).to_contain_text("Un portable ou un courriel est nécessaire")
+    page.get_by_label("Courriel").fill("odette@example.org")
+    shot(page, "desks-calls-no-channel")
+    assert small_targets(page) == []
+    save.click()
+    expect(page.locator(".call-saved")).to_have_text("Abadie Odette : d’accord, enregistré.")
+    (filed,) = stand_in.follow_up.refiled
+    assert (filed["channels"], filed["file"]["contact"]) == (["smtp"], {"email": "odette@example.org"})
+    assert [each["outcome"] for each in stand_in.follow_up.called] == ["agreed"]
 
 
 def test_a_refusal_is_asked_for_twice_and_what_was_not_recorded_is_not_said_to_be(

@@ -29,7 +29,7 @@ export interface Row {
 export function fresh(resident: Resident): Row {
   const answers = resident.answers ?? {};
   const texts = Object.fromEntries(Object.entries(answers).map(([link, value]) => [link, value === null ? UNKNOWN_SIGN : typeof value === "number" ? String(value).replace(".", ",") : ""]));
-  return { slot: resident.slot ?? null, dueAt: resident.due_at ?? null, answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, calls15: false, refused: [] };
+  return { slot: resident.slot ?? null, dueAt: resident.due_at ?? null, answers, texts, dirty: false, sendingId: null, busy: false, offline: false, told: null, calls15: resident.call_15 === true, refused: [] };
 }
 
 /** Returns the row with another answer; undefined takes it away. Other content is another sending. */
@@ -81,12 +81,32 @@ export const isOpen = (resident: Resident): boolean => resident.slot != null && 
 export const isReady = (asked: Questionnaire, resident: Resident, row: Row): boolean =>
   isOpen(resident) && row.dirty && !row.busy && Object.keys(toSend(asked, row)).length > 0;
 
-/** Returns whether somebody still has to be seen: nothing was received, and it can be. */
-export const isMissing = (resident: Resident, row: Row): boolean =>
-  isOpen(resident) && resident.state !== "answered" && !(row.told?.status === 201);
+/** Returns whether something of a row's round was received. */
+const isReceived = (resident: Resident, row: Row): boolean => resident.state === "answered" || row.told?.status === 201;
 
-/** Returns the required items that are still open in a row that was sent. */
-export const lacking = (asked: Questionnaire, row: Row): string[] => missing(asked, toSend(asked, row));
+/** Returns whether somebody still has to be seen: nothing was received, and it can be. */
+export const isMissing = (resident: Resident, row: Row): boolean => isOpen(resident) && !isReceived(resident, row);
+
+/** Returns how many required answers are still missing from what was received, whoever gave the others. */
+export const lacksOf = (resident: Resident, row: Row): number =>
+  row.told?.status === 201 ? (row.told.lacks ?? 0) : resident.state === "answered" ? (resident.missing?.length ?? 0) : 0;
+
+/** Returns whether something was received of somebody, and not all. */
+export const isPart = (resident: Resident, row: Row): boolean => isOpen(resident) && isReceived(resident, row) && lacksOf(resident, row) > 0;
+
+/** Returns which items these are, none where the page can't tell: others may have answered some. */
+export function lacking(asked: Questionnaire, resident: Resident, row: Row): string[] {
+  const told = toSend(asked, row);
+  const known = resident.missing ? resident.missing.filter((link) => told[link] === undefined) : missing(asked, told);
+  return known.length === lacksOf(resident, row) ? known : [];
+}
+
+/** Returns a cell's lowest and highest number where what stands in it is beyond them. */
+export function rangeMissed(item: Item, row: Row): { low: number; high: number } | null {
+  const value = row.answers[item.link];
+  if (value === undefined || value === null || whyImpossible(item, value) !== "range") return null;
+  return item.lowest === undefined || item.highest === undefined ? null : { low: item.lowest, high: item.highest };
+}
 
 export const shownIn = (asked: Questionnaire, row: Row): Set<string> => enabled(asked, row.answers);
 

@@ -1,8 +1,10 @@
 /** An establishment's sitting: residents as rows, what is asked as columns; who has not been seen stays in sight. */
 import { batch, computed, effect, signal, useSignal, type Signal } from "@preact/signals";
-import { Check } from "lucide-preact";
-import { useEffect, useMemo } from "preact/hooks";
-import { raised, reasons } from "../answer/flags";
+import { Check, Phone } from "lucide-preact";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { isNarrow } from "../alerts/state";
+import { raised, reasons, type RedFlag } from "../answer/flags";
+import { number } from "../answer/format";
 import { isBlank, type Item, type Questionnaire, type Value } from "../answer/questionnaire";
 import { timeOfDay } from "../format";
 import { Problem } from "../http";
@@ -10,7 +12,7 @@ import { namesShown } from "../patients/privacy";
 import { Name, ShowNames } from "../patients/screen/parts";
 import { region, session, zone } from "../state";
 import { say, t } from "../words";
-import { Call15 } from "./call15";
+import { Alarm15, Call15 } from "./call15";
 import { doors } from "./http";
 import { idOf, KeptRows, type KeptRow } from "./kept";
 import { LeftOver } from "./left";
@@ -20,11 +22,14 @@ import {
   fresh,
   isMissing,
   isOpen,
+  isPart,
   isReady,
   isUnsent,
   isWrong,
   lacking,
+  lacksOf,
   numberOf,
+  rangeMissed,
   shownIn,
   toSend,
   turned,
@@ -53,6 +58,10 @@ const left = signal<KeptRow[]>([]);
 const kept = new KeptRows();
 const keeping = new Map<string, ReturnType<typeof setTimeout>>();
 
+/** Whose red flags stand over a telephone's screen now, and which did already: each once. */
+const alarmed = signal<{ resident: Resident; flags: RedFlag[] } | null>(null);
+const shownFlags = new Map<string, ReadonlySet<string>>();
+
 // Whoever signs in here next finds nothing of what was typed.
 let seated: string | null = null;
 effect(() => {
@@ -65,6 +74,8 @@ effect(() => {
   rows.clear();
   left.value = [];
   sitting.value = null;
+  alarmed.value = null;
+  shownFlags.clear();
   satIn = "";
 });
 
@@ -167,9 +178,35 @@ function dropLeft(one: KeptRow): void {
 
 const kindOf = (error: unknown): string => (error instanceof Problem ? String(error.body.type ?? "").split(":").at(-1)! : "");
 
+const flagsOf = (resident: Resident, row: Row): RedFlag[] => {
+  const asked = askedOf(resident);
+  return asked ? raised(asked, resident.flags ?? sitting.value?.flags[resident.pathway] ?? [], row.answers) : [];
+};
+const keyOf = ({ rule, item, value }: RedFlag): string => `${rule} ${item} ${String(value)}`;
+
+/** Shows over a telephone's screen what is red in a row and was not shown. */
+function look(resident: Resident): void {
+  const flags = flagsOf(resident, rowOf(resident).peek());
+  const before = shownFlags.get(resident.id);
+  shownFlags.set(resident.id, new Set(flags.map(keyOf)));
+  const anew = flags.filter((flag) => !before?.has(keyOf(flag)));
+  if (isNarrow.value && anew.length > 0) alarmed.value = { resident, flags: anew };
+}
+
+const redNow = computed(() => {
+  version.value;
+  return (sitting.value?.residents ?? []).filter((resident) => {
+    const row = rowOf(resident).value;
+    return row.calls15 || flagsOf(resident, row).length > 0;
+  });
+});
 const missingNow = computed(() => {
   version.value;
   return (sitting.value?.residents ?? []).filter((resident) => isMissing(resident, rowOf(resident).value));
+});
+const partNow = computed(() => {
+  version.value;
+  return (sitting.value?.residents ?? []).filter((resident) => isPart(resident, rowOf(resident).value));
 });
 const readyNow = computed(() => {
   version.value;
@@ -188,8 +225,10 @@ async function load(finess: string): Promise<void> {
       turnRows(finess, told.residents);
       for (const resident of told.residents) {
         const held = rows.get(resident.id);
-        // What is being typed stays.
-        if (held && !held.value.dirty && !held.value.busy) held.value = { ...fresh(resident), told: held.value.told };
+        const asked = told.questionnaires[resident.pathway];
+        const isOff = asked !== undefined && held !== undefined && columnsOf(asked).some((item) => isWrong(item, held.value));
+        // What is being typed stays, and what can't be sent as it is.
+        if (held && !held.value.dirty && !held.value.busy && !isOff) held.value = { ...fresh(resident), told: held.value.told };
       }
       failed.value = null;
       version.value += 1;
@@ -299,23 +338,54 @@ export function Sitting({ finess }: { finess: string }) {
         <Table key={pathway} finess={finess} pathway={pathway} asked={now.questionnaires[pathway]!} />
       ))}
       <p class="soft sitting-keys wide-only">{words.keys}</p>
+      <Urgent />
+      {alarmed.value && (
+        <Alarm15
+          of={calledIn(alarmed.value.resident)}
+          flags={alarmed.value.flags}
+          onBack={() => (alarmed.value = null)}
+        />
+      )}
     </div>
   );
 }
 
+/** Who needs the 15 now, at the foot of a telephone's screen: their rows are long there, and mostly out of sight. */
+function Urgent() {
+  const red = redNow.value;
+  if (red.length === 0) return null;
+  return (
+    <div class="sitting-urgent">
+      <a class="row-15" href="tel:15">
+        <Phone size={18} aria-hidden="true" /> {td.value.call15} :
+      </a>
+      {red.map((resident) => (
+        <button key={resident.id} type="button" onClick={() => goTo(resident.id)}>
+          {calledIn(resident)}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** Whom it is of, room and name; the room alone where names are out of sight. */
+const calledIn = (resident: Resident): string => [resident.room && td.value.sitting.room(resident.room), (namesShown.value || !resident.room) && calledBy(resident)].filter(Boolean).join(" ");
+
 function Summary({ finess }: { finess: string }) {
   const words = td.value.sitting;
   const missing = missingNow.value;
+  const part = partNow.value;
+  const all = (sitting.value?.residents ?? []).filter((resident) => missing.includes(resident) || part.includes(resident));
   const ready = readyNow.value;
   return (
     <div class="sitting-summary">
       <p class="sitting-count" role="status">
-        <strong>{missing.length > 0 ? words.toSee(missing.length, seenOf.value) : words.allSeen(seenOf.value)}</strong>
+        <strong>{all.length > 0 ? words.toSee(missing.length, part.length, seenOf.value) : words.allSeen(seenOf.value)}</strong>
       </p>
-      {missing.length > 0 && (
+      {all.length > 0 && (
         <nav class="sitting-missing" aria-label={words.missing}>
-          {missing.map((resident) => (
-            <button key={resident.id} type="button" class="room-link" title={calledBy(resident)} aria-label={namesShown.value ? `${resident.room} ${resident.name}` : calledBy(resident)} onClick={() => goTo(resident.id)}>
+          {all.map((resident) => (
+            <button key={resident.id} type="button" class="room-link" data-part={part.includes(resident) || undefined} title={calledBy(resident)} aria-label={namesShown.value ? `${resident.room} ${resident.name}` : calledBy(resident)} onClick={() => goTo(resident.id)}>
               {resident.room || calledBy(resident)}
             </button>
           ))}
@@ -362,7 +432,7 @@ function Table({ finess, pathway, asked }: { finess: string; pathway: string; as
       const resident = residents.find(({ id }) => id === row.dataset.resident);
       if (resident) void send(finess, [resident]);
       move(row, columns[0]!.link, true);
-    } else move(row, column, down);
+    } else move(row, column, down, event.key === "Enter");
   };
   return (
     <div class="sitting-scroll" tabIndex={0} role="region" aria-label={say(asked.title)}>
@@ -394,9 +464,10 @@ function Table({ finess, pathway, asked }: { finess: string; pathway: string; as
   );
 }
 
-/** Moves to the same column of the next row that has it, past those that ask nothing. */
-function move(row: Element, column: string, down: boolean): void {
+/** Moves to the same column of the next row that has it, past those that ask nothing, and, where that is wished, are done. */
+function move(row: Element, column: string, down: boolean, pastDone = false): void {
   for (let next = down ? row.nextElementSibling : row.previousElementSibling; next; next = down ? next.nextElementSibling : next.previousElementSibling) {
+    if (pastDone && next.getAttribute("data-standing") === "done") continue;
     const cell = next.querySelector<HTMLElement>(`[data-col="${CSS.escape(column)}"]`);
     if (!cell) continue;
     cell.focus();
@@ -418,12 +489,15 @@ function Line({ finess, resident, asked, columns }: LineOf) {
   const now = row.value;
   const open = isOpen(resident);
   const shown = shownIn(asked, now);
-  const flags = raised(asked, sitting.value?.flags[resident.pathway] ?? [], now.answers);
+  const flags = flagsOf(resident, now);
+  const flagged = new Set(flags.map(({ item }) => item));
   const standing = standingOf(resident, now);
-  const lacks = new Set(standing === "done" && now.told?.status === 201 ? lacking(asked, now) : []);
+  const lacks = new Set(standing === "part" ? lacking(asked, resident, now) : []);
   const change = (link: string, value: Value | undefined, text?: string) => {
     row.value = typed(row.peek(), link, value, text);
     keepSoon(finess, resident);
+    const kind = columns.find((item) => item.link === link)?.kind;
+    if (kind !== "integer" && kind !== "decimal") look(resident);
   };
   return (
     <tr data-resident={resident.id} data-standing={standing} data-flagged={flags.length > 0 || now.calls15 || undefined}>
@@ -435,9 +509,9 @@ function Line({ finess, resident, asked, columns }: LineOf) {
         {(flags.length > 0 || now.calls15) && <Call15>{flags.length > 0 ? `${td.value.call15} : ${reasons(flags).map(say).join(", ")}` : words.call15}</Call15>}
       </th>
       {columns.map((item) => (
-        <td key={item.link} data-kind={item.kind} data-lacks={lacks.has(item.link) || undefined} data-label={`${say(item.text)}${item.unit ? ` (${item.unit})` : ""}`}>
+        <td key={item.link} data-kind={item.kind} data-lacks={lacks.has(item.link) || undefined} data-red={flagged.has(item.link) || undefined} data-label={`${say(item.text)}${item.unit ? ` (${item.unit})` : ""}`}>
           {open && shown.has(item.link) ? (
-            <Cell item={item} row={now} label={words.answerOf(say(item.text), calledBy(resident))} onChange={change} />
+            <Cell item={item} row={now} label={words.answerOf(say(item.text), calledBy(resident))} onChange={change} onDone={() => look(resident)} />
           ) : (
             <span class="soft" aria-hidden="true">
               ·
@@ -461,19 +535,19 @@ function Line({ finess, resident, asked, columns }: LineOf) {
   );
 }
 
-type Standing = "done" | "started" | "open" | "waits" | "missed" | "none" | "wrong" | "taking";
+type Standing = "done" | "part" | "started" | "open" | "waits" | "missed" | "none" | "wrong" | "taking";
 
 function standingOf(resident: Resident, row: Row): Standing {
   if (row.told && row.told.status >= 400) return "wrong";
   if (row.told?.status === 202 || row.busy) return "taking";
   if (row.dirty) return "started";
-  if (row.told?.status === 201 || resident.state === "answered") return "done";
+  if (row.told?.status === 201 || resident.state === "answered") return isPart(resident, row) ? "part" : "done";
   return resident.state === "waits" ? "waits" : resident.state === "none" ? "none" : resident.state === "missed" ? "missed" : "open";
 }
 
 const MOST_NAMED = 2; // of what is missing: the cells themselves are marked
 
-const MARKS: Record<Standing, string> = { done: "✓", started: "◐", open: "○", waits: "◷", missed: "!", none: "·", wrong: "✕", taking: "…" };
+const MARKS: Record<Standing, string> = { done: "✓", part: "◔", started: "◐", open: "○", waits: "◷", missed: "!", none: "·", wrong: "✕", taking: "…" };
 
 function Standing({ resident, row, standing, asked }: { resident: Resident; row: Row; standing: Standing; asked: Questionnaire }) {
   const words = td.value.sitting;
@@ -484,16 +558,23 @@ function Standing({ resident, row, standing, asked }: { resident: Resident; row:
   let text: string = standing === "open" ? words.open : standing === "missed" ? words.missed : standing === "none" ? words.notAsked : words.started;
   if (standing === "taking") text = words.taking;
   else if (standing === "waits") text = resident.opens_at != null ? words.waits(time(resident.opens_at)) : words.open;
-  else if (standing === "done") {
-    text = told?.received_at != null ? words.sent(time(told.received_at)) : resident.received_at != null ? words.doneBy(time(resident.received_at)) : words.done;
+  else if (standing === "done" || standing === "part") {
+    const done = told?.received_at != null ? words.sent(time(told.received_at)) : resident.received_at != null ? words.doneBy(time(resident.received_at)) : words.done;
+    text = standing === "part" ? words.part(done) : done;
   } else if (standing === "wrong" && told) {
     text = row.offline ? words.offline : told.status === 422 && row.refused.length > 0 ? words.check(names(row.refused)) : (words.refused[told.kind ?? ""] ?? words.refused.other!);
   }
-  const lacks = told?.status === 201 && standing === "done" ? lacking(asked, row) : [];
+  const lacks = standing === "part" ? lacking(asked, resident, row) : [];
+  const open = lacksOf(resident, row);
   return (
     <span class="standing" role={standing === "wrong" ? "alert" : undefined}>
       <span aria-hidden="true">{standing === "done" ? <Check size={16} /> : MARKS[standing]}</span> {text}
-      {lacks.length > 0 && <span class="lacks"> · {words.lacking(`${names(lacks.slice(0, MOST_NAMED))}${lacks.length > MOST_NAMED ? ` +${lacks.length - MOST_NAMED}` : ""}`)}</span>}
+      {standing === "part" && (
+        <span class="lacks">
+          {" "}
+          · {lacks.length > 0 ? words.lacking(`${names(lacks.slice(0, MOST_NAMED))}${lacks.length > MOST_NAMED ? ` +${lacks.length - MOST_NAMED}` : ""}`) : words.lackingSome(open)}
+        </span>
+      )}
     </span>
   );
 }
@@ -503,16 +584,20 @@ interface CellOf {
   row: Row;
   label: string;
   onChange(link: string, value: Value | undefined, text?: string): void;
+  /** What was being written is whole: a number is looked at then, and not while it is half there. */
+  onDone?(link: string): void;
 }
 
-function Cell({ item, row, label, onChange }: CellOf) {
+function Cell({ item, row, label, onChange, onDone }: CellOf) {
   const words = td.value.sitting;
   const value = row.answers[item.link];
   const wrong = isWrong(item, row);
   if (item.kind === "integer" || item.kind === "decimal") {
     const isUnknown = value === null;
+    const range = rangeMissed(item, row);
     return (
-      <input
+      <>
+        <input
         type="text"
         class="cell-number"
         inputMode="decimal"
@@ -524,7 +609,10 @@ function Cell({ item, row, label, onChange }: CellOf) {
         title={isUnknown ? words.unknown : undefined}
         value={row.texts[item.link] ?? ""}
         onInput={(event) => onChange(item.link, numberOf(item, event.currentTarget.value), event.currentTarget.value)}
+        onChange={() => onDone?.(item.link)}
       />
+        {range && <span class="cell-why">{words.range(number(range.low), number(range.high))}</span>}
+      </>
     );
   }
   if (item.kind === "text") {
@@ -567,11 +655,43 @@ function Cell({ item, row, label, onChange }: CellOf) {
 }
 
 const NONE = "none";
+const EDGE = 8; // px, between a list and the window's edge
+
+/** Puts a list below its cell, above it where it has no room there, and within the window anyway. */
+function placed(list: HTMLElement, cell: DOMRect): void {
+  const { offsetWidth: width, offsetHeight: height } = list;
+  const below = cell.bottom + 2;
+  const top = below + height <= innerHeight - EDGE ? below : cell.top - 2 - height;
+  list.style.left = `${Math.max(EDGE, Math.min(cell.left, innerWidth - width - EDGE))}px`;
+  list.style.top = `${Math.max(EDGE, Math.min(top, innerHeight - height - EDGE))}px`;
+}
 
 /** Several of what can be chosen: a list that unfolds. */
 function Several({ item, value, label, onChange }: Omit<CellOf, "row"> & { value: Value | undefined }) {
   const words = td.value.sitting;
   const open = useSignal(false);
+  const whole = useRef<HTMLDetailsElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!open.value) return;
+    const [frame, shown] = [whole.current!, list.current!];
+    // In the top layer: what scrolls would cut it off, and the last rows' with it.
+    shown.showPopover();
+    const place = () => placed(shown, frame.getBoundingClientRect());
+    const leave = (event: PointerEvent) => {
+      if (event.target instanceof Node && !frame.contains(event.target)) open.value = false;
+    };
+    place();
+    addEventListener("scroll", place, { capture: true, passive: true });
+    addEventListener("resize", place);
+    addEventListener("pointerdown", leave);
+    return () => {
+      shown.hidePopover();
+      removeEventListener("scroll", place, { capture: true });
+      removeEventListener("resize", place);
+      removeEventListener("pointerdown", leave);
+    };
+  }, [open.value]);
   const several = Array.isArray(value) ? value : [];
   const names = (item.options ?? []).filter(({ code }) => several.includes(code)).map(({ label: text }) => say(text));
   const toggle = (code: string, picked: boolean) => {
@@ -582,9 +702,13 @@ function Several({ item, value, label, onChange }: Omit<CellOf, "row"> & { value
   };
   return (
     <details
+      ref={whole}
       class="several"
       open={open.value}
       onToggle={(event) => (open.value = event.currentTarget.open)}
+      onFocusOut={({ relatedTarget, currentTarget }) => {
+        if (relatedTarget instanceof Node && !currentTarget.contains(relatedTarget)) open.value = false;
+      }}
       onKeyDown={(event) => {
         if (event.key !== "Escape") return;
         open.value = false;
@@ -594,7 +718,7 @@ function Several({ item, value, label, onChange }: Omit<CellOf, "row"> & { value
       <summary data-col={item.link} aria-label={`${label} : ${isBlank(value) ? words.blank : names.join(", ")}`}>
         {names.join(", ") || words.blank}
       </summary>
-      <div class="several-list" role="group" aria-label={label}>
+      <div ref={list} popover="manual" class="several-list" role="group" aria-label={label}>
         {(item.options ?? []).map(({ code, label: text }) => (
           <label key={code} class="check">
             <input type="checkbox" checked={several.includes(code)} onChange={(event) => toggle(code, event.currentTarget.checked)} /> {say(text)}

@@ -15,6 +15,12 @@ export interface Resident {
   due_at?: Instant | null;
   closes_at?: Instant | null;
   received_at?: Instant | null;
+  /** Required items that are not among what was answered. */
+  missing?: string[];
+  /** What was answered asks for the 15. */
+  call_15?: boolean;
+  /** Where limits of their own are in force. */
+  flags?: RedFlag[] | null;
   /** Told to the resident's circle alone. */
   answers?: Answers | null;
 }
@@ -43,6 +49,8 @@ export interface RowTold {
   kind?: string;
   errors?: { path: string; message: string }[];
   received_at?: Instant;
+  /** How many required answers its slot is still without. */
+  lacks?: number;
   /** Red by a score or a limit that the row's own flags do not know, or graver than anybody is there for. */
   call_15?: boolean;
 }
