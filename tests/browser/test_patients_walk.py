@@ -190,3 +190,37 @@ def test_what_is_wrong_at_enrolment_is_said_in_french(visit: Visit, followed: St
     said = " ".join(wrong.all_inner_texts())
     assert "numéro de téléphone" in said
     assert re.search(r"\b(must|is|the)\b", said) is None, said
+
+
+def of_martin(stand_in: StandIn) -> None:
+    """Tell somebody of a patient's alert as the circle is told."""
+    stand_in.with_alerts(lambda alerts: alerts.fire("rea", severity="critical", group="g1"))
+    held = stand_in.alerts.alerts["a0000001"]
+    labels = {"rule": "patient", "concern": "patients", "severity": "critical", "region": "occitanie"}
+    alert = msgspec.structs.replace(held.alert, labels=labels, subject="patient/p-martin", link="/patients/p-martin")
+    stand_in.alerts.alerts["a0000001"] = msgspec.structs.replace(held, alert=alert, told=("demo-physician",))
+
+
+@BOTH
+def test_an_alert_says_of_whom_it_is_without_opening_their_file(
+    visit: Visit, followed: StandIn, screen: Screen, night: bool
+) -> None:
+    of_martin(followed)
+    page = visit(screen=screen, night=night)
+    page.goto(f"{followed.url}/alerts?mine")
+    whose = page.locator('[data-of="p-martin"]')
+    expect(whose).to_contain_text(re.compile(r"Rouge.*Suivi médical COVID · J\d+"))
+    expect(whose).not_to_contain_text("82 ans")
+    opened = len(followed.patients.opened)
+    page.get_by_role("link", name="Patients").first.click()
+    expect(card(page, "p-martin")).to_contain_text("82 ans")
+    assert len(followed.patients.opened) > opened  # the board opens them, and is at hand from there on
+    opened = len(followed.patients.opened)
+    page.get_by_role("link", name="Alertes").first.click()
+    expect(whose).to_contain_text("82 ans")
+    expect(whose).to_contain_text(re.compile(r"Saturation.* 91.%"))
+    expect(whose).to_contain_text("Nom masqué" if screen.is_narrow else "Odette Martin")
+    assert len(followed.patients.opened) == opened
+    shot(page, f"alerts-of-whom-{screen.name}-{'night' if night else 'day'}")
+    assert overflow(page) == []
+    assert serious(page) == []

@@ -12,6 +12,7 @@ import { kindOf } from "./problems";
 import { rightsOf, sittingsOf } from "./rights";
 import { answersOf, inOrder, isPressing, newsOf, type BoardRow, type Content } from "./rows";
 import { forgetVisits, recallVisits, visited, visits } from "./visits";
+import type { Words } from "../wire";
 import type { Act, BoardPatient, PatientPage, Row, RowsFrame } from "./wire";
 
 // --- who looks --------------------------------------------------------------------------------------------------------------
@@ -431,6 +432,27 @@ let following = false;
 
 /** Opens the followed patients of the region that is looked at. */
 export function start(): void {
+  if (!begin()) return;
+  if (hasBoard.peek()) void readBoard();
+  if (page.peek() === "patient") void openPatient(of.peek());
+}
+
+/** Pathways' titles, once rows are shown beside which nobody's file is opened. */
+export const titles = signal<ReadonlyMap<string, Words>>(new Map());
+
+/** Follows the rows alone, with nobody's file opened: for a page that says of whom an alert is. */
+export function startRows(): void {
+  if (!hasBoard.peek()) return;
+  if (begin()) void listenWithoutBoard();
+  if (titles.peek().size > 0) return;
+  doors.pathways(region.peek()).then(
+    ({ pathways }) => (titles.value = new Map(pathways.map(({ id, version, title }) => [`${id}/${version}`, title]))),
+    () => undefined, // the rows are shown without
+  );
+}
+
+/** Returns whether this began it: whoever comes second finds all under way. */
+function begin(): boolean {
   if (!following) {
     following = true;
     followPrivacy();
@@ -441,14 +463,15 @@ export function start(): void {
       const [on, id] = [page.value, of.value];
       if (on !== "patient") leavePatient();
       else if (id !== openedId && region.value !== "" && started) void openPatient(id);
-      if (on === "patients" && started && hasBoard.peek()) askBoard();
+      if (on !== "patients" || !started || !hasBoard.peek()) return;
+      if (lines.peek().size > 0) askBoard();
+      else if (!asking) void readBoard(); // the rows did not come, and nobody has asked for the board yet
     });
   }
-  if (started) return;
+  if (started) return false;
   started = true;
   recallVisits(me.peek());
-  if (hasBoard.peek()) void readBoard();
-  if (page.peek() === "patient") void openPatient(of.peek());
+  return true;
 }
 
 /** Forgets everything: nobody is signed in any more. */

@@ -13,6 +13,7 @@ import { Detail } from "./detail";
 import { RowForm } from "./forms";
 import { ActButton, Flagged, LiveValue, mainActs, NextDown, OpenFile, Outcome, SeenBy, sinceText, Standing, Ticking, Title, who } from "./parts";
 import { Settings } from "./settings";
+import { Whose } from "./whose";
 
 export function Feed() {
   const words = ta.value;
@@ -130,6 +131,7 @@ function Card({ row }: { row: Row }) {
       <h2>
         <Title row={row} />
       </h2>
+      {hasFile && <Whose row={row} />}
       <p class="card-now">
         <LiveValue alert={row.alerts[0]!.alert} />
         <Flagged row={row} />

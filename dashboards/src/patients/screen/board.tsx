@@ -14,10 +14,9 @@ import { doors } from "../http";
 import { namesShown } from "../privacy";
 import { COLOURS, filtered, isAhead, isOver, isPressing, isWaiting, memosDue, NO_FILTER, pinned, standing, tallied, type BoardRow, type Filter, type Only } from "../rows";
 import { arrived, hasBoard, leftOff, me, newsFor, NEXT, now, openNext, pressing, rights, rows, trouble } from "../state";
-import type { Colour, Reason, Row, ToAsk } from "../wire";
-import { ruleWords, tp } from "../words";
-import { ColourGlyph, Field, Name, PatientChip, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
-import { valueText } from "../rules";
+import type { Colour, Row, ToAsk } from "../wire";
+import { tp } from "../words";
+import { ColourGlyph, Field, Name, PatientChip, Reasons, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
 
 const SHOWN: (Colour | "unanswered")[] = [...[...COLOURS].reverse(), "unanswered"];
 const ONLY: Only[] = ["waiting", "mine", "news"];
@@ -202,14 +201,7 @@ function PatientCard({ one }: { one: BoardRow }) {
         {isUnread && <span class="card-reasons bit nobody">{words.notReadYet}</span>}
         {content && !isUnread && (content.reasons.length > 0 || content.ask.length > 0) && (
           <span class="card-reasons">
-            {distinct(content.reasons).map((reason) => (
-              <span key={reason.rule} class="reason">
-                <ColourGlyph colour={reason.colour} size={11} /> {say(reason.words)}
-                {typeof reason.value === "number" && !/\d/.test(say(reason.words)) && (
-                  <span class="soft"> {valueText(reason.value, { unit: reason.unit }, ruleWords.value)}</span>
-                )}
-              </span>
-            ))}
+            <Reasons reasons={content.reasons} />
             {content.ask.length > 0 && <span class="ask-still">{words.askStill(askText(content.ask))}</span>}
           </span>
         )}
@@ -269,11 +261,6 @@ function askText(ask: readonly ToAsk[]): string {
   const words = tp.value;
   const named = ask.slice(0, ASKED_AT_MOST).map((one) => words.rule.parameters[one.reading] ?? say(one.words));
   return [...named, ...(ask.length > ASKED_AT_MOST ? [words.andMore(ask.length - ASKED_AT_MOST)] : [])].join(", ");
-}
-
-/** Two rules may say the same of one answer: once is enough here, the file has both. */
-function distinct(reasons: readonly Reason[]): Reason[] {
-  return reasons.filter((one, i) => reasons.findIndex((other) => say(other.words) === say(one.words) && other.value === one.value) === i).slice(0, 2);
 }
 
 function Answered({ one }: { one: BoardRow["row"] }) {

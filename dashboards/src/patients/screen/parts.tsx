@@ -7,13 +7,14 @@ import { people } from "../../alerts/state";
 import { age, moment } from "../../format";
 import type { Problem } from "../../http";
 import { zone } from "../../state";
-import { t } from "../../words";
+import { say, t } from "../../words";
 import { namesShown, unlock } from "../privacy";
 import { refusalText as textOf } from "../problems";
 import { isOfAnswers, isPast, rangeText, standing } from "../rows";
 import { busy, came, me, now, opened } from "../state";
-import type { Colour, Row } from "../wire";
-import { tp } from "../words";
+import { valueText } from "../rules";
+import type { Colour, Reason, Row } from "../wire";
+import { ruleWords, tp } from "../words";
 
 /** Shows a text that goes with the clock; only the text node changes. */
 export function Ticking({ text }: { text(now: number | null): string }) {
@@ -90,6 +91,27 @@ export function NobodyRung() {
       </span>
     </p>
   );
+}
+
+/** Why somebody has their colour, in the strongest two rules. */
+export function Reasons({ reasons }: { reasons: readonly Reason[] }) {
+  return (
+    <>
+      {distinct(reasons).map((reason) => (
+        <span key={reason.rule} class="reason">
+          <ColourGlyph colour={reason.colour} size={11} /> {say(reason.words)}
+          {typeof reason.value === "number" && !/\d/.test(say(reason.words)) && (
+            <span class="soft"> {valueText(reason.value, { unit: reason.unit }, ruleWords.value)}</span>
+          )}
+        </span>
+      ))}
+    </>
+  );
+}
+
+/** Two rules may say the same of one answer: once is enough here, the file has both. */
+function distinct(reasons: readonly Reason[]): Reason[] {
+  return reasons.filter((one, i) => reasons.findIndex((other) => say(other.words) === say(one.words) && other.value === one.value) === i).slice(0, 2);
 }
 
 const ARROWS = { up: ArrowUpRight, down: ArrowDownRight, flat: ArrowRight };
