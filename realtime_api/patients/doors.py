@@ -35,7 +35,7 @@ from live_state import followup
 from live_state.state import State
 from people import trail
 from people.directory import People
-from people.keys import KeysAway
+from people.keys import KeysAway, pseudonym
 from people.patient_links import LinksAway, PatientLinks, address
 from people.rights import MATRIX, Needs, overseers, rights_of
 from people.signing import Signing
@@ -78,6 +78,7 @@ SEARCHES_AT_ONCE, SEARCHES_A_SECOND = 10, 0.2  # of one person
 # ⚠ OWN: whether somebody is followed at all is told a few times a minute, and some dozen a day.
 IDENTIFIED_AT_ONCE, IDENTIFIED_A_SECOND = 5, 1 / 20
 IDENTIFIED_A_DAY = 50
+LOOKED = "duplicates"  # the screen that the trail names where somebody was told who may be the same person
 SEES: Needs = ("circle", "break_glass")
 NOT_PRESCRIBED = Mistake("file.scale", "2 is a physician's to prescribe, signed in themselves")
 PSEUDONYM = re.compile(r"[a-z2-7]{26}")
@@ -261,8 +262,8 @@ class PatientDoors:
         held = told.file.held(subject, now)
         traits = traits_of(held)
         id_, name = await self._new(request, subject, now)
-        similar, elsewhere = (None, None) if supports else await self._similar(place, traits, name, now)
-        name, key = await self.opening.create(place.code, traits, name)
+        similar = None if supports else await self._similar(place, traits, name, now)
+        key = await self.opening.create(place.code, traits, name)
         hub = self._hub_of(place, name)
         sealed = (await self.opening.seal(name, key, ("file", "", held)))[0]
         zone = self.zone(told.zone or _region_zone(place.capacity), now)
@@ -301,7 +302,6 @@ class PatientDoors:
             links=links,
             command=Links(acts_link(event)),
             similar=similar,
-            similar_elsewhere=elsewhere,
             rings=await self._rings(hub, hub.patients.get(name)) if theirs and said is not None else None,
         )
         headers = NEVER | {"location": f"/api/v1/regions/{place.code}/patients/{name}"}
@@ -315,7 +315,7 @@ class PatientDoors:
         key = request.headers.get("idempotency-key")
         id_ = await self.opening.deed_id(subject, key, now, "enrol")
         if key is None:
-            return id_, ""
+            return id_, pseudonym()
         return id_, await self.opening.pseudonym_of(id_)
 
     @staticmethod
@@ -403,18 +403,38 @@ class PatientDoors:
             wrong.append(Mistake("facility", "is needed where staff answer"))
         return wrong
 
-    async def _similar(self, place: Place, traits: Traits, name: str, now: int) -> tuple[list[str] | None, bool | None]:
+    async def _similar(self, place: Place, traits: Traits, name: str, now: int) -> shapes.Similar | None:
         """Return who of the region may be the same person: those that the asker sees, and whether there are others.
 
         Whoever enrols faster than people are met is told neither: files could be opened to learn who has one. The trail
-        has every file that was found, seen or not.
+        has every file that was found, seen or not, and for which one the asker looked.
         """
         if not self._may_identify(place.subject):
-            return None, None
+            return None
         found = [id_ for id_ in self._here(place, await self.opening.similar(traits)) if id_ != name]
         seen = [id_ for id_ in found if self._member(place, id_, now) is not None]
-        await self.opening.record(self._access(place, trail.Act.SEARCH, "enrol"), found or [""])
-        return seen, len(seen) < len(found)
+        await self.opening.record(self._access(place, trail.Act.SEARCH, LOOKED), [name, *found])
+        return shapes.Similar(seen, elsewhere=len(seen) < len(found))
+
+    async def _similar_now(self, place: Place, own: Own, opened: Opened, now: int) -> shapes.Similar | None:
+        """Return who may be the same person, where whoever said who the patient is was not told since.
+
+        That is the asker, or support, which is told nothing: then it is who may open files. None too where the asker is
+        told too many: they are at a later opening.
+        """
+        pathway = own.hub.pathways.get(own.patient.pathway)
+        if own.member.until is not None or not place.view.may("enrol") or pathway is None or pathway.first_call:
+            return None  # whom a list brings is looked up when it is brought
+        said = [told.line for told in opened.story if told.line.what in ("enrolled", "file_changed")]
+        by = said[-1].by if said else ""
+        if by != place.subject and by in {member.subject for member in own.patient.circle}:
+            return None
+        since = max((line.at for line in said if line.what == "file_changed"), default=0)
+        who = trail.who_of(place.subject)
+        entries = await self.opening.with_trail(lambda kept: kept.select(file=own.patient.id, who=who))
+        if any(each.entry.screen == LOOKED and each.entry.at >= since for each in entries):
+            return None
+        return await self._similar(place, traits_of(opened.chart.file), own.patient.id, now)
 
     async def _answer_link(self, request: Request, hub: PatientsHub, name: str, language: str) -> str | None:
         """Return the address at which the patient answers the next slot, None where there is none."""
@@ -456,7 +476,9 @@ class PatientDoors:
             raise Problem("not-ready", "the pathway is not known here yet")
         names = await self._names(place.code)
         rung = await self._rings(own.hub, own.patient)
-        return json_answer(self._shown(own.patient, opened, pathway, names, rung), headers=NEVER)
+        similar = await self._similar_now(place, own, opened, self.now())
+        shown = self._shown(own.patient, opened, pathway, names, rung)
+        return json_answer(replace(shown, similar=similar), headers=NEVER)
 
     async def _rings(self, hub: PatientsHub, patient: Patient | None) -> bool | None:
         """Return whether a red of a patient would ring somebody now, None where it is not known."""

@@ -25,7 +25,7 @@ from event_log.ids import new_id
 from event_log.topics import followup_shard
 from live_state import followup
 from live_state.state import Build, State
-from people.keys import Awaited, Keys, KeysAway, KeysLost, pseudonym
+from people.keys import Awaited, Keys, KeysAway, KeysLost
 from people.masters import Wrapping
 from people.sealing import Key, NotOpened, open_, seal
 from people.trail import MOST_AT_ONCE, Act, Entry, Trail, who_of
@@ -319,14 +319,13 @@ class Opening:
         key = (await self.keys_of([key_id]))[key_id]
         return [seal(key, _pack(content), About(patient, kind, slot)) for kind, slot, content in contents]
 
-    async def create(self, region: str, traits: Traits, name: str = "") -> tuple[str, str]:
-        """Return a new pseudonym (or the one that is named) and its key's id: the key is on the disk.
+    async def create(self, region: str, traits: Traits, name: str) -> str:
+        """Return the id of the key of a pseudonym's: it is on the disk.
 
         Should the patient never come to be in the region, the worker destroys it after a day.
         """
-        name = name or pseudonym()
         awaited = Awaited(followup_shard(region, name), self._now())
-        return name, await self.with_keys(lambda keys: keys.create(name, traits, awaited))
+        return await self.with_keys(lambda keys: keys.create(name, traits, awaited))
 
     async def give_up(self, key_id: str) -> None:
         """Return once a key is destroyed whose patient came to nothing: what they are found by goes with it."""

@@ -100,19 +100,25 @@ class EnrolledLinks(msgspec.Struct, frozen=True):
     answer: str | None
 
 
+class Similar(msgspec.Struct, frozen=True):
+    """The files that may be the same person's and are the asker's to see, and whether there are others beyond those."""
+
+    patients: list[str]
+    elsewhere: bool
+
+
 class Enrolled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A patient who began a pathway: `applied`, or `pending` (ask the link).
 
-    `similar` may be the same person and are the asker's to see; beyond those, whether there are others is told. `rings`
-    is as on the patient's page.
+    `similar` is left out where nobody looked: support is told nothing, nor is who opens files faster than people are
+    met; who opens the patient's page is, then. `rings` is as on that page.
     """
 
     id: str
     outcome: Literal["applied", "pending"]
     links: EnrolledLinks
     command: Links
-    similar: list[str] | None = None
-    similar_elsewhere: bool | None = None
+    similar: Similar | None = None
     rings: bool | None = None
 
 
@@ -153,7 +159,8 @@ class PatientShown(msgspec.Struct, frozen=True):
     """All that is known of a patient: the pathway in their version, slots in order, the story from the first line.
 
     `rings` is whether a red would ring somebody now, by more than the app; null where that is not known. `zone` is the
-    time zone that their slots are in.
+    time zone that their slots are in. `similar` is told once, to who said who the patient is or who
+    has the file from support, and once more when they changed it; null at every other opening.
     """
 
     row: RowShown
@@ -167,6 +174,7 @@ class PatientShown(msgspec.Struct, frozen=True):
     providers: list[Provider]
     rings: bool | None
     zone: str
+    similar: Similar | None = None
 
 
 class Acted(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ from realtime_api.patients.shapes import (
     PathwaysShown,
     PatientShown,
     Provider,
+    Similar,
     SlotShown,
     StoryShown,
 )
@@ -87,6 +88,7 @@ class StandInPatients:
         self.opened: list[tuple[str, str]] = []  # who opened whose file: what the trail would hold
         self.most_on_board = 500
         self.rings = True  # whether a red would ring anybody
+        self.similar: Similar | None = None  # what the next page that is opened tells, and no enrolment before it
         self.away = ""  # the kind of problem that content is refused with
         self.hearers: dict[tuple[WebSocket, str], str] = {}  # a socket and a channel, and whose it is
         self.act_slowly = 0.0  # s
@@ -446,6 +448,7 @@ class StandInPatients:
                     result=content.result,
                 )
             )
+        similar, self.similar = self.similar, None  # it is told once
         return _json(
             PatientShown(
                 row=row_of(patient),
@@ -459,6 +462,7 @@ class StandInPatients:
                 providers=[PROVIDER],
                 rings=self.rings,
                 zone=patient.zone.name,
+                similar=similar,
             )
         )
 
@@ -577,7 +581,8 @@ class StandInPatients:
             raise Problem("wrong-fields", mistakes=wrong)
         self.enrolled.append(await request.json())
         links = EnrolledLinks("/patients/p-new", None)
-        similar = None if told.professional else [*self.followed][:1]
+        looks = told.professional is None and self.similar is None
+        similar = Similar([*self.followed][:1], elsewhere=False) if looks else None
         rings = None if told.professional else self.rings
         found = {"links": links, "command": Links("/"), "similar": similar, "rings": rings}
         made = Enrolled(id="p-new", outcome="applied", **found)

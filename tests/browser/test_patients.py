@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from domain.followup.chart import Chart
 from domain.followup.ins import Ins, Traits
+from realtime_api.patients.shapes import Similar
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.stand_in import SECRET, StandIn
 from tests.browser.test_screens import overflow, serious
@@ -782,6 +783,27 @@ def test_a_tracing_agent_is_offered_what_they_may_begin(visit: Visit, followed: 
     expect(offered).to_have_count(3)  # the choice to be made, and two
     told = offered.evaluate_all("all => all.map((one) => one.value.split('/')[0])")
     assert sorted(told) == ["", "ars-case", "ars-contact"]
+
+
+def test_who_may_be_the_same_person_is_proposed_on_the_page_and_a_look_that_is_put_off_is_said(
+    visit: Visit, followed: StandIn
+) -> None:
+    followed.patients.similar = Similar(["p-marchal"], elsewhere=True)
+    page = visit("/patients/new")
+    fill_in(page, "+33 6 39 98 00 42")
+    page.get_by_role("button", name="Ouvrir le dossier").click()
+    expect(page.get_by_text("ne sont pas encore cherchés")).to_be_visible()
+    page.goto(f"{followed.url}/patients/p-girard")
+    told = page.locator(".similar")
+    expect(told).to_contain_text("1 dossier ressemble à celui-ci : rien n’a été fusionné.")
+    expect(told).to_contain_text("hors de vos patients")
+    expect(told.get_by_role("link")).to_have_attribute("href", "/patients/p-marchal")
+    followed.patients.rings = False
+    page.get_by_role("button", name="Modifier le dossier").click()
+    page.get_by_label("Motif", exact=True).fill("corrigé")
+    page.locator(".row-form button[type=submit]").click()
+    expect(page.locator(".nobody-rung")).to_be_visible()  # the page was read anew
+    expect(told).to_be_visible()
 
 
 @pytest.mark.parametrize("screen", [DESK, PHONE], ids=lambda screen: screen.name)

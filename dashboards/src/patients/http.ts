@@ -1,6 +1,6 @@
 /** The doors of followed patients. */
 import { ask, region } from "../http";
-import type { Act, Board, PatientPage, Pathway } from "./wire";
+import type { Act, Board, Pathway, PatientPage, Similar } from "./wire";
 
 const now = { cache: "no-store" } as const;
 const say = (method: string, body: unknown): RequestInit => ({
@@ -15,8 +15,8 @@ const patient = (code: string, id: string) => `${region(code)}/patients/${encode
 export interface Enrolled {
   id: string;
   links?: { page?: string | null; answer?: string | null };
-  similar?: string[] | null;
-  similar_elsewhere?: boolean | null;
+  /** Left out where nobody looked. */
+  similar?: Similar | null;
   rings?: boolean | null;
 }
 

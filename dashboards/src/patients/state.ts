@@ -322,7 +322,8 @@ export async function openPatient(id: string): Promise<void> {
     const told = await doors.patient(region.peek(), id);
     if (turn !== opening) return;
     batch(() => {
-      opened.value = told;
+      // Who may be the same person is told once, and stays in sight for as long as the file does.
+      opened.value = { ...told, similar: told.similar ?? opened.peek()?.similar };
       unreadWhy.value = null;
       const known = held.peek().get(id);
       // A row that no shard shows (yet) is not put among the reader's: the file that is open has its own.

@@ -295,6 +295,12 @@ export interface Provider {
   url: string;
 }
 
+/** Files that may be the same person's: the reader's own, and whether there are others. */
+export interface Similar {
+  patients: string[];
+  elsewhere: boolean;
+}
+
 export interface PatientPage {
   row: Row;
   file: PatientFile;
@@ -309,6 +315,8 @@ export interface PatientPage {
   rings?: boolean | null;
   /** That of their slots. */
   zone?: string;
+  /** Told once, after the file was opened or changed. */
+  similar?: Similar | null;
 }
 
 export type Act =

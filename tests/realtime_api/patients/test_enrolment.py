@@ -15,6 +15,7 @@ from domain.followup.patient import Patient
 from event_log.codec import decode
 from people.trail import Act, Trail
 from realtime_api.app import now
+from realtime_api.patients.doors import PatientDoors
 from tests.realtime_api.house import House, pathways
 from tests.realtime_api.patients.followed import (
     CANARY,
@@ -298,7 +299,6 @@ async def test_support_opens_a_file_for_a_professional_and_can_read_nothing_back
     told = answer.json()
     assert told["links"] == {"page": None, "answer": None}
     assert "similar" not in told
-    assert "similar_elsewhere" not in told
     patient = told["id"]
     assert {member.subject for member in held(ward, patient).circle} == {"colleague", "nurse"}
     assert (await page(ward, "colleague", patient)).json()["file"]["consent"]["recorded_by"] == "support"
@@ -358,17 +358,56 @@ async def test_the_same_person_is_proposed_to_who_may_see_them_and_only_hinted_a
     first = await enrol(ward)
     again = body_of(file=file_of(birth_name=CANARY.upper().replace("-", " "), first_names=["Zoe"]))
     mine = (await ask(ward, "POST", "/patients", "physician", again)).json()
-    assert (mine["similar"], mine["similar_elsewhere"]) == ([first], False)
+    assert mine["similar"] == {"patients": [first], "elsewhere": False}
     theirs = (await ask(ward, "POST", "/patients", "colleague", again | {"circle": []})).json()
-    assert (theirs["similar"], theirs["similar_elsewhere"]) == ([], True)
+    assert theirs["similar"] == {"patients": [], "elsewhere": True}
     other = (await ask(ward, "POST", "/patients", "physician", body_of(file=file_of(birth_date="1961-02-28")))).json()
-    assert (other["similar"], other["similar_elsewhere"]) == ([], False)
+    assert other["similar"] == {"patients": [], "elsewhere": False}
 
 
 async def test_the_trail_has_each_file_that_was_hinted_at(ward: House) -> None:
     first = await enrol(ward)
-    await enrol(ward, "colleague", circle=[])
-    assert [written.entry.file for written in Trail(ward.home).of_person("colleague")] == [first]
+    theirs = await enrol(ward, "colleague", circle=[])
+    assert {written.entry.file for written in Trail(ward.home).of_person("colleague")} == {first, theirs}
+
+
+async def similar(ward: House, subject: str, patient: str) -> Any:
+    """Return what somebody's opening of a page tells of who may be the same person."""
+    return (await page(ward, subject, patient)).json()["similar"]
+
+
+async def test_of_a_file_that_support_opened_the_professional_is_told_who_may_be_the_same_and_support_is_not(
+    ward: House,
+) -> None:
+    first = await enrol(ward, "colleague", circle=[])
+    told = (await ask(ward, "POST", "/patients", "support", body_of(**{"for": "colleague"}))).json()
+    assert "similar" not in told
+    assert await similar(ward, "colleague", told["id"]) == {"patients": [first], "elsewhere": False}
+    assert await similar(ward, "colleague", told["id"]) is None, "it is told once"
+    assert await similar(ward, "colleague", first) is None, "it was at the enrolment"
+
+
+async def test_whoever_was_told_too_many_is_told_when_they_open_the_file_later(
+    ward: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await enrol(ward)
+    with monkeypatch.context() as too_many:
+        too_many.setattr(PatientDoors, "_may_identify", lambda *_: False)
+        again = (await ask(ward, "POST", "/patients", "physician", body_of())).json()
+        assert "similar" not in again
+        assert await similar(ward, "physician", again["id"]) is None
+    assert await similar(ward, "nurse", again["id"]) is None, "who opened the file is told"
+    assert await similar(ward, "physician", again["id"]) == {"patients": [first], "elsewhere": False}
+
+
+async def test_a_file_whose_traits_are_changed_is_looked_for_anew(ward: House) -> None:
+    first = await enrol(ward)
+    other = await enrol(ward, file=file_of(birth_date="1971-03-04"))
+    assert await similar(ward, "physician", other) is None
+    changed = await ask(ward, "PUT", f"/patients/{other}/file", "physician", {"file": file_of(), "reason": "misread"})
+    assert changed.status_code == 200, changed.text
+    assert await similar(ward, "physician", other) == {"patients": [first], "elsewhere": False}
+    assert await similar(ward, "physician", other) is None
 
 
 async def test_whoever_opens_files_one_after_another_is_not_told_who_has_one(ward: House) -> None:
@@ -384,11 +423,12 @@ async def test_whoever_opens_files_one_after_another_is_not_told_who_has_one(war
 
 async def test_looking_for_duplicates_is_a_search_and_is_in_the_trail(ward: House) -> None:
     first = await enrol(ward)
-    await enrol(ward)
+    again = await enrol(ward)
     entries = [written.entry for written in Trail(ward.home).of_person("physician")]
     assert [(entry.act, entry.file, entry.screen) for entry in entries] == [
-        (Act.SEARCH, first, "enrol"),
-        (Act.SEARCH, "", "enrol"),
+        (Act.SEARCH, first, "duplicates"),
+        (Act.SEARCH, again, "duplicates"),
+        (Act.SEARCH, first, "duplicates"),
     ]
 
 

@@ -13,7 +13,7 @@ import { me, rights, troubleOf } from "../state";
 import type { MemberRole, Pathway } from "../wire";
 import { tp } from "../words";
 import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields, ZoneField } from "./fields";
-import { Choice, Field, NobodyRung, Person, refusalText } from "./parts";
+import { Choice, Field, NobodyRung, Person, refusalText, SimilarFiles } from "./parts";
 
 interface Member {
   subject: string;
@@ -263,27 +263,13 @@ function Form({ again }: { again(): void }) {
 /** Support reads nothing back: neither the file, nor whether another looks like it. */
 function Done({ done, isSupport, again }: { done: Enrolled; isSupport: boolean; again(): void }) {
   const words = tp.value;
-  const similar = done.similar ?? [];
   return (
     <div class="narrow-page">
       <section class="panel" role="status">
         <h2>{isSupport ? words.doneSupport : words.done}</h2>
         {!isSupport && (
           <>
-            {similar.length > 0 && (
-              <>
-                <p>{words.similar(similar.length)}</p>
-                <ul class="found">
-                  {similar.map((id, i) => (
-                    <li key={id}>
-                      <a class="act" href={`/patients/${encodeURIComponent(id)}`} onClick={onLink}>
-                        {words.foundOne(i + 1)}
-                      </a>
-                    </li>
-                  ))}
-                </ul>
-              </>
-            )}
+            {done.similar ? <SimilarFiles similar={done.similar} /> : <p>{words.similarLater}</p>}
             {done.links?.answer && (
               <p>
                 {words.answerLink}
@@ -291,7 +277,6 @@ function Done({ done, isSupport, again }: { done: Enrolled; isSupport: boolean; 
                 <code class="answer-link">{done.links.answer}</code>
               </p>
             )}
-            {done.similar_elsewhere && <p>{words.similarElsewhere}</p>}
             {done.rings === false && <NobodyRung />}
             <p>
               <a class="act main" href={`/patients/${encodeURIComponent(done.id)}`} onClick={onLink}>

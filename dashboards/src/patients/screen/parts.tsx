@@ -6,6 +6,7 @@ import type { ComponentChildren } from "preact";
 import { people } from "../../alerts/state";
 import { age, moment } from "../../format";
 import type { Problem } from "../../http";
+import { onLink } from "../../route";
 import { zone } from "../../state";
 import { say, t } from "../../words";
 import { namesShown, unlock } from "../privacy";
@@ -13,7 +14,7 @@ import { refusalText as textOf } from "../problems";
 import { isOfAnswers, isPast, rangeText, standing } from "../rows";
 import { busy, came, me, now, opened } from "../state";
 import { valueText } from "../rules";
-import type { Colour, Reason, Row } from "../wire";
+import type { Colour, Reason, Row, Similar } from "../wire";
 import { ruleWords, tp } from "../words";
 
 /** Shows a text that goes with the clock; only the text node changes. */
@@ -90,6 +91,32 @@ export function NobodyRung() {
         <b>{words.nobodyRung}</b> {words.nobodyRungWhy}
       </span>
     </p>
+  );
+}
+
+/** The files that may be the same person's: to be looked at, and never merged. */
+export function SimilarFiles({ similar }: { similar: Similar }) {
+  const words = tp.value;
+  const { patients, elsewhere } = similar;
+  if (patients.length === 0 && !elsewhere) return null;
+  return (
+    <div class="similar" role="status">
+      {patients.length > 0 && (
+        <>
+          <p>{words.similar(patients.length)}</p>
+          <ul class="found">
+            {patients.map((id, i) => (
+              <li key={id}>
+                <a class="act" href={`/patients/${encodeURIComponent(id)}`} onClick={onLink}>
+                  {words.foundOne(i + 1)}
+                </a>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      {elsewhere && <p>{words.similarElsewhere}</p>}
+    </div>
   );
 }
 

@@ -20,7 +20,7 @@ import { AlertBox } from "./alert";
 import { Curves } from "./curves";
 import { zoneText } from "./fields";
 import { Circle, FilePanel, Moves } from "./file";
-import { Choice, Field, Name, NobodyRung, Outcome, PatientChip, Shell, ShowNames, Ticking, timeText, who } from "./parts";
+import { Choice, Field, Name, NobodyRung, Outcome, PatientChip, Shell, ShowNames, SimilarFiles, Ticking, timeText, who } from "./parts";
 import { AllSlots, SlotDetail, SlotStrip } from "./slots";
 import { Story } from "./story";
 import { Memos, Thread } from "./talk";
@@ -260,6 +260,7 @@ function Head({ page, row, latest }: { page: PatientPage; row: Row; latest: Slot
           </b>
         </p>
       )}
+      {page.similar && <SimilarFiles similar={page.similar} />}
       {page.rings === false && !OVER.includes(row.status) && <NobodyRung />}
       {OVER.includes(row.status) && <Ended row={row} />}
     </header>

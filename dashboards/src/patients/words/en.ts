@@ -663,6 +663,7 @@ export const en: PatientWords = {
   another: "Enrol another patient",
   answerLink: "The patient’s own link for answering",
   similar: (n) => `${n} file${s(n)} look${n === 1 ? "s" : ""} like this one: nothing was merged.`,
+  similarLater: "Similar files have not been looked for yet: they are when the file is opened.",
   similarElsewhere: "A similar file exists outside your patients: nothing was merged.",
   wrongFields: (n) => `${n} field${s(n)} to look at again`,
   needed: "needed",

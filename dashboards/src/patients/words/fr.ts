@@ -681,6 +681,7 @@ export const fr = {
   another: "Inclure un autre patient",
   answerLink: "Lien de réponse du patient, à lui seul",
   similar: (n: number) => `${n} dossier${s(n)} ressemble${n >= 2 ? "nt" : ""} à celui-ci : rien n’a été fusionné.`,
+  similarLater: "Les dossiers semblables ne sont pas encore cherchés : ils le seront à l’ouverture du dossier.",
   similarElsewhere: "Un dossier semblable existe hors de vos patients : rien n’a été fusionné.",
   wrongFields: (n: number) => `${n} champ${s(n)} à revoir`,
   needed: "nécessaire",
