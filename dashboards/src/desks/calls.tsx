@@ -170,6 +170,11 @@ function One({ call, onDone }: { call: Call; onDone(told: (name: string) => stri
       <h2 ref={heading} tabIndex={-1}>
         <Name name={call.name} />
       </h2>
+      <p class="call-whom">
+        {say(call.title)}
+        {call.departement && ` · ${words.departement(call.departement)}`}
+        {namesShown.value && ` · ${words.born(dayOf(call.birth_date))}`}
+      </p>
       {namesShown.value ? (
         <a class="call-number" href={`tel:${call.phone}`}>
           <Phone size={22} aria-hidden="true" />
@@ -219,7 +224,7 @@ function One({ call, onDone }: { call: Call; onDone(told: (name: string) => stri
         </div>
       )}
       {outcome.value === "agreed" && !isReached.value && (
-        <fieldset class="call-reach">
+        <fieldset>
           <legend>{words.reach}</legend>
           <p role="alert">{words.reachWhy}</p>
           <label class="call-note">
@@ -266,11 +271,27 @@ function tomorrow(): string {
   return local(at.getTime());
 }
 
+const MOST_READ = 3; // rows shown of what was read
+
+/** Returns what a file says: UTF-8, or as spreadsheets in France still save it. */
+export function decoded(bytes: ArrayBuffer): { text: string; isOld: boolean } {
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), isOld: false };
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return { text: new TextDecoder("windows-1252").decode(bytes), isOld: true };
+  }
+}
+
+/** Returns a birth date as it is said. */
+const dayOf = (iso: string): string => iso.split("-").reverse().join("/");
+
 function Bring({ onBrought }: { onBrought(): void }) {
   const words = td.value.calls;
   const pathways = useSignal<{ id: string; title: Words }[]>([]);
   const pathway = useSignal("");
   const list = useSignal("");
+  const isOld = useSignal(false);
   const lines = useSignal(0);
   const key = useSignal("");
   const busy = useSignal(false);
@@ -280,7 +301,6 @@ function Bring({ onBrought }: { onBrought(): void }) {
     if (pathways.value.length > 0) return;
     try {
       pathways.value = await doors.firstCalls(region.value);
-      pathway.value = pathways.value[0]?.id ?? "";
     } catch (error) {
       wrong.value = td.value.failed(said(error));
     }
@@ -288,7 +308,9 @@ function Bring({ onBrought }: { onBrought(): void }) {
   const read = async (file: File | undefined) => {
     told.value = null;
     wrong.value = null;
-    list.value = file ? await file.text() : "";
+    const text = file ? decoded(await file.arrayBuffer()) : { text: "", isOld: false };
+    list.value = text.text;
+    isOld.value = text.isOld;
     lines.value = Math.max(0, list.value.split(/\r?\n/).filter((line) => line.trim() !== "").length - 1);
     key.value = crypto.randomUUID(); // the same list sent twice is one list
   };
@@ -302,7 +324,7 @@ function Bring({ onBrought }: { onBrought(): void }) {
       onBrought();
     } catch (error) {
       const errors = error instanceof Problem && Array.isArray(error.body.errors) ? (error.body.errors as { path: string; message: string }[]) : [];
-      wrong.value = errors.length > 0 ? errors.map(({ path, message }) => `${path} : ${message}`).join(" · ") : td.value.failed(said(error));
+      wrong.value = errors.length > 0 ? errors.map(({ path, message }) => `${words.columnOf(path)} : ${words.mistake(message)}`).join(" · ") : td.value.failed(said(error));
     } finally {
       busy.value = false;
     }
@@ -310,7 +332,6 @@ function Bring({ onBrought }: { onBrought(): void }) {
   const rows = told.value ?? [];
   const opened = rows.filter(({ id }) => id !== undefined);
   const refused = rows.filter(({ id }) => id === undefined);
-  const column = (path: string) => words.columns[path.split(".").at(-1)!] ?? path;
   return (
     <details class="panel bring" onToggle={(event) => event.currentTarget.open && void unfold()}>
       <summary>{words.bring}</summary>
@@ -326,6 +347,7 @@ function Bring({ onBrought }: { onBrought(): void }) {
               told.value = wrong.value = null; // what was said is of the other one
             }}
           >
+            <option value="">{words.choosePathway}</option>
             {pathways.value.map(({ id, title }) => (
               <option key={id} value={id}>
                 {say(title)}
@@ -338,6 +360,18 @@ function Bring({ onBrought }: { onBrought(): void }) {
           <input type="file" accept=".csv,text/csv" onChange={(event) => void read(event.currentTarget.files?.[0])} />
         </label>
         {list.value !== "" && <p role="status">{words.lines(lines.value)}</p>}
+        {isOld.value && <p class="desk-wrong">{words.oldSigns}</p>}
+        {lines.value > 0 && namesShown.value && (
+          <ul class="bring-read" aria-label={words.firstLines}>
+            {list.value
+              .split(/\r?\n/)
+              .filter((line) => line.trim() !== "")
+              .slice(1, 1 + MOST_READ)
+              .map((line, place) => (
+                <li key={place}>{line.split(/[;,]/).filter((cell) => cell.trim() !== "").join(" · ")}</li>
+              ))}
+          </ul>
+        )}
         <button type="submit" class="primary" disabled={lines.value === 0 || busy.value || pathway.value === ""}>
           {busy.value ? td.value.busy : words.bringNow}
         </button>
@@ -354,12 +388,12 @@ function Bring({ onBrought }: { onBrought(): void }) {
             {refused.length > 0 && ` · ${words.rowsWrong(refused.length)}`}
           </p>
           <ul class="bring-rows">
-            {refused.map(({ row, kind, errors }) => (
+            {refused.map(({ row, line, kind, errors }) => (
               <li key={row}>
-                <strong>{words.row(row)}</strong> :{" "}
+                <strong>{words.row(line)}</strong> :{" "}
                 {kind === "similar"
                   ? words.isThere
-                  : (errors ?? []).map(({ path, message }) => `${column(path)} : ${words.mistakes[message] ?? message}`).join(" · ") || words.rowFailed}
+                  : (errors ?? []).map(({ path, message }) => `${words.columnOf(path)} : ${words.mistake(message)}`).join(" · ") || words.rowFailed}
               </li>
             ))}
           </ul>
