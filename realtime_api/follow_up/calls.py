@@ -154,7 +154,7 @@ class CallDoors:
         is_there = any(each.pathway.partition("/")[0] == pathway.id for each in here)
         if is_there or not made.isdisjoint(similar):
             return Problem("similar")
-        name, key = await self.opening.create(place.capacity.code, traits, name)
+        key = await self.opening.create(place.capacity.code, traits, name)
         hub = self.rooms.hub_of(place.capacity.code, name)
         if hub is None:
             return Problem("not-ready")
