@@ -33,7 +33,7 @@ export function OfAlert({ id }: { id: string }) {
         <span class="soft">{said.filter(Boolean).join(" · ")}</span>
       </p>
       {content && content.reasons.length > 0 && !isAhead(row, content.of) && (
-        <p class="card-reasons">
+        <p class="of-alert-why">
           <Reasons reasons={content.reasons} />
         </p>
       )}
