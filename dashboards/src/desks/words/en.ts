@@ -166,6 +166,7 @@ export const en: DeskWords = {
       file: "file, changed",
       search: "search",
       enrol: "enrolment",
+      duplicates: "similar files",
       sitting: "round",
       calls: "calls",
       summary: "summary",

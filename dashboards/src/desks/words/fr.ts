@@ -175,6 +175,7 @@ export const fr = {
       file: "dossier, modifié",
       search: "recherche",
       enrol: "inclusion",
+      duplicates: "dossiers semblables",
       sitting: "séance",
       calls: "appels",
       summary: "compte rendu",
