@@ -400,7 +400,9 @@ def token(
 @app.command("sign-out", epilog=EPILOG)
 def sign_out(subject: Subject) -> None:
     """Sign somebody out everywhere, as where a telephone is lost: sessions, links, and devices that are pushed to."""
-    sessions, browsers = accounts.sign_out(Path(here().home), subject)
+    named = Path(environment.read(os.environ).home)
+    found = home.found(os.environ, named)
+    sessions, browsers = accounts.sign_out(named if found is None else found[0], subject)
     typer.echo(f"{subject}: {sessions} sign-ins ended, {browsers} browsers no longer pushed to")
 
 

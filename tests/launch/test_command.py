@@ -8,6 +8,7 @@ import pytest
 
 from launch import command
 from people.directory import People
+from realtime_api.links import Links
 from tests.launch import tiny_directory
 
 NOWHERE = "127.0.0.1:1"
@@ -178,6 +179,14 @@ def test_what_is_asked_for_wrongly_is_said_in_a_sentence(vigilits: Vigilits, wor
     assert why in done.err
     assert "Traceback" not in done.err
     assert "4711" not in done.err
+
+
+def test_a_lost_telephone_is_signed_out_and_pushed_to_no_more(vigilits: Vigilits, tmp_path: Path) -> None:
+    secret, _ = Links(tmp_path / "home").begin("anne", 0, 10**15)
+    People(tmp_path / "home").subscribe("anne", "https://push.example/1", "p", "a", 0)
+    told = vigilits("sign-out", "--subject", "anne")
+    assert (told.status, told.out) == (0, "anne: 1 sign-ins ended, 1 browsers no longer pushed to\n")
+    assert Links(tmp_path / "home").session(secret, 1) == []
 
 
 def test_a_receiver_is_named_once_with_a_secret_that_is_shown_once(vigilits: Vigilits, tmp_path: Path) -> None:

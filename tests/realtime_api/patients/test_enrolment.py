@@ -323,6 +323,23 @@ async def test_a_tracing_agent_begins_what_the_tracing_team_follows_and_nothing_
     assert await enrol(ward, "tracer", pathway="ars-contact", circle=[])
 
 
+async def test_where_a_call_comes_first_its_agreement_is_the_consent_and_one_of_before_is_kept(ward: House) -> None:
+    for told in (None, {"text_version": "courrier-2"}):
+        patient = await enrol(ward, "tracer", pathway="ars-contact", circle=[], file=file_of(consent=told))
+        before = (await page(ward, "tracer", patient)).json()["file"].get("consent")
+        assert (before is None) == (told is None)
+        called = {"act": "call", "outcome": "agreed"}
+        answer = await ask(ward, "POST", f"/patients/{patient}/acts", "tracer", called)
+        assert answer.status_code == 200, answer.text
+        after = (await page(ward, "tracer", patient)).json()["file"]
+        assert after["consent"]["text_version"].startswith("ars-contact/")
+        assert after.get("consent_before") == before
+        changed = {"file": file_of(consent=None, used_name="Martin"), "reason": "mariage"}
+        assert (await ask(ward, "PUT", f"/patients/{patient}/file", "tracer", changed)).status_code == 200
+        kept = (await page(ward, "tracer", patient)).json()["file"]
+        assert (kept["consent"], kept.get("consent_before")) == (after["consent"], before)
+
+
 async def test_a_facility_is_one_of_the_region(ward: House) -> None:
     assert await refused(ward, "physician", facility="999999999") == {"facility"}
     assert await enrol(ward, facility="310000009"), "whose staff hold a grant here"
