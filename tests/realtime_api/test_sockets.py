@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 
 from realtime_api import app
 from realtime_api.app import CHECKS_EVERY_S, now
-from realtime_api.links import Links
+from realtime_api.links import Held, Links
 from realtime_api.push import messages
 from realtime_api.push.codecs import CODECS
 from tests.realtime_api.house import WITHIN_S, House, open_house
@@ -404,19 +404,19 @@ async def test_sockets_end_with_their_rights_though_the_file_of_sessions_fails(
     async with house.socket("x", additional_headers={"cookie": cookie}) as held, house.socket("regulator") as socket:
         await held.subscribe()
         await socket.subscribe()
-        failed, real = asyncio.Event(), Links.ended
+        failed, real = asyncio.Event(), Links.sessions
         loop = asyncio.get_running_loop()
 
-        def fails(*_: object) -> set[str]:
+        def fails(*_: object) -> dict[str, list[Held]]:
             loop.call_soon_threadsafe(failed.set)
             raise sqlite3.OperationalError("unable to open database file")
 
-        monkeypatch.setattr(Links, "ended", fails)
+        monkeypatch.setattr(Links, "sessions", fails)
         async with asyncio.timeout(WITHIN_S):
             await failed.wait()
         await house.revoke("regulator", "regulator", "ici")
         assert (await socket.until_closed())[0] == 4403
         assert (await house.http.get("/healthz")).status_code == 200
-        monkeypatch.setattr(Links, "ended", real)
+        monkeypatch.setattr(Links, "sessions", real)
         Links(house.home).revoke("crisis")
         assert (await held.until_closed())[0] == 4401
