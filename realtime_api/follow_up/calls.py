@@ -15,6 +15,7 @@ from domain.followup.chart import File
 from domain.followup.circle import MOST_MEMBERS
 from domain.followup.pathway import Pathway
 from domain.followup.patient import Channel, Member
+from people.keys import pseudonym
 from people.trail import Act
 from realtime_api.access import may_be_member
 from realtime_api.alerts.bucket import Buckets
@@ -104,16 +105,16 @@ class CallDoors:
         return json_answer(shapes.ImportedRows(told), status, headers=NEVER)
 
     async def _name(self, place: Place, pathway: Pathway, row: Row, key: str | None, now: int) -> tuple[str, str]:
-        """Return a row's event id and the pseudonym that goes with it, none without a key.
+        """Return a row's event id and the pseudonym that goes with it, a new one without a key.
 
         What the row says, and the pathway, are a part of both: brought under the same key with another, it is another.
         """
         id_ = await self.opening.deed_id(place.subject, key, now, "import", pathway.id, row.number, row.asked)
-        return id_, await self.opening.pseudonym_of(id_) if key else ""
+        return id_, await self.opening.pseudonym_of(id_) if key else pseudonym()
 
     def _is_known(self, place: Place, name: str) -> bool:
         """Return whether a row was brought before, by its pseudonym: it looks nobody up."""
-        hub = self.rooms.hub_of(place.code, name) if name else None
+        hub = self.rooms.hub_of(place.code, name)
         return hub is not None and name in hub.patients
 
     def _team(self, place: Place, now: int) -> tuple[Member, ...]:
