@@ -96,7 +96,7 @@ class CallDoors:
         commands = [each for each in judged if isinstance(each, Command)]
         outcomes = iter(await self.commands.run(commands) if commands else ())
         told = [
-            _imported(row.number, each, next(outcomes) if isinstance(each, Command) else None)
+            _imported(row, each, next(outcomes) if isinstance(each, Command) else None)
             for row, each in zip(rows, judged, strict=True)
         ]
         for each in told:
@@ -203,6 +203,9 @@ def _call(place: Followed, file: File) -> shapes.Call:
     return shapes.Call(
         id=patient.id,
         name=called(file),
+        birth_date=file.birth_date,
+        departement=patient.departement,
+        title=place.pathway.title,
         phone=file.contact.phone,
         calls=patient.calls,
         call_at=patient.call_at,
@@ -211,15 +214,15 @@ def _call(place: Followed, file: File) -> shapes.Call:
     )
 
 
-def _imported(number: int, judged: Command[PatientEnrolled] | Problem, said: Any) -> shapes.Imported:
+def _imported(row: Row, judged: Command[PatientEnrolled] | Problem, said: Any) -> shapes.Imported:
     problem = judged if isinstance(judged, Problem) else said if isinstance(said, Problem) else None
     if problem is None and said is not None and said.outcome not in ("applied", "history"):
         problem = Problem("refused", said.reason or said.outcome)
     if problem is not None:
         wrong = [WrongField(*mistake) for mistake in problem.mistakes] or None
-        return shapes.Imported(number, kind=problem.kind, errors=wrong)
+        return shapes.Imported(row.number, row.line, kind=problem.kind, errors=wrong)
     assert isinstance(judged, Command)
-    return shapes.Imported(number, id=judged.event.patient, pending=said is None)
+    return shapes.Imported(row.number, row.line, id=judged.event.patient, pending=said is None)
 
 
 _TABLE: tuple[Entry, ...] = (

@@ -4,9 +4,9 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import msgspec
 
@@ -27,6 +27,11 @@ SLOT = re.compile(r"[0-9]{1,4}-[0-9]{4}", re.ASCII)  # the day of the pathway, a
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)  # FHIR's, whole
 CODE = re.compile(r"[0-9]{6}", re.ASCII)
 DEPARTEMENT = re.compile(r"\d{2,3}|2[AB]", re.ASCII)
+DAY_FIRST = re.compile(r"(?P<day>\d\d?)/(?P<month>\d\d?)/(?P<year>\d{4})", re.ASCII)
+NO_TEXT = "must be text"
+OTHER_CELLS = "another number of cells"  # than the line of columns has
+NEEDED = ("birth_name", "first_names", "birth_date", "phone")  # columns
+Language = Literal["fr", "en"]
 NONE_OF_THESE = ("\x00",)  # stands for a value of a type that no answer has: no item takes it
 
 
@@ -101,16 +106,19 @@ class SittingAsked(Asked, frozen=True):
 
 
 class CallRow(Asked, frozen=True):
-    """Somebody to be called for the first time; dates are YYYY-MM-DD, several first names are parted by spaces."""
+    """Somebody to be called for the first time; dates are YYYY-MM-DD or DD/MM/YYYY, first names are parted by spaces.
 
-    birth_name: str
-    first_names: str
-    birth_date: str
-    phone: str
-    sex: Sex = "unknown"
+    Every column is text that may be left out: what is wrong or missing is told of all of them at once.
+    """
+
+    birth_name: str = ""
+    first_names: str = ""
+    birth_date: str = ""
+    phone: str = ""
+    sex: str = "unknown"
     used_name: str = ""
     email: str = ""
-    language: Literal["fr", "en"] = "fr"
+    language: str = "fr"
     departement: str = ""
     symptoms_date: str = ""
 
@@ -120,25 +128,35 @@ class CallRow(Asked, frozen=True):
         return FileAsked(
             birth_name=self.birth_name,
             first_names=tuple(self.first_names.split()),
-            birth_date=self.birth_date,
-            sex=self.sex,
+            birth_date=_iso(self.birth_date),
+            sex=cast("Sex", self.sex),
             used_name=self.used_name,
-            language=self.language,
+            language=cast("Language", self.language),
             contact=Contact(phone=self.phone, email=self.email),
-            symptoms_date=self.symptoms_date or None,
+            symptoms_date=_iso(self.symptoms_date) or None,
         )
 
     def mistakes(self, now: int) -> Iterator[Mistake]:
         """Yield what is wrong with it, each by its column."""
-        columns: dict[str, Mistake] = {}
+        columns = {name: Mistake(name, "is missing") for name in NEEDED if not getattr(self, name)}
         for path, message in self.file.mistakes(now):
             column = path.removeprefix("contact.").partition("[")[0]
             columns.setdefault(column, Mistake(column, message))
         yield from columns.values()
-        if not self.phone:
-            yield Mistake("phone", "is missing")
+        for name, known in (("sex", get_args(Sex)), ("language", get_args(Language))):
+            if getattr(self, name) not in known:
+                yield Mistake(name, f"must be one of {', '.join(known)}")
         if self.departement and not DEPARTEMENT.fullmatch(self.departement):
             yield Mistake("departement", "must be a département's code")
+
+
+def _iso(told: str) -> str:
+    """Return a date as ISO has it, where it is written as in France, the day first."""
+    found = DAY_FIRST.fullmatch(told)
+    return told if found is None else f"{found['year']}-{int(found['month']):02}-{int(found['day']):02}"
+
+
+COLUMNS = tuple(field.encode_name for field in msgspec.structs.fields(CallRow))
 
 
 class CallsAsked(Asked, frozen=True):
@@ -154,9 +172,10 @@ class CallsAsked(Asked, frozen=True):
 
 
 class Row(NamedTuple):
-    """A row of a list, from 1 on: what it says, or what is wrong with it."""
+    """A row of a list, from 1 on, and its line in the sheet: what it says, or what is wrong with it."""
 
     number: int
+    line: int
     asked: CallRow | None
     mistakes: Sequence[Mistake]
 
@@ -266,10 +285,11 @@ def read_calls(body: bytes, media: str, pathway: str, now: int) -> tuple[str, li
     if media == "text/csv":
         return pathway, list(_rows(_csv(body), now))
     asked = read(body, CallsAsked, now)
-    return asked.pathway, list(_rows(asked.rows, now))
+    return asked.pathway, list(_rows(enumerate(asked.rows, 1), now))
 
 
-def _csv(body: bytes) -> Sequence[Mapping[str, Any]]:
+def _csv(body: bytes) -> Iterable[tuple[int, Mapping[str, Any]]]:
+    """Return the rows, each with its line in a spreadsheet."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -277,13 +297,13 @@ def _csv(body: bytes) -> Sequence[Mapping[str, Any]]:
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first else ",", strict=True)
     try:
-        lines = [[cell.strip() for cell in line] for line in reader if any(cell.strip() for cell in line)]
+        cells = ((number, [cell.strip() for cell in line]) for number, line in enumerate(reader, 1))
+        lines = [(number, line) for number, line in cells if any(line)]
     except csv.Error:
         raise Unreadable("not CSV") from None
-    header, rows = (lines[0] if lines else []), lines[1:]
-    known = {field.encode_name for field in msgspec.structs.fields(CallRow)}
+    header, rows = (lines[0][1] if lines else []), lines[1:]
     wrong = [
-        Mistake(f"header.#{place}", "is no column of this") for place, name in enumerate(header) if name not in known
+        Mistake(f"header.#{place}", "is no column of this") for place, name in enumerate(header) if name not in COLUMNS
     ]
     if len(set(header)) < len(header):
         wrong.append(Mistake("header", "names a column twice"))
@@ -292,16 +312,24 @@ def _csv(body: bytes) -> Sequence[Mapping[str, Any]]:
     if wrong:
         raise Problem("wrong-fields", mistakes=wrong[:MOST_MISTAKES])
     return [
-        dict(zip(header, line, strict=True)) if len(line) == len(header) else {"": "another number of cells"}
-        for line in ([*line, *[""] * (len(header) - len(line))] for line in rows)
+        (number, dict(zip(header, line, strict=True)) if len(line) == len(header) else {"": OTHER_CELLS})
+        for number, line in ((number, [*line, *[""] * (len(header) - len(line))]) for number, line in rows)
     ]
 
 
-def _rows(given: Sequence[Mapping[str, Any]], now: int) -> Iterator[Row]:
-    for number, row in enumerate(given, 1):
+def _rows(given: Iterable[tuple[int, Mapping[str, Any]]], now: int) -> Iterator[Row]:
+    for number, (line, row) in enumerate(given, 1):
+        if "" in row:
+            yield Row(number, line, None, (Mistake("row", OTHER_CELLS),))
+            continue
+        odd = {name: Mistake(name, NO_TEXT) for name in COLUMNS if not isinstance(row.get(name, ""), str)}
         # An empty cell says nothing: what it may leave out, it leaves out.
-        told = msgspec.json.encode({name: value for name, value in row.items() if value != ""})
+        told = msgspec.json.encode({name: value for name, value in row.items() if value != "" and name not in odd})
+        asked: CallRow | None = None
+        wrong: Sequence[Mistake] = ()
         try:
-            yield Row(number, read(told, CallRow, now), ())
+            asked = read(told, CallRow, now)
         except Problem as problem:
-            yield Row(number, None, problem.mistakes)
+            wrong = [each for each in problem.mistakes if each.path not in odd]
+        wrong = (*odd.values(), *wrong)
+        yield Row(number, line, None if wrong else asked, wrong)

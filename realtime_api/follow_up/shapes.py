@@ -169,10 +169,16 @@ class SittingAnswers(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """Somebody to be called for the first time, how often that was tried, when to try next, and what is said."""
+    """Somebody to be called for the first time, how often that was tried, when to try next, and what is said.
+
+    `birth_date` is for whoever calls to be sure whom they have on the line; `title` is the pathway's.
+    """
 
     id: str
     name: str
+    birth_date: str
+    departement: str
+    title: Words
     phone: str
     calls: int
     call_at: int | None
@@ -188,12 +194,15 @@ class Calls(msgspec.Struct, frozen=True):
 
 
 class Imported(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one row (1 is the first below the header): the file's id, or what is wrong with it.
+    """What became of one row (1 is the first below the header): the file's id, or all that is wrong with it.
+
+    `line` is the row's own in a spreadsheet, header and blank lines counted.
 
     Kind `similar`: there is a file of this pathway that may be the same person's, and a second is not made.
     """
 
     row: int
+    line: int
     id: str | None = None
     pending: bool = False
     kind: str | None = None

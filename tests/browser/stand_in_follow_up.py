@@ -264,6 +264,9 @@ class StandInFollowUp:
             {
                 "id": f"c{place}",
                 "name": f"{NAMES[place]} {FIRST_NAMES[place % 6]}",
+                "birth_date": f"19{50 + place}-06-0{place + 1}",
+                "departement": "31",
+                "title": msgspec.to_builtins(self.tracing_pathway.title),
                 "phone": f"+3361234567{place}",
                 "calls": sum(each["patient"] == f"c{place}" for each in self.called),
                 "call_at": later.get(f"c{place}") or now + (place - 2) * HOUR_MS // 2,
@@ -307,11 +310,16 @@ class StandInFollowUp:
         for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter=";"), start=1):
             if not row.get("phone"):
                 rows.append(
-                    {"row": number, "kind": "wrong-fields", "errors": [{"path": "phone", "message": "is missing"}]}
+                    {
+                        "row": number,
+                        "line": number + 1,
+                        "kind": "wrong-fields",
+                        "errors": [{"path": "phone", "message": "is missing"}],
+                    }
                 )
             else:
                 self.imported.append(row)
-                rows.append({"row": number, "id": f"new{number}"})
+                rows.append({"row": number, "line": number + 1, "id": f"new{number}"})
         return JSONResponse({"rows": rows})
 
     # -- the trail

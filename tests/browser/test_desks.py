@@ -482,6 +482,8 @@ def test_calls_are_made_by_time_and_the_next_one_comes_by_itself(visit: Visit, s
     expect(page.get_by_role("heading", name="Abadie Odette")).to_be_focused()
     call = page.get_by_role("link", name="Appeler le 06 12 34 56 70")
     expect(call).to_have_attribute("href", "tel:+33612345670")
+    expect(page.locator(".call-whom")).to_contain_text("Suivi ARS")
+    expect(page.locator(".call-whom")).to_contain_text("département 31 · né·e le 01/06/1950")
     save = page.get_by_role("button", name="Enregistrer, et appeler le suivant")
     expect(save).to_be_disabled()
     page.get_by_role("button", name="D’accord").click()
@@ -582,12 +584,38 @@ def test_a_list_is_imported_and_each_wrong_row_is_told(visit: Visit, stand_in: S
         {"name": "liste.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
     )
     expect(page.get_by_text("3 lignes lues dans le fichier")).to_be_visible()
-    page.get_by_role("button", name="Importer", exact=True).click()
+    bring = page.get_by_role("button", name="Importer", exact=True)
+    expect(bring).to_be_disabled()  # a case is no contact: nobody but the agent knows which they are
+    page.get_by_label("Parcours").select_option("ars-contact")
+    bring.click()
     expect(page.get_by_text("2 dossiers ouverts · 1 ligne à corriger")).to_be_visible()
-    expect(page.locator(".bring-rows")).to_contain_text("Ligne 3 : téléphone : manque")
+    expect(page.locator(".bring-rows")).to_contain_text("Ligne 4 : téléphone : manque")
     assert [row["birth_name"] for row in stand_in.follow_up.imported] == ["DURAND", "DUPONT"]
     shot(page, "desks-calls-import")
     assert serious(page) == []
+
+
+def test_a_list_of_an_older_encoding_is_read_as_it_was_written_and_shown(visit: Visit, stand_in: StandIn) -> None:
+    page = visit("/calls", who="demo-tracing")
+    page.route(
+        "**/api/v1/regions/*/pathways",
+        lambda route: route.fulfill(
+            json={"pathways": [{"id": "ars-contact", "title": {"fr": "Contact", "en": "Contact"}, "first_call": {}}]}
+        ),
+    )
+    page.get_by_text("Importer une liste").click()
+    text = "birth_name;first_names;birth_date;phone\nCrémieux;Zoé;05/06/1988;0612345678\n"
+    page.get_by_label("Fichier").set_input_files(
+        {"name": "liste.csv", "mimeType": "text/csv", "buffer": text.encode("cp1252")}
+    )
+    expect(page.get_by_text("lu comme du Windows-1252")).to_be_visible()
+    expect(page.get_by_text("Crémieux · Zoé · 05/06/1988")).to_be_visible()
+    shot(page, "desks-calls-old-encoding")
+    assert serious(page) == []
+    page.get_by_label("Parcours").select_option("ars-contact")
+    page.get_by_role("button", name="Importer", exact=True).click()
+    expect(page.get_by_text("1 dossier ouvert")).to_be_visible()
+    assert [row["birth_name"] for row in stand_in.follow_up.imported] == ["Crémieux"]
 
 
 @pytest.mark.parametrize(

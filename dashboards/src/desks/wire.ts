@@ -58,6 +58,9 @@ export interface RowTold {
 export interface Call {
   id: string;
   name: string;
+  birth_date: string;
+  departement: string;
+  title: Words;
   phone: string;
   calls: number;
   call_at: Instant | null;
@@ -69,6 +72,8 @@ export type CallOutcome = "agreed" | "refused" | "unreachable" | "call_again";
 
 export interface Imported {
   row: number;
+  /** The row's own in a spreadsheet. */
+  line: number;
   id?: string;
   pending?: boolean;
   kind?: string;

@@ -234,7 +234,9 @@ async def test_a_list_opens_a_file_a_row_and_says_what_is_wrong_with_the_others(
     assert told.status_code == 207, told.text
     rows = told.json()["rows"]
     assert [each["row"] for each in rows] == [1, 2, 3, 4]
-    assert {each["path"] for each in rows[1]["errors"]} == {"first_names"}
+    assert [each["line"] for each in rows] == [2, 3, 4, 5]
+    wrong = {"first_names", "birth_date", "phone", "email"}
+    assert {each["path"] for each in rows[1]["errors"]} == wrong, "all of it, not the first alone"
     assert rows[3]["kind"] == "similar"  # the same person as the row above
     assert SECRET not in told.text
     patient = home.patient(rows[0]["id"])
@@ -242,6 +244,18 @@ async def test_a_list_opens_a_file_a_row_and_says_what_is_wrong_with_the_others(
     assert [member.subject for member in patient.circle] == ["agent", "agent-2"]
     assert patient.channels == ("smtp",)
     assert home.patient(rows[2]["id"]).channels == ("sms",)
+
+
+async def test_a_list_takes_dates_with_the_day_first_and_counts_lines_as_a_spreadsheet(home: FollowedHouse) -> None:
+    body = (
+        "birth_name;first_names;birth_date;phone;sex\n"
+        "Durand;Anne;5/06/1988;0600000001;\n"
+        ";;;;\n"
+        "Petit;Jean;31/02/1960;0600000002;homme\n"
+    )
+    first, second = (await bring(home, body)).json()["rows"]
+    assert (await home.chart(first["id"])).file.birth_date == "1988-06-05"
+    assert (second["row"], second["line"], {each["path"] for each in second["errors"]}) == (2, 4, {"birth_date", "sex"})
 
 
 async def test_every_agent_of_the_region_is_in_the_circle_of_a_list(home: FollowedHouse) -> None:
@@ -346,6 +360,9 @@ async def test_the_team_calls_in_the_order_of_the_agreed_times(home: FollowedHou
     assert told["calls"][0] | {"call_at": 0} == {
         "id": two,
         "name": "ZOLA Jeanne",
+        "birth_date": "1956-03-01",
+        "departement": "31",
+        "title": {"fr": "Petit", "en": "Petit"},
         "phone": "+33600000000",
         "calls": 0,
         "call_at": 0,

@@ -3,6 +3,29 @@ import type { DeskWords } from "./fr";
 
 const s = (n: number) => (n === 1 ? "" : "s");
 
+const COLUMNS: Record<string, string> = {
+  birth_name: "birth name",
+  first_names: "first names",
+  birth_date: "date of birth",
+  phone: "telephone",
+  sex: "sex",
+  used_name: "used name",
+  email: "e-mail",
+  language: "language",
+  departement: "département",
+  symptoms_date: "date of symptoms",
+  rows: "rows",
+  header: "line of columns",
+  row: "row",
+  pathway: "pathway",
+};
+
+function columnOf(path: string): string {
+  const numbered = /#(\d+)$/.exec(path);
+  if (numbered) return `column ${Number(numbered[1]) + 1}`;
+  return COLUMNS[path.split(".").at(-1)!] ?? "row";
+}
+
 export const en: DeskWords = {
   busy: "One moment…",
   refresh: "Refresh",
@@ -113,8 +136,8 @@ export const en: DeskWords = {
     erases: "A refusal erases the file, and nothing brings it back.",
     erase: "Yes: record the refusal, and erase",
     bring: "Import a list",
-    bringWhy: "A CSV file (UTF-8), one person a line, with these columns:",
-    bringColumns: "needed: birth_name, first_names, birth_date (YYYY-MM-DD), phone · optional: sex, used_name, email, language, departement, symptoms_date",
+    bringWhy: "A CSV file, one person a line, with these columns:",
+    bringColumns: "needed: birth_name, first_names, birth_date (YYYY-MM-DD or DD/MM/YYYY), phone · optional: sex, used_name, email, language, departement, symptoms_date",
     pathway: "Pathway",
     file: "File",
     lines: (n) => `${n} line${s(n)} read from the file`,
@@ -122,21 +145,15 @@ export const en: DeskWords = {
     brought: (n) => `${n} file${s(n)} opened`,
     rowsWrong: (n) => `${n} line${s(n)} to correct`,
     row: (n) => `Line ${n}`,
-    mistakes: {},
+    mistake: (message) => message,
     isThere: "a file is open for this person already: no other was made",
     rowFailed: "not opened",
-    columns: {
-      birth_name: "birth name",
-      first_names: "first names",
-      birth_date: "date of birth",
-      phone: "telephone",
-      sex: "sex",
-      used_name: "used name",
-      email: "e-mail",
-      language: "language",
-      departement: "département",
-      symptoms_date: "date of symptoms",
-    },
+    columnOf,
+    choosePathway: "Choose the pathway",
+    oldSigns: "This file is not UTF-8: it was read as Windows-1252. Check the accents before you import it.",
+    firstLines: "The first rows, as they were read",
+    departement: (code) => `département ${code}`,
+    born: (day) => `born ${day}`,
   },
 
   trail: {

@@ -2,6 +2,62 @@
 
 const s = (n: number) => (n >= 2 ? "s" : "");
 
+/** What a list's door says is wrong, in English: each in French. */
+const MISTAKES: Record<string, string> = {
+  "is missing": "manque",
+  "must be a date: YYYY-MM-DD": "doit être une date, AAAA-MM-JJ ou JJ/MM/AAAA",
+  "is a day on which nobody who lives was born": "n’est le jour de naissance de personne qui vit",
+  "must be a telephone number": "n’est pas un numéro de téléphone",
+  "must be an e-mail address": "n’est pas une adresse électronique",
+  "is no field of this": "n’est pas une colonne connue",
+  "another number of cells": "un autre nombre de colonnes",
+  "must be a département's code": "doit être un code de département",
+  "is none of this region's": "n’est pas de la région",
+  "must be text": "doit être du texte",
+  "is no column of this": "n’est pas une colonne connue",
+  "names a column twice": "la même colonne deux fois",
+  "holds signs that can't be shown": "contient des signes illisibles",
+};
+const PATTERNS: [RegExp, (n: string) => string][] = [
+  [/^at least one is needed, and at most (\d+)$/, (n) => `il en faut au moins un, et ${n} au plus`],
+  [/^at most (\d+)( characters)?$/, (n) => `${n} caractères au plus`],
+  [/^must be one of the last (\d+) days/, (n) => `doit être l’un des ${n} derniers jours, et après la naissance`],
+  [/^must be one of (.+)$/, (n) => `doit être l’un de : ${n}`],
+];
+
+function mistakeOf(message: string): string {
+  const known = MISTAKES[message];
+  if (known !== undefined) return known;
+  for (const [pattern, words] of PATTERNS) {
+    const found = pattern.exec(message);
+    if (found) return words(found[1]!);
+  }
+  return "non accepté";
+}
+
+const COLUMNS: Record<string, string> = {
+  birth_name: "nom de naissance",
+  first_names: "prénoms",
+  birth_date: "date de naissance",
+  phone: "téléphone",
+  sex: "sexe",
+  used_name: "nom d’usage",
+  email: "courriel",
+  language: "langue",
+  departement: "département",
+  symptoms_date: "date des symptômes",
+  rows: "lignes",
+  header: "ligne des colonnes",
+  row: "ligne",
+  pathway: "parcours",
+};
+
+function columnOf(path: string): string {
+  const numbered = /#(\d+)$/.exec(path);
+  if (numbered) return `colonne ${Number(numbered[1]) + 1}`;
+  return COLUMNS[path.split(".").at(-1)!] ?? "ligne";
+}
+
 export const fr = {
   busy: "Un instant…",
   refresh: "Actualiser",
@@ -112,8 +168,8 @@ export const fr = {
     erases: "Un refus efface le dossier, et rien ne le ramène.",
     erase: "Oui : enregistrer le refus, et effacer",
     bring: "Importer une liste",
-    bringWhy: "Un fichier CSV (UTF-8), une personne par ligne, avec ces colonnes :",
-    bringColumns: "obligatoires : birth_name, first_names, birth_date (AAAA-MM-JJ), phone · facultatives : sex, used_name, email, language, departement, symptoms_date",
+    bringWhy: "Un fichier CSV, une personne par ligne, avec ces colonnes :",
+    bringColumns: "obligatoires : birth_name, first_names, birth_date (AAAA-MM-JJ ou JJ/MM/AAAA), phone · facultatives : sex, used_name, email, language, departement, symptoms_date",
     pathway: "Parcours",
     file: "Fichier",
     lines: (n: number) => `${n} ligne${s(n)} lue${s(n)} dans le fichier`,
@@ -121,31 +177,15 @@ export const fr = {
     brought: (n: number) => `${n} dossier${s(n)} ouvert${s(n)}`,
     rowsWrong: (n: number) => `${n} ligne${s(n)} à corriger`,
     row: (n: number) => `Ligne ${n}`,
-    mistakes: {
-      "is missing": "manque",
-      "must be a date: YYYY-MM-DD": "doit être une date, AAAA-MM-JJ",
-      "is a day on which nobody who lives was born": "n’est le jour de naissance de personne qui vit",
-      "must be a telephone number": "n’est pas un numéro de téléphone",
-      "must be an e-mail address": "n’est pas une adresse électronique",
-      "is no field of this": "n’est pas une colonne connue",
-      "another number of cells": "un autre nombre de colonnes",
-      "must be a département's code": "doit être un code de département",
-      "is none of this region's": "n’est pas de la région",
-    } as Record<string, string>,
+    mistake: mistakeOf,
     isThere: "un dossier est déjà ouvert pour cette personne : aucun autre n’a été fait",
     rowFailed: "non ouvert",
-    columns: {
-      birth_name: "nom de naissance",
-      first_names: "prénoms",
-      birth_date: "date de naissance",
-      phone: "téléphone",
-      sex: "sexe",
-      used_name: "nom d’usage",
-      email: "courriel",
-      language: "langue",
-      departement: "département",
-      symptoms_date: "date des symptômes",
-    } as Record<string, string>,
+    columnOf,
+    choosePathway: "Choisissez le parcours",
+    oldSigns: "Ce fichier n’est pas en UTF-8 : il a été lu comme du Windows-1252. Vérifiez les accents avant d’importer.",
+    firstLines: "Les premières lignes, comme elles ont été lues",
+    departement: (code: string) => `département ${code}`,
+    born: (day: string) => `né·e le ${day}`,
   },
 
   trail: {
