@@ -318,11 +318,11 @@ def test_a_silence_is_made_from_an_alert_and_ended(visit: Visit, stand_in: Stand
 def test_somebody_stands_in_on_call(visit: Visit, stand_in: StandIn) -> None:
     stand_in.alerts.invent()
     page = visit()
-    page.locator(".schedule", has_text="cellule").get_by_role("button", name="Remplacer").click()
+    page.locator(".schedule", has_text="Cellule de crise").get_by_role("button", name="Remplacer").click()
     form = page.get_by_role("form", name="Remplaçant, cellule")
     form.get_by_label("Qui").select_option(label="Maxime Soler · cellule regionale")
     form.get_by_role("button", name="Mettre en place").click()
-    expect(page.locator(".schedule", has_text="cellule")).to_contain_text("Maxime Soler")
+    expect(page.locator(".schedule", has_text="Cellule de crise")).to_contain_text("Maxime Soler")
     expect(page.locator(".schedule", has_text="exploitation")).to_contain_text("l’agenda n’a pas pu être lu")
     expect(page.locator(".stand-in")).to_have_count(2)
 

@@ -224,3 +224,52 @@ def test_an_alert_says_of_whom_it_is_without_opening_their_file(
     shot(page, f"alerts-of-whom-{screen.name}-{'night' if night else 'day'}")
     assert overflow(page) == []
     assert serious(page) == []
+
+
+@BOTH
+def test_a_file_that_was_opened_twice_is_stopped_where_that_is_told(
+    visit: Visit, followed: StandIn, screen: Screen, night: bool
+) -> None:
+    followed.with_patients(lambda patients: patients.enrol("p-new", ("Odette", "Martin"), "1944-03-02", 1))
+    page = visit("/patients/new", screen=screen, night=night)
+    page.get_by_label("Parcours", exact=True).select_option("medical-covid/1")
+    page.get_by_label("Nom de naissance").fill("Martin")
+    page.get_by_label("Prénoms").fill("Odette")
+    page.get_by_label("Date de naissance").fill("1944-03-02")
+    page.get_by_label("Téléphone").fill("+33639980001")
+    page.get_by_label("Version du texte lu").fill("2026-1")
+    page.get_by_label("Le consentement a été recueilli maintenant").check()
+    page.get_by_role("button", name="Ouvrir le dossier").click()
+    expect(page.get_by_role("link", name="Dossier 1")).to_have_attribute("href", "/patients/p-martin")
+    shot(page, f"enrol-twice-{screen.name}-{'night' if night else 'day'}")
+    assert overflow(page) == []
+    assert serious(page) == []
+    page.get_by_role("button", name="C’est la même personne").click()
+    expect(page.get_by_text("Ce nouveau dossier est arrêté")).to_be_visible()
+    expect(page.locator(".answer-link")).to_have_count(0)
+    stopped = followed.patients.acts[-1]
+    assert (stopped["act"], stopped["patient"]) == ("stop", "p-new")
+    assert "même personne" in stopped["reason"]
+
+
+def test_a_regulator_s_opened_files_come_first_and_are_named_by_the_act_that_opened_them(
+    visit: Visit, followed: StandIn
+) -> None:
+    page = visit("/patients/p-martin", who="demo-regulator", screen=PHONE, refused=(404,))
+    page.get_by_label("Motif").fill("Patiente en ligne, essoufflée")
+    page.get_by_role("button", name="Ouvrir ce dossier 60 minutes").click()
+    expect(page.locator(".patient-who h2")).to_have_text("Odette Martin")
+    page.get_by_role("link", name="Mes patients").click()
+    expect(card(page, "p-martin")).to_be_in_viewport(ratio=1)
+    expect(card(page, "p-martin")).to_contain_text("Odette Martin")
+    expect(page.get_by_role("heading", name="Chercher le patient au téléphone")).to_be_attached()
+    shot(page, "patients-regulator-phone")
+
+
+def test_on_a_phone_a_rule_s_version_stands_behind_a_word(visit: Visit, followed: StandIn) -> None:
+    page = visit("/patients/p-martin", screen=PHONE)
+    why = page.locator(".alert-why")
+    expect(why).to_contain_text("NEWS2")
+    expect(why.get_by_text("rcp-2017")).to_be_hidden()
+    why.get_by_text("Version des règles").click()
+    expect(why.get_by_text("rcp-2017")).to_be_visible()

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { moment } from "../format";
 import { Problem } from "../http";
 import { go, query } from "../route";
-import { region, session, zone } from "../state";
+import { facilityOf, region, session, zone } from "../state";
 import { t } from "../words";
 import { doors } from "./http";
 import type { TrailLine } from "./wire";
@@ -13,7 +13,8 @@ import { td } from "./words";
 /** Returns a right as people call it: the role, and where it holds. */
 function byRight(grant: string, roles: Record<string, string>): string {
   const [role, scope] = grant.split("@");
-  return [roles[role!] ?? role, scope].filter(Boolean).join(" · ");
+  const finess = /^et[:/](.+)$/.exec(scope ?? "")?.[1];
+  return [roles[role!] ?? role, finess === undefined ? scope : (facilityOf.value.get(finess)?.name ?? finess)].filter(Boolean).join(" · ");
 }
 
 export function Trail() {

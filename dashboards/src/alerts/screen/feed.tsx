@@ -84,7 +84,7 @@ function Told() {
               {say(word.title)}
             </a>{" "}
             <span class="soft">
-              <Ticking text={(clock) => words.since(sinceText(word.at)(clock))} />
+              <Ticking text={(clock) => words.agoIn(sinceText(word.at)(clock))} />
             </span>
           </li>
         ))}

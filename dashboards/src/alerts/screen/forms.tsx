@@ -151,6 +151,9 @@ function labelsOf(row: Row): [string, string[]][] {
 /** Returns a name that is written for programs as people read it: rules, teams and schedules have no other. */
 export const spelled = (slug: string): string => slug.replace(/[-_]+/g, " ");
 
+/** Returns what a schedule of people on call is called: the trade's word, else its own name. */
+export const scheduleText = (name: string): string => ta.value.scheduleNames[name] ?? spelled(name).replace(/^./, (first) => first.toUpperCase());
+
 /** Returns a label's value in the words of the place. */
 export function valueText(label: string, value: string): string {
   const words = ta.value;

@@ -11,7 +11,7 @@ import { hasCell, map, now } from "../state";
 import type { OnCallNow } from "../wire";
 import { ta } from "../words";
 import { Patients } from "./counts";
-import { PersonChoice, spelled, valueText } from "./forms";
+import { PersonChoice, scheduleText, valueText } from "./forms";
 import { sinceText, Ticking, who } from "./parts";
 
 /** A calendar that was not read for so long is said to be old. */
@@ -73,7 +73,7 @@ function Schedule({ name, on }: { name: string; on: OnCallNow }) {
   const isOld = on.read_at != null && now.value !== null && now.value - on.read_at > OLD_CALENDAR_MS;
   return (
     <li class="schedule">
-      <span class="schedule-name">{spelled(name)}</span>
+      <span class="schedule-name">{scheduleText(name)}</span>
       <span class="schedule-who">
         {on.person ? <strong>{who(on.person)}</strong> : <strong class="nobody">{words.onCallNobody}</strong>}
         {on.until != null && <small> {words.untilTime(moment(on.until, now.value, zone.value, t.value))}</small>}
@@ -126,7 +126,7 @@ function StandInForm({ schedule }: { schedule: string }) {
   return (
     <form
       class="side-form"
-      aria-label={words.standInFor(spelled(schedule))}
+      aria-label={words.standInFor(scheduleText(schedule))}
       onSubmit={(event) => {
         event.preventDefault();
         void send();
@@ -164,7 +164,7 @@ function StandIns() {
         {overrides.map((one) => (
           <li key={one.id} class="stand-in">
             <span>
-              <strong>{who(one.person)}</strong> · {spelled(one.schedule)}
+              <strong>{who(one.person)}</strong> · {scheduleText(one.schedule)}
             </span>
             <small>
               {moment(one.since, now.value, zone.value, t.value)} – {moment(one.until, now.value, zone.value, t.value)} · {words.by(who(one.author))}

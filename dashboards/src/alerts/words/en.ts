@@ -169,6 +169,7 @@ export const en: AlertWords = {
 
   onCall: "On call",
   onCallNobody: "nobody",
+  scheduleNames: { cellule: "Crisis cell", exploitation: "Operations", telesuivi: "Home follow-up", tracage: "Tracing", geriatrie: "Geriatrics" },
   onCallNone: "No schedule was published.",
   untilTime: (time) => `until ${time}`,
   readAgo: (age, source) => `calendar read ${age} ago${source ? ` · ${source}` : ""}`,

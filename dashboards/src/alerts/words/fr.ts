@@ -179,6 +179,7 @@ export const fr = {
   // The side
   onCall: "De garde",
   onCallNobody: "personne",
+  scheduleNames: { cellule: "Cellule de crise", exploitation: "Exploitation", telesuivi: "Télésuivi", tracage: "Traçage", geriatrie: "Gériatrie" } as Record<string, string>,
   onCallNone: "Aucun planning publié.",
   untilTime: (time: string) => `jusqu’à ${time}`,
   readAgo: (age: string, source: string) => `agenda lu il y a ${age}${source ? ` · ${source}` : ""}`,

@@ -24,12 +24,15 @@ const ONLY: Only[] = ["waiting", "mine", "news"];
 export function Board() {
   const words = tp.value;
   const all = rows.value;
+  const searches = rights.value.has("break_glass");
+  // What a regulator has opened runs out within the hour: it comes before the next search.
+  const isOpenFirst = all.length > 0 && !rights.value.has("circle");
   useBoardKeys();
   if (!hasBoard.value) return <p class="sum empty">{words.denied}</p>;
   if (trouble.value !== null && all.length === 0) {
     return (
       <>
-        {rights.value.has("break_glass") && <Emergency />}
+        {searches && <Emergency />}
         <p class="sum empty" role="alert">
           {{ denied: words.denied, keys: words.keysAway, trail: words.trailAway, failed: words.failed }[trouble.value]}
         </p>
@@ -45,13 +48,14 @@ export function Board() {
   }
   return (
     <>
-      {rights.value.has("break_glass") && <Emergency />}
+      {searches && !isOpenFirst && <Emergency />}
       {trouble.value !== null && trouble.value !== "denied" && (
         <p class="banner-warn" role="alert">
           {{ keys: words.keysAway, trail: words.trailAway, failed: words.failed }[trouble.value]}
         </p>
       )}
       {all.length === 0 && !rights.value.has("circle") ? <p class="sum empty">{words.noneOpened}</p> : <Patients all={all} />}
+      {searches && isOpenFirst && <Emergency />}
       <Announcer />
     </>
   );

@@ -1,5 +1,5 @@
 /** Enrolment: by a clinician who shares the follow-up, or by support for a named professional, who reads nothing back. */
-import { useSignal } from "@preact/signals";
+import { useSignal, type Signal } from "@preact/signals";
 import { Plus, X } from "lucide-preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Problem } from "../../http";
@@ -9,11 +9,11 @@ import { say } from "../../words";
 import { asked, EMPTY, wrongThresholds, type Draft } from "../file";
 import { doors, type Enrolled } from "../http";
 import { mistakesOf } from "../problems";
-import { me, rights, troubleOf } from "../state";
+import { busy, doing, me, rights, troubleOf } from "../state";
 import type { MemberRole, Pathway } from "../wire";
 import { tp } from "../words";
 import { ClinicalFields, IdentityFields, ReachFields, ThresholdFields, ZoneField } from "./fields";
-import { Choice, Field, NobodyRung, Person, refusalText, SimilarFiles } from "./parts";
+import { Choice, Field, NobodyRung, Outcome, Person, refusalText, SimilarFiles } from "./parts";
 
 interface Member {
   subject: string;
@@ -260,9 +260,29 @@ function Form({ again }: { again(): void }) {
   );
 }
 
+/** Where it is the same person after all, what was just opened is stopped at once, before anybody is asked anything. */
+function SamePerson({ id, stopped }: { id: string; stopped: Signal<boolean> }) {
+  const words = tp.value;
+  const stop = async () => {
+    stopped.value = await doing("stop", () => doors.act(region.peek(), id, { act: "stop", reason: words.samePersonReason }));
+  };
+  if (stopped.value) return <p class="said said-done">{words.samePersonDone}</p>;
+  return (
+    <>
+      <p>
+        <button type="button" class="act danger same-person" disabled={busy.value !== null} aria-busy={busy.value === "stop"} onClick={() => void stop()}>
+          {busy.value === "stop" ? words.busy : words.samePerson}
+        </button>
+      </p>
+      <Outcome of={["stop"]} />
+    </>
+  );
+}
+
 /** Support reads nothing back: neither the file, nor whether another looks like it. */
 function Done({ done, isSupport, again }: { done: Enrolled; isSupport: boolean; again(): void }) {
   const words = tp.value;
+  const stopped = useSignal(false);
   return (
     <div class="narrow-page">
       <section class="panel" role="status">
@@ -270,7 +290,8 @@ function Done({ done, isSupport, again }: { done: Enrolled; isSupport: boolean; 
         {!isSupport && (
           <>
             {done.similar ? <SimilarFiles similar={done.similar} /> : <p>{words.similarLater}</p>}
-            {done.links?.answer && (
+            {done.similar && (done.similar.patients.length > 0 || done.similar.elsewhere) && <SamePerson id={done.id} stopped={stopped} />}
+            {done.links?.answer && !stopped.value && (
               <p>
                 {words.answerLink}
                 {words.colon}

@@ -11,6 +11,7 @@ import { timeOfDay } from "../../format";
 import { region, zone } from "../../state";
 import { say, t } from "../../words";
 import { ageOf } from "../file";
+import { unlock } from "../privacy";
 import { answersOf, brokeGlass, confirms, isAhead, OVER } from "../rows";
 import { ruleText } from "../rules";
 import { act, busy, doing, hasBoard, isUnread, me, now, opened, openPatient, rights, rowOf, sittings, unreadWhy, type Unread } from "../state";
@@ -405,7 +406,9 @@ function BreakGlass({ id }: { id: string }) {
   const words = tp.value;
   const reason = useSignal("");
   const open = async () => {
-    if (await doing("break_glass", () => doors.breakGlass(region.value, id, reason.value.trim()))) await openPatient(id);
+    if (!(await doing("break_glass", () => doors.breakGlass(region.value, id, reason.value.trim())))) return;
+    unlock(); // who says why they open a file now does not ask once more for its name
+    await openPatient(id);
   };
   return (
     <div class="narrow-page">

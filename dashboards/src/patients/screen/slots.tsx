@@ -1,7 +1,8 @@
 /** What was answered slot by slot: which one is looked at, its answers with what was said first, and what they mean. */
 import { BellOff } from "lucide-preact";
 import { useRef } from "preact/hooks";
-import { isAsked, itemsOf, itemText, ruleText, told, valueText } from "../rules";
+import { isNarrow } from "../../alerts/state";
+import { isAsked, itemsOf, itemText, ruleText, told as explained, valueText } from "../rules";
 import { rangeText } from "../rows";
 import type { Finding, PatientPage, Result, SlotShown } from "../wire";
 import { ruleWords, tp } from "../words";
@@ -136,13 +137,14 @@ interface Found {
   isMuted?(finding: Finding): boolean;
 }
 
+/** Rules that speak, each with its answer and threshold; which version of a rule it was stands behind a word on a phone. */
 export function Findings({ findings, page, isNew = () => false, isMuted = () => false }: Found) {
   const words = tp.value;
+  const told = findings.map((finding) => ({ finding, ...explained(finding, page.pathway, ruleWords.value) }));
   return (
-    <ul class="findings">
-      {findings.map((finding) => {
-        const { what, answer, limit, points } = told(finding, page.pathway, ruleWords.value);
-        return (
+    <>
+      <ul class="findings">
+        {told.map(({ finding, what, answer, limit, points }) => (
           <li key={`${finding.rule}/${finding.item ?? ""}`} data-colour={finding.colour}>
             <ColourGlyph colour={finding.colour} size={14} />
             <span>
@@ -151,7 +153,7 @@ export function Findings({ findings, page, isNew = () => false, isMuted = () => 
               {answer && `${words.colon}${answer}`}
               {limit && <span class="soft"> · {limit}</span>}
               {points && <span class="soft"> · {points}</span>}
-              <small class="soft"> · {words.ruleVersion(finding.version)}</small>
+              {!isNarrow.value && <small class="soft"> · {words.ruleVersion(finding.version)}</small>}
               {isNew(finding) && (
                 <>
                   {" "}
@@ -169,9 +171,21 @@ export function Findings({ findings, page, isNew = () => false, isMuted = () => 
               )}
             </span>
           </li>
-        );
-      })}
-    </ul>
+        ))}
+      </ul>
+      {isNarrow.value && told.length > 0 && (
+        <details class="finding-versions">
+          <summary>{words.ruleVersions}</summary>
+          {told.map(({ finding, what }) => (
+            <p key={`${finding.rule}/${finding.item ?? ""}`} class="sum">
+              {what}
+              {words.colon}
+              {words.ruleVersion(finding.version)}
+            </p>
+          ))}
+        </details>
+      )}
+    </>
   );
 }
 

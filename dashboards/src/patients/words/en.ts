@@ -239,6 +239,7 @@ export const en: PatientWords = {
   askStill: (what) => `Still to be asked: ${what}`,
   unknownRules: (what) => `Without an answer these rules say nothing: ${what}`,
   versions: (pathway, version) => `Pathway ${pathway}, rules version ${version}`,
+  ruleVersions: "Versions of the rules",
   ruleVersion: (version) => `rule ${version}`,
   nothingFound: "No rule speaks.",
 
@@ -664,6 +665,9 @@ export const en: PatientWords = {
   answerLink: "The patient’s own link for answering",
   similar: (n) => `${n} file${s(n)} look${n === 1 ? "s" : ""} like this one: nothing was merged.`,
   similarLater: "Similar files have not been looked for yet: they are when the file is opened.",
+  samePerson: "It is the same person: stop this new file",
+  samePersonReason: "Opened twice: the same person is followed already.",
+  samePersonDone: "This new file is stopped: nothing will be asked in it.",
   similarElsewhere: "A similar file exists outside your patients: nothing was merged.",
   wrongFields: (n) => `${n} field${s(n)} to look at again`,
   needed: "needed",

@@ -245,6 +245,7 @@ export const fr = {
   askStill: (what: string) => `Reste à demander : ${what}`,
   unknownRules: (what: string) => `Sans réponse, ces règles ne disent rien : ${what}`,
   versions: (pathway: string, version: string) => `Parcours ${pathway}, règles version ${version}`,
+  ruleVersions: "Version des règles",
   ruleVersion: (version: string) => `règle ${version}`,
   nothingFound: "Aucune règle ne parle.",
 
@@ -682,6 +683,9 @@ export const fr = {
   answerLink: "Lien de réponse du patient, à lui seul",
   similar: (n: number) => `${n} dossier${s(n)} ressemble${n >= 2 ? "nt" : ""} à celui-ci : rien n’a été fusionné.`,
   similarLater: "Les dossiers semblables ne sont pas encore cherchés : ils le seront à l’ouverture du dossier.",
+  samePerson: "C’est la même personne : arrêter ce nouveau dossier",
+  samePersonReason: "Ouvert en double : la même personne est déjà suivie.",
+  samePersonDone: "Ce nouveau dossier est arrêté : rien n’y sera demandé.",
   similarElsewhere: "Un dossier semblable existe hors de vos patients : rien n’a été fusionné.",
   wrongFields: (n: number) => `${n} champ${s(n)} à revoir`,
   needed: "nécessaire",
