@@ -27,7 +27,7 @@ async def used_up(home: FollowedHouse, first: dict[str, Any]) -> tuple[str, str,
     """Return a patient whose corrections are used up, their link and their slot."""
     patient = await home.enrol()
     link, slot = home.link(patient), home.slot(patient)
-    for each in (first, *({"remark": str(number)} for number in range(3))):
+    for each in (first, *({"remark": str(number)} for number in range(4))):  # the first remark only adds to it
         assert (await answer(home, link, each, slot)).status_code == 201
     return patient, link, slot
 
@@ -35,7 +35,7 @@ async def used_up(home: FollowedHouse, first: dict[str, Any]) -> tuple[str, str,
 async def test_once_corrections_are_used_up_a_receipt_goes_by_what_was_just_sent(home: FollowedHouse) -> None:
     patient, link, slot = await used_up(home, RED)
     receipt = await answer(home, link, WELL, slot)
-    assert len((await home.current(patient)).sent) == 4, "it was one too many"
+    assert len((await home.current(patient)).sent) == 5, "it was one too many"
     assert (receipt.status_code, "call_15" in receipt.json()) == (201, False), "nor is it told what was answered before"
     assert (await answer(home, link, RED, slot)).json()["call_15"] is True
 
