@@ -161,7 +161,9 @@ class StandInPatients:
         content = SlotContent(slot=due.slot, day=due.day, sent=sent, answers=answers, first=was, result=result)
         found.slots[due.slot] = content
         found.chart = msgspec.structs.replace(found.chart, current=content)
-        state = SlotState("answered", due.due_at, result.colour, result.incomplete, at, "patient", len(sent) - 1)
+        state = SlotState(
+            "answered", due.due_at, result.colour, result.incomplete, at=at, by="patient", corrections=len(sent) - 1
+        )
         self._put(
             found,
             slots={**found.patient.slots, due.slot: state},
