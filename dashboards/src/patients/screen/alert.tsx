@@ -267,16 +267,19 @@ function OnIt({ alert }: { alert: PatientAlert }) {
   );
 }
 
-const shut = () => void (open.value = null);
+/** Shuts a form, but not another one that was opened before the outcome of this one came. */
+const shut = (what: Open): void => {
+  if (open.peek() === what) open.value = null;
+};
 
 function CommentForm({ alert }: { alert: PatientAlert }) {
   const words = tp.value;
   const text = useSignal("");
   const send = async () => {
-    if (await act({ act: "comment", alert: alert.id, text: text.value.trim() })) shut();
+    if (await act({ act: "comment", alert: alert.id, text: text.value.trim() })) shut("comment");
   };
   return (
-    <Shell act="comment" onSend={() => void send()} onClose={shut} ready={text.value.trim() !== ""}>
+    <Shell act="comment" onSend={() => void send()} onClose={() => shut("comment")} ready={text.value.trim() !== ""}>
       <Field label={words.commentText} long max={4000} value={text.value} onInput={(value) => (text.value = value)} />
     </Shell>
   );
@@ -288,11 +291,11 @@ function HandOverForm({ alert, row }: { alert: PatientAlert; row: Row }) {
   const { minutes, first } = checksOf(alert);
   const chosen = useSignal(String(first));
   const send = async () => {
-    if (await act({ act: "hand_over", alert: alert.id, to: to.value, check_at: checkAt(Number(chosen.value), alert) })) shut();
+    if (await act({ act: "hand_over", alert: alert.id, to: to.value, check_at: checkAt(Number(chosen.value), alert) })) shut("hand_over");
   };
   const circle = row.circle.filter(({ until, lapsed }) => !until && !lapsed).map(({ subject }) => subject);
   return (
-    <Shell act="hand_over" onSend={() => void send()} onClose={shut} ready={to.value !== ""}>
+    <Shell act="hand_over" onSend={() => void send()} onClose={() => shut("hand_over")} ready={to.value !== ""}>
       <Person label={words.handTo} value={to.value} onChange={(subject) => (to.value = subject)} among={circle} without={[me.value]} />
       <Choice label={words.checkIn} value={chosen.value} onChange={(value) => (chosen.value = value)} options={minutes.map((n) => [String(n), words.inMinutes(n)])} />
     </Shell>
@@ -314,7 +317,7 @@ function CloseForm({ alert, page, row }: { alert: PatientAlert; page: PatientPag
   useLayoutEffect(() => catchUp(alert, page));
   const send = async () => {
     const word = text.value.trim();
-    if (await act({ act: "close", alert: alert.id, seen: seen.current, outcome: outcome.value!, ...(word ? { text: word } : {}) })) shut();
+    if (await act({ act: "close", alert: alert.id, seen: seen.current, outcome: outcome.value!, ...(word ? { text: word } : {}) })) shut("close");
     else if (kindOf(came.peek()?.refusal) === "news") {
       // They are told, and what was typed stays; it counts from when the page has been read again, which it may have been already.
       behind.current = true;
@@ -322,7 +325,7 @@ function CloseForm({ alert, page, row }: { alert: PatientAlert; page: PatientPag
     }
   };
   return (
-    <Shell act="close" onSend={() => void send()} onClose={shut} ready={outcome.value !== null} label={words.close}>
+    <Shell act="close" onSend={() => void send()} onClose={() => shut("close")} ready={outcome.value !== null} label={words.close}>
       <fieldset class="choices">
         <legend>{words.outcome}</legend>
         {OUTCOMES.map((one) => (
