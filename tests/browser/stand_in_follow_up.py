@@ -103,7 +103,7 @@ class StandInFollowUp:
                 "opens_at": now - HOUR_MS if self.slot else now + 20 * HOUR_MS,
                 "due_at": now - HOUR_MS // 2,
                 "closes_at": now + 8 * HOUR_MS,
-                "answered": bool(self.received),
+                "answered": any(each["slot"] == self.slot for each in self.received.values()),
                 "lacks": self.lacks(),
                 "questionnaire": msgspec.to_builtins(self.pathway.questionnaire),
                 "flags": msgspec.to_builtins(red_flags(self.pathway)),
@@ -116,7 +116,8 @@ class StandInFollowUp:
 
     def lacks(self) -> int:
         """Return how many required answers are missing from all that was received."""
-        told = {link: value for each in self.received.values() for link, value in each["answers"].items()}
+        of = [each["answers"] for each in self.received.values() if each["slot"] == self.slot]
+        told = {link: value for answers in of for link, value in answers.items()}
         return len(missing(self.pathway.questionnaire, fitted(self.pathway, told))) if told else 0
 
     async def answer(self, request: Request) -> Response:

@@ -310,6 +310,19 @@ def test_a_red_flag_reaches_the_team_though_nobody_comes_back_from_its_screen(vi
     expect(page.get_by_role("heading", name="Il manque 10 réponses")).to_be_visible()
 
 
+def test_what_went_by_itself_is_not_sent_once_more(visit: Visit, stand_in: StandIn) -> None:
+    page = visit(worker=False)
+    pick(page, "breathless", "Au repos")
+    expect(page.get_by_role("alertdialog")).to_contain_text("Transmis à votre équipe à")
+    page.get_by_role("button", name="Revenir au questionnaire").click()
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("heading", name="Il manque 11 réponses")).to_be_visible()
+    page.get_by_role("button", name="Je ne peux pas répondre").click()
+    expect(page.get_by_role("heading", name="Merci")).to_be_visible()
+    assert stand_in.follow_up.tries == 1
+    until_kept(page, "kinds.join() === 'red'")
+
+
 def test_a_red_flag_without_a_network_goes_by_itself_after_a_reload_and_the_questionnaire_goes_on(
     visit: Visit, stand_in: StandIn
 ) -> None:
@@ -550,7 +563,7 @@ def test_what_the_door_alone_refuses_does_not_hold_back_the_rest(visit: Visit, s
     refusal = '{"type": "urn:vigilits:problem:wrong-fields", "errors": [{"path": "answers.measures/pulse"}]}'
     page.route("**/api/v1/answers", lambda route: route.fulfill(status=422, body=refusal), times=1)
     page.get_by_role("button", name="Envoyer", exact=True).click()
-    expect(page.get_by_role("heading", name="Il manque une réponse")).to_be_visible()
+    expect(page.get_by_role("heading", name="Une réponse à vérifier")).to_be_visible()
     expect(page.locator(f"{question(page, 'pulse')} .wrong")).to_be_visible()
     expect(page.locator(".not-sent")).to_have_count(0)
     (sending,) = stand_in.follow_up.received.values()
@@ -735,8 +748,9 @@ def test_what_was_written_for_a_slot_that_closed_is_said_to_be_lost_and_still_lo
     page.get_by_role("button", name="Envoyer", exact=True).click()
     expect(page.locator(".again")).to_be_visible()
     expect(page.locator(".not-sent")).to_have_count(0)
-    (sending,) = stand_in.follow_up.received.values()
-    assert (sending["slot"], sending["answers"]) == ("3-1900", {"pulse": 72})
+    sent = [(each["slot"], each["answers"]) for each in stand_in.follow_up.received.values()]
+    # The red went by itself as it was ticked; what was written after it is lost, and that is said.
+    assert sent == [("3-0900", {"breathless": "at-rest"}), ("3-1900", {"pulse": 72})]
 
 
 def test_a_number_is_judged_once_it_is_written(visit: Visit) -> None:

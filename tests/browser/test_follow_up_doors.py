@@ -155,7 +155,7 @@ def test_staff_answer_for_residents(visit: Callable[..., Page], next_door: House
     page.locator(f'tr[data-resident="{one}"] [data-col="temperature"]').fill("37,2")
     page.locator(f'tr[data-resident="{other}"] [data-col="breathless"]').select_option("true")
     page.get_by_role("button", name="Envoyer les 2 lignes remplies").click()
-    expect(page.locator('tr[data-standing="done"]')).to_have_count(2)
+    expect(page.locator('tr[data-standing="part"]')).to_have_count(2)
     assert house.patient(other).colour == "red"
     assert next_door.do(house.current(one)).sent[0].by == "staff"
 
@@ -181,9 +181,10 @@ def test_an_agent_calls_and_brings_a_list_and_the_officer_reads_the_trail(
     page.get_by_label("Fichier").set_input_files(
         {"name": "liste.csv", "mimeType": "text/csv", "buffer": "\n".join(lines).encode()}
     )
+    page.get_by_label("Parcours").select_option("ars")
     page.get_by_role("button", name="Importer", exact=True).click()
     expect(page.get_by_text("1 dossier ouvert · 1 ligne à corriger")).to_be_visible()
-    expect(page.locator(".bring-rows")).to_contain_text("Ligne 2 : date de naissance : doit être une date")
+    expect(page.locator(".bring-rows")).to_contain_text("Ligne 3 : date de naissance : doit être une date")
     expect(page.locator(".call-row")).to_have_count(1)  # the one who was brought
 
     trail = visit(f"/trail?file={contact}", "dpo")

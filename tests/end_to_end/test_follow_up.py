@@ -353,7 +353,7 @@ def test_a_red_flag_fills_the_phone_is_on_the_board_at_once_and_a_person_answers
     expect(desk.locator(".alert-box")).to_have_count(0)
     story = [each["what"] for each in home.page(patient).json()["story"]]
     assert set(story[:3]) == {"enrolled", "answered", "fired"}
-    assert story[3:] == ["taken", "closed"]
+    assert story[3:] == ["corrected", "taken", "closed"]  # what was measured after the first red
 
 
 def test_a_worker_killed_between_a_slot_and_its_reminders_costs_none_and_doubles_none(home: Home) -> None:

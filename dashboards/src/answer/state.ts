@@ -89,6 +89,7 @@ let name = "";
 let askedAgain = false;
 let underWay = 0; // sendings that are being kept, and answers to them that are being taken in
 let toldRed: ReadonlySet<string> = new Set(); // the red flags in what was sent last
+let toldLast = ""; // what was sent last
 let visit = 0; // which link's page this is: what another one asked for comes too late
 
 // --- what time it is, and who is there -----------------------------------------------------------------------------------
@@ -217,22 +218,24 @@ export async function send(): Promise<void> {
     return;
   }
   clearTimeout(drafting);
+  // It went by itself already, as it asks for the 15: sent again it would be a correction.
+  const isSaid = JSON.stringify([by.value, told]) === toldLast;
   batch(() => {
     unfit.value = unfitNow();
     lacking.value = askedAgain || isCorrecting.value ? [] : stillLacking(told);
-    waiting.value = "sending";
+    if (!isSaid) waiting.value = "sending";
     isCorrecting.value = false;
     step.value = "after";
   });
   askedAgain = true;
   toldRed = redIn(asked, told);
-  const sending: KeptSending = { link: secret, id: newId(), by: by.value, slot: asked.slot, answers: told, whose: asked.whose };
   await during(async () => {
     if (flagged.value.length > 0) await keepRed();
-    await outbox.add(sending);
+    if (!isSaid) await outbox.add(sendingOf(asked.slot!, told));
   });
   lasts.value = vault.lasts;
   await vault.drop("draft", name);
+  if (isSaid && waiting.value === null && lacking.value.length === 0) await forget();
 }
 
 /** Sends what was answered so far as soon as it asks for the 15: whoever does nothing more has told their team. */
@@ -245,12 +248,17 @@ function sendRed(): void {
   if ([...red].every((key) => toldRed.has(key))) return;
   toldRed = red;
   waiting.value = "sending";
-  const sending: KeptSending = { link: secret, id: newId(), by: by.peek(), slot: asked.slot, answers: told, whose: asked.whose, meanwhile: true };
+  const sending: KeptSending = { ...sendingOf(asked.slot, told), meanwhile: true };
   void during(async () => {
     await keepRed();
     await saveDraft();
     await outbox.add(sending);
   });
+}
+
+function sendingOf(slot: string, told: Answers): KeptSending {
+  toldLast = JSON.stringify([by.peek(), told]);
+  return { link: secret, id: newId(), by: by.peek(), slot, answers: told, whose: opened.peek()?.whose };
 }
 
 /** Returns what can be sent of what was answered. */
@@ -404,6 +412,7 @@ async function refused(sending: KeptSending, said: Said<unknown>): Promise<void>
     othersLost.value = true;
     return;
   }
+  toldLast = "";
   tellOthers({ link: await nameOf(sending.link), kind: said.kind });
   const wrong = said.status === 422 ? said.wrong.filter((link) => link in sending.answers) : [];
   if (wrong.length > 0) {
@@ -501,6 +510,7 @@ export async function start(): Promise<void> {
   secret = told;
   askedAgain = false;
   toldRed = new Set();
+  toldLast = "";
   batch(() => {
     enrolledIn.value = language === "fr" || language === "en" ? language : null;
     step.value = secret === "" ? "no-link" : "opening";
@@ -624,6 +634,7 @@ async function show(told: Opened): Promise<void> {
       receivedAt.value = null;
       askedAgain = false;
       toldRed = new Set();
+      toldLast = "";
     }
     if (pending) {
       answers.value = pending.told;
