@@ -44,6 +44,7 @@ def test_a_patients_alert_shows_neutral_words_and_leads_to_the_file(
 
 def test_seen_is_done_here_and_the_rest_on_the_patients_page(visit: Visit, stand_in: StandIn) -> None:
     stand_in.with_alerts(lambda alerts: alerts.follow_up("demo-nurse"))
+    stand_in.with_patients(lambda patients: patients.enrol("p0", ("Odette", "Martin"), "1944-03-02", 2))
     page = visit("/alerts?mine", who="demo-nurse", screen=PHONE)
     red = of_patients(page).first
     red.get_by_role("button", name="Vu", exact=True).click()
@@ -51,6 +52,7 @@ def test_seen_is_done_here_and_the_rest_on_the_patients_page(visit: Visit, stand
     assert acts_of(stand_in) == [("demo-nurse", "seen")]
     red.get_by_role("link", name="Ouvrir le dossier").click()
     expect(page).to_have_url(f"{stand_in.url}/patients/p0")
+    expect(page.locator('[data-patient="p0"]')).to_be_visible()
 
 
 @pytest.mark.parametrize(("screen", "night"), [(DESK, False), (DESK, True)], ids=["day", "night"])
