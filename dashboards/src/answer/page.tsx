@@ -158,10 +158,11 @@ function Nothing() {
   const words = tw.value;
   const now = opened.value;
   const why = now ? words.is[now.status] : undefined;
+  const isOver = OVER.includes(now?.status ?? "");
   return (
     <div class="notice">
-      <Title text={words.nothing} />
-      {why && <p>{why}</p>}
+      <Title text={isOver && why ? why : words.nothing} />
+      {why && !isOver && <p>{why}</p>}
       {now?.status === "followed" && <p>{now.opens_at != null && now.opens_at > Date.now() ? words.nothingUntil(at(now.opens_at)) : words.nothingSoon}</p>}
       <p class="unwell">{words.unwell}</p>
       <Others />
