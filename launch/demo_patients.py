@@ -20,6 +20,7 @@ from launch.publish import Held
 from launch.regions import UNSETTLED, Document
 from launch.supervise import Say, backoff_s
 from launch.up import Stage
+from people.patient_links import secret_in
 from realtime_api.issuer import LocalIssuer
 
 PHYSICIAN, NURSE, GERIATRICIAN = "demo-physician", "demo-nurse", "demo-geriatrician"
@@ -280,7 +281,7 @@ class _Doors:
         )
         patient, link = told["id"], told["links"]["answer"] or ""
         if one.answers is not None and not one.room:
-            await self._answer(link.partition("#")[2], one)
+            await self._answer(secret_in(link), one)
         acts = f"{self._region}/patients/{patient}/acts"
         if one.message:
             await self._applied("POST", acts, NURSE, f"message {one.name}", act="message", text=one.message)

@@ -30,6 +30,7 @@ from load_tests.finding import Run, arguments, quantile, run, spread
 from load_tests.follow_up_fold import Found, resident
 from load_tests.poster import Poster
 from load_tests.system import crisis_cell, live, token
+from people.patient_links import secret_in
 
 REGION, PATHWAY = "occitanie", "medical-covid"
 MOST_TIMES_BEDS = 3.0
@@ -96,7 +97,7 @@ async def apart(poster: Poster, departements: Sequence[str], count: int) -> list
         told = msgspec.json.decode(answer.body)
         if answer.status != 201 or told["links"]["answer"] is None:
             raise RuntimeError(f"an enrolment was answered {answer.status}: {answer.body[:300]!r}")
-        found.append(Asked(told["id"], told["links"]["answer"].partition("#")[2]))
+        found.append(Asked(told["id"], secret_in(told["links"]["answer"])))
     return found
 
 

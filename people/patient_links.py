@@ -189,6 +189,11 @@ def address(base: str, secret: str, language: str) -> str:
     return f"{base.rstrip('/')}/a#{secret}.{language}"
 
 
+def secret_in(page: str) -> str:
+    """Return the secret in the address of a page, empty where there is none."""
+    return page.partition("#")[2].partition(".")[0]
+
+
 def _derived(key: bytes, *told: str | int) -> bytes:
     return hmac.digest(key, msgspec.msgpack.encode(told), "sha256")
 

@@ -241,12 +241,15 @@ class Opening:
 
         return await self._off_loop(opened)
 
-    async def keys_of(self, ids: Iterable[str], *, erased_too: bool = False) -> Mapping[str, Key]:
-        """Return patients' keys; those that are destroyed are left out, or are a Problem where that was not asked."""
+    async def keys_of(self, ids: Iterable[str], *, erased_too: bool = False, afresh: bool = False) -> Mapping[str, Key]:
+        """Return patients' keys; those that are destroyed are left out, or are a Problem where that was not asked.
+
+        `afresh`: as the store says now, and not as it said a moment ago.
+        """
         now, found, missing = time.monotonic(), dict[str, Key](), list[str]()
         for id_ in ids:
             held = self._held.get(id_)
-            if held is not None and now < held[1]:
+            if held is not None and now < held[1] and not afresh:
                 found[id_] = held[0]
                 self._held.move_to_end(id_)
             else:
@@ -315,8 +318,8 @@ class Opening:
     # -- writing: it shows nothing, so it is in no trail
 
     async def seal(self, patient: str, key_id: str, *contents: Content) -> list[Sealed]:
-        """Return pieces of content sealed for a patient, each of a kind and slot."""
-        key = (await self.keys_of([key_id]))[key_id]
+        """Return pieces of content sealed for a patient, each of a kind and slot, with a key that is not destroyed."""
+        key = (await self.keys_of([key_id], afresh=True))[key_id]
         return [seal(key, _pack(content), About(patient, kind, slot)) for kind, slot, content in contents]
 
     async def create(self, region: str, traits: Traits, name: str) -> str:

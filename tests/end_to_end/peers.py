@@ -109,8 +109,13 @@ class Peers:
         )
 
     def close_mail(self) -> None:
-        """Have nobody answer at the mail server's port."""
-        self._do(self._mail_open.aclose())
+        """Have nobody answer at the mail server's port, nor on what was open to it."""
+
+        async def close() -> None:
+            await self._mail_open.aclose()
+            self.mail.hang_up()
+
+        self._do(close())
 
     def open_mail(self) -> None:
         """Have the mail server answer (again), at the port that it had."""

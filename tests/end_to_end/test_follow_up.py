@@ -22,6 +22,7 @@ from launch import alerting, regions
 from launch.demo_patients import CONTACTS, RESIDENCE, RESIDENTS, Invented
 from launch.pathways import settings_of
 from launch.publish import Held
+from people.patient_links import secret_in
 from tests import recount
 from tests.browser.conftest import DESK, PHONE, Screen, shot
 from tests.browser.test_answer import answer_all, kept_for_offline, pick, question, write
@@ -64,7 +65,7 @@ class Home(AtHome):
         answer = self.ask("POST", f"{REGION}/patients", by, **body)
         assert answer.status_code == 201, answer.text
         told = answer.json()
-        return told["id"], (told["links"]["answer"] or "").partition("#")[2]
+        return told["id"], secret_in(told["links"]["answer"] or "")
 
     def page(self, patient: str, by: str = DOCTOR) -> Any:
         """Return a patient's page."""
@@ -250,16 +251,16 @@ def test_a_contact_is_called_agrees_and_answers_by_the_letter_s_link(visit: Visi
     expect(page.locator(".call-saved")).to_contain_text("d’accord, enregistré")
 
     [letter] = home.peers.mailed(mailbox(karim.name), 1)
-    phone = answering(visit, secret_in(letter))
+    phone = answering(visit, secret_of(letter))
     pick(phone, "symptoms", "Aucun")
     for link in ("breathless", "confusion", "needs-help"):
         pick(phone, link, "Non")
     pick(phone, "warning-signs", "Aucun")
     send(phone)
-    home.contact = told["id"], secret_in(letter), closes_at
+    home.contact = told["id"], secret_of(letter), closes_at
 
 
-def secret_in(letter: Message) -> str:
+def secret_of(letter: Message) -> str:
     """Return the secret of the link in a letter, which names no disease, service, colour or person."""
     found = LINK.search(letter.text)
     assert found is not None, letter.text

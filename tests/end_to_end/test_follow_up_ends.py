@@ -19,6 +19,7 @@ from redis import Redis
 from event_log.kafka import KafkaLog
 from event_log.topics import DEAD_LETTERS, FOLLOWUP, NOTICES
 from people.directory import Contact, People
+from people.patient_links import secret_in
 from people.signing import Signing
 from people.trail import Act, Trail
 from tests.end_to_end.at_home import AtHome
@@ -82,7 +83,7 @@ class House(AtHome):
         answer = self.ask("POST", f"/regions/{ICI}/patients", DOCTOR, **body_of(**more))
         assert answer.status_code == 201, answer.text
         told = answer.json()
-        return told["id"], told["links"]["answer"].partition("#")[2]
+        return told["id"], secret_in(told["links"]["answer"])
 
     def answer(self, secret: str, answers: dict[str, Any], id_: str) -> None:
         """Return once a patient's answers are folded."""

@@ -13,6 +13,7 @@ import pytest
 
 from launch import demo, regions, rights, story
 from launch.embedded import LOOPBACK
+from people.patient_links import secret_in
 from people.rights import MATRIX
 from tests.launch.running import SLOW_S, Vigilits, none_left
 
@@ -117,7 +118,7 @@ def sign_in(url: str, link: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def is_asked(url: str, link: str) -> bool:
     """Return whether a patient's link opens questions that can be answered now."""
-    secret = link.partition("#")[2].partition(".")[0]
+    secret = secret_in(link)
     told = httpx.post(f"{url}/api/v1/answer/open", json={"link": secret}, trust_env=False, timeout=30)
     assert told.status_code == 200, told.text
     return told.json()["slot"] is not None

@@ -176,7 +176,7 @@ def test_a_list_to_be_called_is_read_row_by_row(comma: str) -> None:
     assert pathway == "ars-contact"
     assert [row.number for row in rows] == [1, 2, 3]
     assert [row.asked is not None for row in rows] == [True, False, True]
-    assert {path for path, _ in rows[1].mistakes} == {"birth_name"}
+    assert {path for path, _ in rows[1].mistakes} == {"birth_name", "birth_date", "phone", "email"}
     given_ = CSV.replace("\n;", f"\n{SECRET};").replace(";", comma)
     _, rows = read_calls(given_.encode(), "text/csv", "", NOW)
     assert {path for path, _ in rows[1].mistakes} == {"birth_date", "phone", "email"}
