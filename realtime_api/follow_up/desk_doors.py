@@ -108,7 +108,7 @@ class DeskDoors:
         if not residents and not _is_staff(place.view, request.path_params["finess"]):
             raise Problem("not-allowed", "the residents of this facility are not yours to answer for")
         named = {row.patient: residents[row.patient].patient.key for row in asked.rows if row.patient in residents}
-        keys = await self.opening.keys_of(set(named.values()), erased_too=True)
+        keys = await self.opening.keys_of(set(named.values()), erased_too=True, afresh=True)
         source = Source(id=place.subject, door=DOOR)
         judged: list[_Given | Problem] = []
         for number, row in enumerate(asked.rows):

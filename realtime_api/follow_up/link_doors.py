@@ -140,7 +140,7 @@ class LinkDoors:
         """Return when answers were received, sealed and on the log; nothing of them where the key store is away."""
         hub, patient = place.hub, place.patient
         try:
-            key = (await self.opening.keys_of([patient.key]))[patient.key]
+            key = (await self.opening.keys_of([patient.key], afresh=True))[patient.key]
             event = answering.given(patient, key, sending, slot, by, answers, source, hub.code, self.now())
             (said,) = await self.commands.run([Command(event, hub)])
             self._count(said)
