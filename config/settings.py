@@ -78,7 +78,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether smtp:// (not smtps://) must turn to TLS before anything is said.")
     ] = True
     smtp_per_second: Annotated[
-        float, Meta(description="How many messages a second each mail server is handed by each shard: five of a region send.")
+        float,
+        Meta(description="How many messages a second each mail server is handed by each shard: five of a region send."),
     ] = 5.0
     mssante_url: Annotated[
         str, Meta(description="The MSSanté operator's server, as SMTP_URL, always over TLS; none: no MSSanté.")
