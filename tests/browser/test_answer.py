@@ -694,6 +694,33 @@ def test_a_networks_own_page_is_no_refusal_and_costs_no_answer(visit: Visit, sta
     assert sending["answers"] == {"temperature": 39.9}
 
 
+def test_that_answers_were_not_taken_is_not_drawn_over_by_a_page_that_opens_late(
+    visit: Visit, stand_in: StandIn
+) -> None:
+    follow_up = stand_in.follow_up
+    page = visit(worker=False)
+    context = page.context
+    answer_all(page)
+    context.route("**/api/v1/answers", lambda route: route.abort())
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_text("Pas encore transmis")).to_be_visible()
+    until_kept(page, "kinds.includes('sending')")
+    page.close()
+    follow_up.refuse, follow_up.slot = (409, "slot-closed"), None
+    other = context.new_page()
+    late: list[Route] = []
+    other.route("**/api/v1/answer/open", lambda route: late.append(route))
+    context.unroute("**/api/v1/answers")
+    other.goto(f"{stand_in.url}/a#{LINK}")
+    heading = other.get_by_role("heading", name="Vos réponses n’ont pas été transmises")
+    expect(heading).to_be_visible()
+    of_that_slot = other.get_by_role("button", name="Voir ce que j’ai répondu")
+    expect(of_that_slot).to_be_visible()
+    late[0].continue_()
+    expect(of_that_slot).to_have_count(0)
+    expect(heading).to_be_visible()
+
+
 @pytest.mark.parametrize("hears", [True, False], ids=["told", "by-what-is-kept"])
 @pytest.mark.parametrize("refused", [True, False], ids=["refused", "received"])
 def test_what_another_tab_was_answered_this_one_says_too(

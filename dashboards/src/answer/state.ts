@@ -652,7 +652,8 @@ async function show(told: Opened): Promise<void> {
     if (pending && goesOn) {
       step.value = "form";
       askedAgain = false;
-    } else if (!pending) {
+    } else if (!pending && step.value !== "not-taken") {
+      // That answers were not taken stays in sight, however late the page comes that was asked for before.
       step.value = told.slot === null ? "nothing" : told.answered && !resumed ? "after" : "form";
       isCorrecting.value = told.slot !== null && told.answered === true && !goesOn;
       askedAgain = told.answered === true && !goesOn;
