@@ -76,7 +76,7 @@ demo: $(VENV)/.runtime $(WEB) ## a live map of Occitanie's spring of 2020 on thi
 test: $(VENV)/.dev $(WEB) .engines/chromium ## the test suite, browser tests too, on the embedded engines
 	@# In two runs: Playwright keeps an event loop running, in which no other test can start one of its own.
 	@VIGILITS_ENGINES=embedded $(PYTEST) $(BESIDE) -m "not browser" $(PYTEST_ARGS)
-	@VIGILITS_ENGINES=embedded $(PYTEST) $(BESIDE) -m browser $(PYTEST_ARGS)
+	@VIGILITS_ENGINES=embedded $(PYTEST) -n 2 $(DEALT) -m browser $(PYTEST_ARGS)
 
 .PHONY: test-engines
 test-engines: $(VENV)/.dev $(WEB) .engines/kafka/.fetched ## the integration and kill tests on Apache Kafka and redis-server
