@@ -192,7 +192,17 @@ function keepDraft(): void {
   clearTimeout(drafting);
   drafting = setTimeout(() => void saveDraft(), DRAFT_MS);
 }
-async function saveDraft(): Promise<void> {
+/** What is written down is sealed first, which takes a moment: one after the other, lest it be there after it was dropped. */
+let saving: Promise<void> = Promise.resolve();
+function saveDraft(): Promise<void> {
+  saving = saving.then(putDraft, putDraft);
+  return saving;
+}
+async function dropDraft(): Promise<void> {
+  await saving.catch(() => undefined); // whatever kept it from being written: it is dropped
+  await vault.drop("draft", name);
+}
+async function putDraft(): Promise<void> {
   const slot = opened.value?.slot;
   if (!slot || (step.value !== "form" && lacking.value.length === 0)) return;
   const draft: Draft = { whose: opened.value?.whose, slot, by: by.value, answers: answers.value, texts: texts.value, told: [...toldRed] };
@@ -234,7 +244,7 @@ export async function send(): Promise<void> {
     if (!isSaid) await outbox.add(sendingOf(asked.slot!, told));
   });
   lasts.value = vault.lasts;
-  await vault.drop("draft", name);
+  await dropDraft();
   if (isSaid && waiting.value === null && lacking.value.length === 0) await forget();
 }
 
@@ -297,7 +307,7 @@ function stillLacking(told: Answers): string[] {
 export function leaveLacking(): void {
   clearTimeout(drafting);
   lacking.value = [];
-  void vault.drop("draft", name);
+  void dropDraft();
   if (waiting.value === null) void forget();
 }
 
@@ -313,7 +323,7 @@ export function correct(): void {
 /** Leaves what was sent as it is. */
 export function dontCorrect(): void {
   clearTimeout(drafting);
-  void vault.drop("draft", name);
+  void dropDraft();
   batch(() => {
     isCorrecting.value = false;
     step.value = "after";
@@ -402,7 +412,7 @@ async function askAnew(): Promise<void> {
 
 /** Nothing of what was answered stays on this device. */
 async function forget(): Promise<void> {
-  await vault.drop("draft", name);
+  await dropDraft();
   await vault.drop("asked", name);
 }
 
