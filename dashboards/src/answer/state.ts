@@ -592,7 +592,9 @@ async function ask(): Promise<void> {
     clock.value = Date.now();
     heldBack.value = [];
     await bringHeld(told);
-    if (opened.value === null || opened.value.slot !== told.slot || step.value === "unreachable" || step.value === "no-link") await show(told);
+    // What was kept may be of before it was answered: nobody is shown an empty form then.
+    const isAnswered = told.answered === true && step.value === "form" && Object.keys(answers.value).length === 0 && !isCorrecting.value;
+    if (opened.value === null || opened.value.slot !== told.slot || isAnswered || step.value === "unreachable" || step.value === "no-link") await show(told);
     else opened.value = told;
     void outbox.run();
     // Once what was answered has been received nothing is left here, and only a new answer changes that.
