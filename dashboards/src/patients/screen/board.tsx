@@ -16,7 +16,7 @@ import { COLOURS, filtered, isAhead, isOver, isPressing, isWaiting, memosDue, NO
 import { arrived, hasBoard, leftOff, me, newsFor, NEXT, now, openNext, pressing, rights, rows, trouble } from "../state";
 import type { Colour, Row, ToAsk } from "../wire";
 import { tp } from "../words";
-import { ColourGlyph, Field, Name, PatientChip, Reasons, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
+import { ColourGlyph, Field, Found, Name, PatientChip, Reasons, refusalText, ShowNames, sinceText, Ticking, timeText, Trend, who } from "./parts";
 
 const SHOWN: (Colour | "unanswered")[] = [...[...COLOURS].reverse(), "unanswered"];
 const ONLY: Only[] = ["waiting", "mine", "news"];
@@ -366,15 +366,7 @@ function Find() {
           {found.value.length === 0 ? (
             <p>{words.foundNone}</p>
           ) : (
-            <ul class="found">
-              {found.value.map((id, i) => (
-                <li key={id}>
-                  <a class="act" href={`/patients/${encodeURIComponent(id)}`} onClick={onLink}>
-                    {words.foundOne(i + 1)}
-                  </a>
-                </li>
-              ))}
-            </ul>
+            <Found patients={found.value} />
           )}
         </div>
       )}

@@ -94,6 +94,22 @@ export function NobodyRung() {
   );
 }
 
+/** Ways to files that were found, which have no names before they are opened. */
+export function Found({ patients }: { patients: readonly string[] }) {
+  const words = tp.value;
+  return (
+    <ul class="found">
+      {patients.map((id, i) => (
+        <li key={id}>
+          <a class="act" href={`/patients/${encodeURIComponent(id)}`} onClick={onLink}>
+            {words.foundOne(i + 1)}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 /** The files that may be the same person's: to be looked at, and never merged. */
 export function SimilarFiles({ similar }: { similar: Similar }) {
   const words = tp.value;
@@ -104,15 +120,7 @@ export function SimilarFiles({ similar }: { similar: Similar }) {
       {patients.length > 0 && (
         <>
           <p>{words.similar(patients.length)}</p>
-          <ul class="found">
-            {patients.map((id, i) => (
-              <li key={id}>
-                <a class="act" href={`/patients/${encodeURIComponent(id)}`} onClick={onLink}>
-                  {words.foundOne(i + 1)}
-                </a>
-              </li>
-            ))}
-          </ul>
+          <Found patients={patients} />
         </>
       )}
       {elsewhere && <p>{words.similarElsewhere}</p>}
